@@ -1,0 +1,1 @@
+"""Pure: how does the exchange log prove what happened?"""

@@ -1,0 +1,1 @@
+"""Pure: what does a set of consent records permit?"""

@@ -1,0 +1,1 @@
+"""Pure: suites of algorithms behind one provider; detached signatures; envelopes."""

@@ -1,0 +1,1 @@
+"""What keeps the promises of the ports: the only place that touches the world."""

@@ -1,0 +1,1 @@
+"""Pure: which division is where, and which office is competent?"""

@@ -1,0 +1,1 @@
+"""The agencies' API over HTTP."""

@@ -1,0 +1,1 @@
+"""Pure: who may see which part of a notice?"""

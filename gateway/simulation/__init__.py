@@ -1,0 +1,1 @@
+"""Simulated agency systems, the demo and the synthetic family generator."""

@@ -1,0 +1,110 @@
+"""Who signed exactly these bytes?
+
+A detached JWS with an unencoded payload: RFC 7515 appendix F and RFC 7797
+(`b64` false), compact form `header..signature`, as in the `Hutong-Signature`
+header. The signature is over `ASCII(header) || "." || payload`. Parsed headers are
+kept by their text, because an office uses the same few all day.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.crypto.signing import SigningKey, VerifyKey, b64url, from_b64url
+from gateway.model.canonical import canonical_json
+from gateway.model.errors import BadSignature
+
+MAX_HEADER_CHARS = 8192
+_KEPT_HEADERS = 4096
+_UNDERSTOOD = frozenset({"alg", "b64", "crit", "kid", "typ", "iat", "cty", "ce"})
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """`header` is the protected header, `key` the key that signed."""
+
+    header: Mapping[str, Any]
+    key: VerifyKey
+
+
+def sign_detached(key: SigningKey, payload: bytes, protected: Mapping[str, Any] | None = None) -> str:
+    """Sign the payload bytes; `protected` adds members to the protected header (`typ`, `iat`, `ce`)."""
+    return DetachedSigner(key, protected).sign(payload)
+
+
+class DetachedSigner:
+    """Signs many payloads under one protected header."""
+
+    def __init__(self, key: SigningKey, protected: Mapping[str, Any] | None = None) -> None:
+        header = {**(protected or {}), "alg": key.algorithm, "b64": False, "crit": ["b64"], "kid": key.kid}
+        self._key = key
+        self._header = b64url(canonical_json(header))
+        self._prefix = self._header.encode("ascii") + b"."
+
+    def sign(self, payload: bytes) -> str:
+        return f"{self._header}..{b64url(self._key.sign(self._prefix + payload))}"
+
+
+class DetachedVerifier:
+    """Verifies detached signatures against keys that the caller finds by `kid`."""
+
+    def __init__(self) -> None:
+        self._headers: dict[str, Mapping[str, Any]] = {}
+
+    def verify(self, jws: str, payload: bytes, key_of: Callable[[str], VerifyKey | None]) -> Signed:
+        """Raises BadSignature, with the reason and its remedy, for anything that is not a valid signature by a known key."""
+        if len(jws) > MAX_HEADER_CHARS:
+            raise BadSignature("the signature header is too long", remedy="send a compact detached JWS")
+        parts = jws.split(".")
+        if len(parts) != 3 or parts[1]:
+            raise BadSignature("not a detached compact JWS", remedy="send `header..signature` (RFC 7515 appendix F)")
+        header = self._headers.get(parts[0]) or self._read(parts[0])
+        key = key_of(header["kid"])
+        if key is None:
+            raise BadSignature(
+                "the key is not known for this office", remedy="register the key or use its registered kid"
+            )
+        if header["alg"] != key.algorithm:
+            raise BadSignature("`alg` does not fit the key", remedy="sign with the algorithm of the registered key")
+        try:
+            signature = from_b64url(parts[2])
+        except ValueError:
+            signature = b""
+        if not key.is_signed(signature, parts[0].encode("ascii") + b"." + payload):
+            raise BadSignature(
+                "the signature does not fit the body", remedy="sign the exact bytes of the body as they are sent"
+            )
+        return Signed(header, key)
+
+    def _read(self, text: str) -> Mapping[str, Any]:
+        try:
+            header = json.loads(from_b64url(text), object_pairs_hook=_no_duplicates)
+        except (ValueError, RecursionError) as broken:
+            raise BadSignature("the protected header is not base64url JSON", remedy="see RFC 7515 4") from broken
+        if (
+            not isinstance(header, dict)
+            or not isinstance(header.get("kid"), str)
+            or not isinstance(header.get("alg"), str)
+        ):
+            raise BadSignature("the protected header lacks `alg` or `kid`", remedy="name algorithm and key")
+        if header.get("b64") is not False or header.get("crit") != ["b64"]:
+            raise BadSignature(
+                "the payload must be signed unencoded",
+                remedy='put `"b64":false,"crit":["b64"]` in the header (RFC 7797)',
+            )
+        if not header.keys() <= _UNDERSTOOD:
+            raise BadSignature("the protected header has members that are not understood", remedy="leave them out")
+        if len(self._headers) >= _KEPT_HEADERS:
+            self._headers.clear()
+        self._headers[text] = header
+        return header
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("duplicate member")
+    return made

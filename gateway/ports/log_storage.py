@@ -1,0 +1,87 @@
+"""Where does the exchange log live, and how is it read back?
+
+Leaves are appended by the transactions of the other ports; here is the way to
+append on its own, and to read. Nothing in this port changes or removes a leaf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from gateway.audit.record import PreparedRecord
+from gateway.model.identifiers import EventId
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The tree as committed: number of leaves and RFC 6962 root hash."""
+
+    size: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record as read back. `opening` is what was kept to open it (see gateway.audit.record); parts may have been erased."""
+
+    index: int
+    event: EventId
+    name: str
+    at: datetime
+    entry: bytes
+    opening: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """All given conditions hold; matched on the rebuildable search index. `subject`, `case` and `person` are keyed digests."""
+
+    event: str | None = None
+    office: str | None = None
+    notice: str | None = None
+    delivery: str | None = None
+    subject: bytes | None = None
+    case: bytes | None = None
+    person: bytes | None = None
+    purpose: str | None = None
+    policy: str | None = None
+    outcome: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+class LogStorage(Protocol):
+    async def append(self, records: Sequence[PreparedRecord]) -> Sequence[int]:
+        """Append records that belong to no other write; returns their leaf indices once durable."""
+        ...
+
+    async def head(self) -> Head: ...
+
+    async def entries(self, start: int, stop: int) -> Sequence[bytes]:
+        """The exact entry bytes of leaves start..stop-1, read back from the store."""
+        ...
+
+    async def tile(self, level: int, index: int) -> bytes | None:
+        """A full tile of 256 hashes, or None."""
+        ...
+
+    async def record(self, event: EventId) -> StoredRecord | None: ...
+
+    async def record_at(self, index: int) -> StoredRecord | None: ...
+
+    async def search(self, query: LogQuery, after: int | None, limit: int) -> Sequence[StoredRecord]:
+        """Newest first, from before leaf `after`."""
+        ...
+
+    async def put_checkpoint(self, size: int, root: bytes, note: bytes, signed_at: datetime) -> None:
+        """Keep a signed note; one per size, a second with other bytes raises Tampered."""
+        ...
+
+    async def latest_checkpoint(self) -> tuple[int, bytes] | None:
+        """Size and note of the newest checkpoint."""
+        ...

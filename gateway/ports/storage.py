@@ -1,0 +1,309 @@
+"""Where do notices and deliveries live, and what is one transaction?
+
+Every write takes the log records that tell of it and commits them in the same
+transaction, each as a leaf with its index and the tree's head moved along: either all
+of it is durable or none. Writes of concurrent callers share commits; each is a
+savepoint of its own, so one caller's conflict is never another's.
+
+All verbs raise `Unavailable` when the store is out of reach. After that a write
+may or may not have happened: the caller asks again with the same ids and keys,
+and gets the first answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from gateway.audit.record import PreparedRecord
+from gateway.model.delivery import Delivery, DeliveryState, DeliveryStatus, NewDelivery
+from gateway.model.identifiers import CaseId, DeliveryId, KeyId, NoticeId, NoticeType, OfficeId, PersonId
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSegment:
+    """One encrypted piece of content: AES-256-GCM, `ciphertext` = nonce (12) + text + tag (16).
+
+    `person` is None for what speaks of nobody; the key is the person's own or the notice's.
+    The additional data binds notice, person and compartment, so segments cannot be exchanged.
+    """
+
+    person: PersonId | None
+    compartment: str
+    key: KeyId
+    ciphertext: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PersonLink:
+    """A person of a notice. `ref` is the person's name inside the notice (`p1`); `aliases` are keyed digests of identifiers.
+
+    `is_new` asks for the person (with `key`) and the aliases to be created; if another transaction
+    made one of the aliases meanwhile, the write answers `Stale` and nothing is stored.
+    """
+
+    person: PersonId
+    ref: str
+    key: KeyId
+    aliases: tuple[bytes, ...] = ()
+    is_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Epochs:
+    """The versions a write was prepared under. Compared inside the transaction; any difference answers `Stale`."""
+
+    policy: int
+    consent: int
+    directory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Everything that a 202 promises, as one unit."""
+
+    notice: NoticeId
+    type: NoticeType
+    case: CaseId
+    sender: OfficeId
+    urgency: int
+    received_at: datetime
+    idempotency_key: bytes  # 32 bytes, from office and native id (for reports: and body digest)
+    native_id_key: bytes  # 32 bytes, from office and native id: finds re-used ids
+    body_digest: bytes
+    header: bytes  # small operational metadata, sealed under the notice's key
+    header_key: KeyId
+    segments: tuple[SealedSegment, ...]
+    raw: SealedSegment
+    raw_expires_at: datetime
+    persons: tuple[PersonLink, ...]
+    deliveries: tuple[NewDelivery, ...]
+    records: tuple[PreparedRecord, ...]
+    receipt: bytes
+    receipt_expires_at: datetime
+    flags: tuple[str, ...] = ()
+    replies_to: DeliveryId | None = None
+    supersedes: NoticeId | None = None
+    epochs: Epochs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    receipt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The same key with the same bytes was accepted before; this is that receipt, byte for byte."""
+
+    receipt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The same key was accepted before with other bytes. Nothing was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Something the write was prepared under has changed meanwhile (`what`: policy, consent, directory, person, lease, state). Prepare again."""
+
+    what: str
+    state: DeliveryState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReceipt:
+    receipt: bytes
+    body_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredNotice:
+    id: NoticeId
+    type: NoticeType
+    case: CaseId
+    sender: OfficeId
+    urgency: int
+    received_at: datetime
+    header: bytes
+    header_key: KeyId
+    segments: tuple[SealedSegment, ...]
+    persons: Mapping[str, PersonId]  # by ref
+    flags: tuple[str, ...]
+    superseded_by: NoticeId | None = None
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeSummary:
+    """Operational metadata of one notice of a case, for its sender and for operators; no content."""
+
+    id: NoticeId
+    type: NoticeType
+    case: CaseId
+    sender: OfficeId
+    urgency: int
+    received_at: datetime
+    flags: tuple[str, ...]
+    deliveries: tuple[DeliveryStatus, ...]
+
+
+class NoticeStorage(Protocol):
+    async def accept(self, unit: Acceptance) -> Accepted | Replayed | Conflict | Stale:
+        """Store a notice with its deliveries, persons, log records and receipt in one transaction.
+
+        Idempotent by `idempotency_key`: same body digest gives `Replayed`, another gives `Conflict`.
+        After `Accepted` everything in the unit survives any crash.
+        """
+        ...
+
+    async def find_receipt(self, idempotency_key: bytes) -> StoredReceipt | None:
+        """What was answered under this key, if its time has not run out. Reads committed state."""
+        ...
+
+    async def has_native_id(self, native_id_key: bytes) -> bool:
+        """Whether the office has used this id before, with whatever bytes."""
+        ...
+
+    async def load(self, notice: NoticeId) -> StoredNotice | None: ...
+
+    async def raw(self, notice: NoticeId) -> SealedSegment | None:
+        """The bytes as received, sealed; None once their time has run out or a person in them was erased."""
+        ...
+
+    async def summarise(self, case: CaseId) -> Sequence[NoticeSummary]:
+        """The notices of a case, oldest first."""
+        ...
+
+    async def summary(self, notice: NoticeId) -> NoticeSummary | None: ...
+
+    async def find_persons(self, aliases: Sequence[bytes]) -> Mapping[bytes, tuple[PersonId, KeyId]]:
+        """The persons known under any of the aliases; unknown aliases are left out."""
+        ...
+
+    async def find_case(self, office: OfficeId, handle: bytes) -> CaseId | None:
+        """The case that an office knows by a handle it was given (keyed digest), or None."""
+        ...
+
+    async def withdraw(
+        self, notice: NoticeId, at: datetime, reason: str, records: Sequence[PreparedRecord]
+    ) -> Sequence[DeliveryStatus]:
+        """End every open delivery of a notice as withdrawn and mark the notice; returns all its deliveries afterwards.
+
+        A live lease ends: a disclosure prepared under it answers `Stale`. Idempotent.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """The second decision, about to be acted on. Committed before the first byte leaves.
+
+    `release_digest` is the digest of the release's canonical bytes with revision left out: when it
+    differs from the stored one the revision rises, and `revision` must be the one the release was built with.
+    `case_handle` makes the recipient's handle for the case resolvable when it answers.
+    """
+
+    delivery: DeliveryId
+    lease_token: str
+    revision: int
+    release_digest: bytes
+    case_handle: bytes
+    epochs: Epochs
+    at: datetime
+    records: tuple[PreparedRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosed:
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """How an attempt, or the whole delivery, ended.
+
+    With `state` DUE the delivery is tried again at `due_at`. `lease_token` None means an operator or
+    the clock decided, not the holder of a lease.
+    """
+
+    delivery: DeliveryId
+    state: DeliveryState
+    at: datetime
+    records: tuple[PreparedRecord, ...]
+    lease_token: str | None = None
+    due_at: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    state: DeliveryState
+    already: bool = False  # it had this state before: the call was a repetition
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterFilter:
+    """All given conditions hold. Times are of the moment of parking."""
+
+    recipient: OfficeId | None = None
+    sender: OfficeId | None = None
+    reason: str | None = None
+    notice_type: NoticeType | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    delivery: DeliveryId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits for one office, for metrics and quotas."""
+
+    due: int
+    leased: int
+    oldest_due_at: datetime | None
+    dead_letters: int
+    held: int = 0
+    by_reason: Mapping[str, int] = field(default_factory=dict)
+
+
+class DeliveryStorage(Protocol):
+    async def lease_due(self, recipient: OfficeId, now: datetime, lease: timedelta, limit: int) -> Sequence[Delivery]:
+        """Lease up to `limit` deliveries of one office that are due at `now`: urgent ones first, then oldest first.
+
+        A delivery is leasable when it is due, not expired at `now`, has no live lease, and either
+        overtakes or has no open predecessor in its lane (dead letters do not block: successors come
+        with `is_behind_parked`). An expired lease may be taken by anyone. Two holders never have a live lease on one
+        delivery. Each gets a fresh random `lease_token`. Leases are durable before they are returned.
+        Returns an empty sequence when nothing is due, never waits.
+        """
+        ...
+
+    async def offices_due(self, now: datetime, limit: int) -> Sequence[tuple[OfficeId, datetime]]:
+        """Offices with something leasable at `now` or later, with the instant it becomes due, soonest first."""
+        ...
+
+    async def disclose(self, unit: Disclosure) -> Disclosed | Stale:
+        """Write the disclosure record. Refused as `Stale` when lease, state or any epoch is no longer what it was prepared under."""
+        ...
+
+    async def conclude(self, unit: Conclusion) -> Concluded | Stale:
+        """Move a delivery. A holder whose lease is over gets `Stale` with the current state, except that
+        acknowledging again what is already acknowledged answers `Concluded(already=True)`."""
+        ...
+
+    async def delivery(self, delivery: DeliveryId) -> Delivery | None: ...
+
+    async def expire_due(self, now: datetime, limit: int) -> Sequence[Delivery]:
+        """Open deliveries whose time has run out at `now`; the caller concludes them."""
+        ...
+
+    async def dead_letters(self, where: DeadLetterFilter, after: DeliveryId | None, limit: int) -> Sequence[Delivery]:
+        """Oldest first, from after the given delivery."""
+        ...
+
+    async def backlog(self, recipient: OfficeId, now: datetime) -> Backlog: ...

@@ -39,12 +39,23 @@ PERSON_ROLES: tuple[str, ...] = ("minor", "guardian", "carer", "infringer", "rep
 
 
 @dataclass(frozen=True, slots=True)
+class ContentRule:
+    """A value that begins with one of `prefixes` (or a list holding such a value) lifts the field to this class and compartment."""
+
+    prefixes: tuple[str, ...]
+    sensitivity: SensitivityClass
+    compartment: str
+
+
+@dataclass(frozen=True, slots=True)
 class FieldSpec:
     """One field of the canonical notice.
 
-    `path` is the place in `data`, names joined by dots, `[]` after an array:
-    `harm.narrative`, `persons[].name`, `measures[].code`. `implies` names the
-    fields that this one tells when shown in full.
+    `path` is the place in `data`, names joined by dots, `[]` after an array of
+    objects: `harm.narrative`, `persons[].name`, `measures[].code`. A list of
+    codes is one leaf (`harm.types`). `implies` names the fields that this one
+    tells when shown in full. `content` raises class and compartment by value
+    (harm H1x is SEXUAL). `code_table` names the table in `schemas/codes`.
     """
 
     id: FieldId
@@ -56,3 +67,5 @@ class FieldSpec:
     compartment: str = GENERAL
     implies: frozenset[FieldId] = field(default_factory=frozenset)
     number: int | None = None  # the row of DOMAIN 4.3
+    content: tuple[ContentRule, ...] = ()
+    code_table: str | None = None

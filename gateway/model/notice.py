@@ -70,11 +70,19 @@ class ValidNotice:
     """A notice that may be routed.
 
     `flags` are reasons for a human to look (a report is accepted in spite of
-    them): `schema:/persons/0/birth_date`, `suspended-sender`, `reused-id`.
+    them): `bad-format:/persons/0/birth_date`, `suspended-sender`, `reused-id`.
+
+    A report stands in spite of what is wrong in it, but doubt is a no: what
+    does not hold is already cut from `notice.data`, so nothing invalid is ever
+    projected. `quarantined` says where, as JSON pointers into the body as
+    submitted, safe to log. `set_aside` keeps the cut values by exact pointer
+    for the person who looks; it is stored encrypted and never released.
     """
 
     notice: SubmittedNotice
     flags: tuple[str, ...] = ()
+    quarantined: tuple[str, ...] = ()
+    set_aside: JsonObject = field(default_factory=dict)
 
     @property
     def type(self) -> NoticeType:

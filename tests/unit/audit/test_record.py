@@ -1,0 +1,188 @@
+"""A record is the tree that its module says: against a second, plain reading of the same words."""
+
+from __future__ import annotations
+
+import json
+import random
+from base64 import b64encode
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256, shake_256
+from typing import Any
+
+import pytest
+
+from gateway.audit.leaf import entry_bytes, entry_root
+from gateway.audit.record import MAX_PERSONS, commitment, prepare
+from gateway.model.audit import EventName, EventSchema, Link, LogEvent, LogRecord, Slot
+from gateway.model.audit_events import EVENTS
+from gateway.model.identifiers import EventId
+from tests.support.log_events import event_of, new_id
+
+PEOPLE = (("subject-a", b"a" * 32), ("subject-b", b"b" * 32))
+
+
+def tree(hashes: list[bytes]) -> bytes:
+    if len(hashes) == 1:
+        return hashes[0]
+    split = 1
+    while split * 2 < len(hashes):
+        split *= 2
+    return sha256(b"\x01" + tree(hashes[:split]) + tree(hashes[split:])).digest()
+
+
+def plain_root(schema: EventSchema, event: LogEvent, record: LogRecord) -> bytes:
+    """The record root, computed the slow way from what is stored."""
+    envelope = json.loads(record.envelope)
+
+    def committed(number: int, secret: bytes, names: list[str], values: dict[str, Any]) -> list[bytes]:
+        stream = shake_256(b"hutong/salt/v1" + bytes((number, len(secret))) + secret + event.id.encode())
+        salt = stream.digest(32 * len(names))
+        leaves = []
+        for n, name in enumerate(names):
+            text = json.dumps(values[name], sort_keys=True, separators=(",", ":")).encode() if name in values else None
+            mark = b"\x00" if text is None else b"\x01" + text
+            data = salt[32 * n : 32 * n + 32] + len(name).to_bytes(2, "big") + name.encode() + mark
+            leaves.append(sha256(b"\x00hutong/field/v1" + data).digest())
+        return leaves
+
+    names = ["header", *(field.name for field in schema.envelope)]
+    leaves = committed(0, event.secret, names, {"header": envelope["header"], **envelope["fields"]})
+    number = 1
+    if event.officer is not None:
+        values = json.loads(record.slots[0].personal)
+        leaves.append(tree(committed(number, event.officer.secret, [f.name for f in schema.officer], values)))
+        number += 1
+    for slot, stored in zip(event.persons, record.person_slots, strict=True):
+        values = json.loads(stored.personal)
+        link = stored.link
+        assert link is not None
+        values["link"] = {"seq": link.seq}
+        if link.prev_event is not None:
+            values["link"]["prev"] = [link.prev_event, b64encode(link.prev_root).decode()]
+        person = tree(committed(number, slot.secret, [*(f.name for f in schema.person), "link"], values))
+        assert person == stored.root
+        leaves.append(person)
+        number += 1
+    return tree(leaves)
+
+
+@pytest.mark.parametrize("name", EventName)
+@pytest.mark.parametrize("officer", [False, True])
+def test_the_root_is_the_tree_over_the_commitments_in_the_order_of_the_schema(name: EventName, officer: bool) -> None:
+    rng = random.Random(f"{name}/{officer}")
+    for people in ((), PEOPLE[:1], PEOPLE):
+        event = event_of(name, rng, people=people, officer=officer)
+        links = tuple(Link(2, EventId(new_id(rng)), rng.randbytes(32)) for _ in event.persons)
+        record = prepare(event).finish(links)
+        assert record.root == plain_root(EVENTS[name], event, record)
+        assert record.entry == entry_bytes(record.root)
+        assert entry_root(record.entry) == record.root
+        assert record.leaf_hash == sha256(b"\x00" + record.entry).digest()
+
+
+def sample(name: EventName = EventName.DELIVERY_SENT, seed: int = 1) -> LogEvent:
+    return event_of(name, random.Random(seed), people=PEOPLE, officer=True)
+
+
+def test_the_stored_json_is_canonical() -> None:
+    record = prepare(sample()).finish()
+    for raw in (record.envelope, *(slot.personal for slot in record.slots)):
+        assert raw == json.dumps(json.loads(raw), sort_keys=True, separators=(",", ":")).encode()
+
+
+def test_finishing_again_gives_the_same_record_and_another_link_another_root() -> None:
+    prepared = prepare(sample())
+    assert prepared.finish() == prepared.finish()
+    assert prepared.subjects == ("subject-a", "subject-b")
+    first, other = Link(1), Link(2, EventId(new_id(random.Random(3))), b"r" * 32)
+    assert len({prepared.finish(links).root for links in ((first, first), (first, other), (other, first))}) == 3
+
+
+def test_every_value_secret_and_link_moves_the_root() -> None:
+    event = sample()
+    roots = {prepare(event).finish().root}
+    changed = [
+        replace(event, secret=b"x" * 32),
+        replace(event, id=EventId(new_id(random.Random(9)))),
+        replace(event, values={**event.values, "attempt": 7_777}),
+        replace(event, values={name: value for name, value in event.values.items() if name != "bytes"}),
+        replace(event, persons=event.persons[::-1]),
+        replace(event, persons=event.persons[:1]),
+        replace(event, officer=None),
+        replace(event, persons=(replace(event.persons[0], secret=b"y" * 32), event.persons[1])),
+    ]
+    roots |= {prepare(one).finish().root for one in changed}
+    assert len(roots) == len(changed) + 1
+
+
+def test_two_slots_under_one_secret_do_not_share_salts() -> None:
+    event = sample()
+    same = Slot(event.persons[0].values, b"k" * 32, "subject-a")
+    record = prepare(replace(event, persons=(same, same))).finish()
+    assert record.person_slots[0].root != record.person_slots[1].root
+
+
+def test_what_is_sealed_for_storage_is_not_what_is_committed_to() -> None:
+    event = sample()
+    sealed = prepare(event, seal=lambda slot, plain: b"sealed for " + slot.subject.encode()).finish()
+    assert [slot.personal for slot in sealed.person_slots] == [b"sealed for subject-a", b"sealed for subject-b"]
+    assert sealed.root == prepare(event).finish().root
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"values": {}}, "`actor` is required"),
+        ({"values": {"name": "x"}}, "is required"),
+        ({"secret": b"short"}, "envelope secret"),
+        ({"id": "999999201503010016"}, "event id"),
+        ({"persons": (Slot({}, b"a" * 32, "s"),)}, "`person` is required"),
+        ({"persons": (Slot({"person": "x" * 20}, b"a" * 31, "s"),)}, "slot's secret"),
+        ({"persons": (Slot({"person": "x" * 20}, b"a" * 32),)}, "keyed name"),
+        ({"at": datetime(2026, 3, 1)}, "offset"),
+    ],
+)
+def test_an_event_that_does_not_fit_its_schema_is_refused_by_name(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        prepare(replace(sample(), **change))
+
+
+def test_an_unknown_field_and_a_person_where_none_belongs_are_refused() -> None:
+    event = sample()
+    with pytest.raises(ValueError, match="no field `narrative`"):
+        prepare(replace(event, values={**event.values, "narrative": "x"}))
+    with pytest.raises(ValueError, match="takes no persons"):
+        prepare(replace(sample(EventName.POLICY_ACTIVATED), persons=event.persons))
+    with pytest.raises(ValueError, match=f"takes {MAX_PERSONS} persons"):
+        prepare(replace(event, persons=event.persons * 17))
+
+
+@pytest.mark.parametrize(
+    "link", [Link(0), Link(2), Link(1, EventId("x" * 20), b"r" * 32), Link(3, EventId("x" * 20), b"short"), Link(-1)]
+)
+def test_a_link_that_is_neither_first_nor_complete_is_refused(link: Link) -> None:
+    event = sample()
+    with pytest.raises(ValueError, match="link"):
+        prepare(event).finish((link, link))
+    with pytest.raises(ValueError, match="one link per person"):
+        prepare(event).finish((Link(1),))
+
+
+def test_absent_and_empty_are_not_the_same_commitment() -> None:
+    salt = b"s" * 32
+    assert (
+        len({commitment(salt, "flags", None), commitment(salt, "flags", b"[]"), commitment(salt, "flag", b"[]")}) == 3
+    )
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        b"", b"{}", entry_bytes(b"r" * 32) + b"\n", entry_bytes(b"r" * 32).replace(b":", b": "), entry_bytes(b"r" * 31),
+        b'{"c":"' + b"A" * 42 + b'B=","v":1}', entry_bytes(b"r" * 32).replace(b"1}", b"2}"),
+    ],
+)  # fmt: skip
+def test_an_entry_that_is_not_exactly_ours_is_not_read(entry: bytes) -> None:
+    with pytest.raises(ValueError, match="entry"):
+        entry_root(entry)

@@ -75,13 +75,18 @@ class Decision:
     outcome: str  # names the vector of shown facets; equal outcomes project alike
     obligations: tuple[Obligation, ...] = ()
     facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # as decided on: the possible values of each
+    # Per person ref of the notice, the fields that this person's own facts decide; what is missing is as in `fields`.
+    elements: Mapping[str, Mapping[FieldId, FieldDecision]] = field(default_factory=dict)
 
     @property
     def delivers(self) -> bool:
         return self.shown(DELIVER) is not Facet.NOTHING
 
-    def shown(self, field_id: FieldId) -> Facet:
+    def shown(self, field_id: FieldId, person: str | None = None) -> Facet:
+        """What `field_id` shows; of the person with this ref where one is named."""
         found = self.fields.get(field_id)
+        if person is not None:
+            found = self.elements.get(person, {}).get(field_id, found)
         return Facet.NOTHING if found is None else found.shown
 
 

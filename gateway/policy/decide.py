@@ -1,0 +1,133 @@
+"""Decide what one recipient may see of a notice, field by field.
+
+This is the policy decision point. `decide` is a pure function: no clock, no
+storage, no network. Whatever a rule may look at is already in the facts, so a
+recorded request can be decided again years later and give the same answer.
+
+How rules combine:
+
+1. A permit applies when its condition holds for every value each fact may
+   have; a limit applies when it holds for any. An unknown fact may have all
+   values of its domain, so less knowledge never shows more.
+2. A field shows the union of what applicable permits grant, cut by every
+   applicable limit, and never less than its floor.
+3. No applicable permit, nothing shown.
+4. A permit whose obligations the recipient has not accepted grants nothing, and
+   a limit whose obligations it has not accepted lets nothing through. A floor
+   asks for nothing in return.
+5. Where the notice may not be delivered at all, no field is shown.
+
+The order of the rules doesn't matter, nor does saying one twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+from gateway.model.access import DELIVER, Decision, FieldDecision, Obligation
+from gateway.model.identifiers import FieldId
+from gateway.policy.compile import Answer, Policy
+from gateway.policy.facts import Facts
+from gateway.policy.facts import facts as make_facts
+
+_NOTHING_PERSONAL: Mapping[str, Mapping[FieldId, FieldDecision]] = MappingProxyType({})
+
+
+class FieldDecisions(Mapping[FieldId, FieldDecision]):
+    """The answers of all groups, seen field by field."""
+
+    __slots__ = ("_answers", "_index")
+
+    def __init__(self, index: Mapping[FieldId, int], answers: Sequence[Answer]) -> None:
+        self._index = index
+        self._answers = answers
+
+    def __getitem__(self, field_id: FieldId) -> FieldDecision:
+        return self._answers[self._index[field_id]].decision
+
+    def __iter__(self) -> Iterator[FieldId]:
+        return iter(self._index)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __repr__(self) -> str:
+        return f"FieldDecisions({dict(self)!r})"
+
+
+def decide(facts: Facts, policy: Policy) -> Decision:
+    """Say for each field which facets are shown, and which rules said so.
+
+    Total for a policy that `compile_policy` accepted. `because` is sorted;
+    `cut_by` names the limits that took something away, or the permits whose
+    obligations were not accepted. The caller owes the decision's obligations
+    before the notice leaves. `elements` holds, per person of `facts.persons`,
+    the fields that are decided by that person's own facts.
+
+    Raises UnknownFactValue when the facts were built for another vocabulary and do not fit this one.
+    """
+    if facts.vocabulary is not policy.document.vocabulary:
+        facts = _rebuilt(facts, policy)
+    signature = facts.signature
+    base = -1
+    for place, table in policy.notice_tables:
+        base &= table[signature[place]]
+    match = base
+    for place, table in policy.personal_tables:
+        match &= table[signature[place]]
+    answers: Sequence[Answer] = [ready[match & mask] for mask, ready in policy.lookups]
+    owed = 0
+    for answer in answers:
+        owed |= answer.owed
+    accepted = policy.accepted_bits(facts.accepts)
+    if owed & ~accepted:
+        answers = [group.answer(match, accepted) for group in policy.groups]
+        owed = 0
+        for answer in answers:
+            owed |= answer.owed
+    delivery = answers[policy.group_of[DELIVER]]
+    shape = bytes([answer.shown for answer in answers]).hex()
+    elements = _NOTHING_PERSONAL
+    if not delivery.shown:
+        return Decision({DELIVER: delivery.decision}, policy.hash, policy.hash[7:23] + ":-", (), facts)
+    if facts.persons and policy.personal_tables:
+        shape, elements, owed = _persons(facts, policy, base, shape, owed, accepted)
+    obligations: tuple[Obligation, ...] = policy.obligations_of(owed) if owed else ()
+    return Decision(
+        FieldDecisions(policy.group_of, answers),
+        policy.hash,
+        policy.hash[7:23] + ":" + shape,
+        obligations,
+        facts,
+        elements,
+    )
+
+
+def _persons(
+    facts: Facts, policy: Policy, base: int, shape: str, owed: int, accepted: int
+) -> tuple[str, dict[str, Mapping[FieldId, FieldDecision]], int]:
+    personal_names = [spec.name for spec in policy.vocabulary.facts.values() if spec.is_personal]
+    elements: dict[str, Mapping[FieldId, FieldDecision]] = {}
+    for ref, own in facts.persons.items():
+        match = base
+        for name, value in zip(personal_names, own, strict=True):
+            match &= policy.tables[name][value]
+        decided: dict[FieldId, FieldDecision] = {}
+        shapes = bytearray()
+        for group in policy.groups:
+            if group.is_personal:
+                answer = group.answer(match, accepted)
+                owed |= answer.owed
+                shapes.append(answer.shown)
+                for field_id in group.fields:
+                    decided[field_id] = answer.decision
+        elements[ref] = decided
+        shape += "." + shapes.hex()
+    return shape, elements, owed
+
+
+def _rebuilt(facts: Facts, policy: Policy) -> Facts:
+    names = [spec.name for spec in facts.vocabulary.facts.values() if spec.is_personal]
+    persons = {ref: dict(zip(names, own, strict=True)) for ref, own in facts.persons.items()}
+    return make_facts(policy.vocabulary, facts.known(), accepts=facts.accepts, persons=persons)

@@ -1,0 +1,26 @@
+"""How do policy files become a policy that may decide?
+
+One call: read strictly, compile the rules in force, prove what the documents
+declare. Anything wrong refuses the whole policy, with every problem found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from gateway.model.fields import FieldSpec
+from gateway.model.identifiers import FieldId
+from gateway.policy.compile import Policy, compile_policy
+from gateway.policy.document import load_document
+
+
+def load_policy(
+    files: Mapping[str, str], catalogue: Mapping[FieldId, FieldSpec], as_of: date, division: str = ""
+) -> Policy:
+    """Load, compile and prove policy files (name to text) for one day and, with its overlays, one division.
+
+    Costs up to a few seconds; never on the hot path. Recompile on
+    `compile.next_change`. Raises InvalidDocument; its problems carry `file:line`.
+    """
+    return compile_policy(load_document(files, catalogue), as_of, division)

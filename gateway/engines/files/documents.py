@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from gateway.validation.catalogue import Catalogue
+from gateway.validation.codes import CodeTables
 
 
 def schema_documents() -> dict[str, Any]:
@@ -44,8 +45,14 @@ def default_catalogue() -> Catalogue:
     return Catalogue(schema_documents())
 
 
+@lru_cache(maxsize=1)
+def default_codes() -> CodeTables:
+    """The code tables this build carries."""
+    return CodeTables(code_documents())
+
+
 class _StrictLoader(yaml.CSafeLoader):
-    """Safe YAML that refuses a key given twice and reads every scalar that is not quoted as text or integer."""
+    """Safe YAML that refuses a key given twice."""
 
 
 def _mapping_once(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:

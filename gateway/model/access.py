@@ -59,11 +59,16 @@ class Obligation:
 
 @dataclass(frozen=True, slots=True)
 class FieldDecision:
-    """`because` are the permits and floors that granted, `cut_by` the limits that took away; both sorted."""
+    """`because` are the permits and floors that granted, `cut_by` the limits that took away; both sorted.
+
+    `floor` is the part of `shown` that a floor grants: a person with two roles shows the meet of both, but never
+    less than either role's floor.
+    """
 
     shown: Facet
     because: tuple[RuleId, ...] = ()
     cut_by: tuple[RuleId, ...] = ()
+    floor: Facet = Facet.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class Decision:
 
     fields: Mapping[FieldId, FieldDecision]
     policy: PolicyHash
-    outcome: str  # names the vector of shown facets; equal outcomes project alike
+    outcome: str  # names the vector of shown facets and floors; equal outcomes project alike
     obligations: tuple[Obligation, ...] = ()
     facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # as decided on: the possible values of each
     # Per person ref of the notice, the fields that this person's own facts decide; what is missing is as in `fields`.

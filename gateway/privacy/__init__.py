@@ -1,1 +1,1 @@
-"""Pure: what does one recipient get of a notice, and in which form?"""
+"""Minimise, pseudonymise, release. Only this room makes what may leave the gateway."""

@@ -1,0 +1,673 @@
+"""What does one recipient see of a notice, value by value?
+
+A *program* is compiled once per notice type and outcome (the vector of shown facets): a tree that mirrors the body
+and holds a step for each field the outcome shows, and nothing for any other. Running it walks the value and keeps
+what has a step, so a member the schema does not know, or the decision does not show, is never copied.
+
+What holds of every projection (tested as properties):
+
+* It depends on the outcome and on what is shown, on nothing else: two notices equal in both project alike.
+* It is total: a value that does not fit its kind is left out and flagged by path and kind, never by value.
+* Elements of arrays stand in the order of their own shown content, never of the sender's order, and one stands
+  only if one of its fields is shown. Elements that look alike are told apart, and so counted, only where the
+  decision shows `<group>.count`, or everything by which they could be told apart in full anyway (for persons the
+  name, for other arrays all fields).
+* A person with several roles is decided by the meet of the roles that have the field, but never below the floor of
+  any one of them. A role is told only if the outcome shows some field of that role, so a guardian who is also the
+  reporter looks like any guardian.
+* `ref`s are numbered anew over the persons that are left; a reference to anybody else is left out.
+* The student number contains the identity number, so for children both show the meet of the two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import orjson
+
+from gateway.model.access import Decision, Facet
+from gateway.model.fields import PERSON_ROLES, FieldSpec
+from gateway.model.identifiers import FieldId, NoticeType
+from gateway.privacy.forms import COARSE_MEMBER, LARGEST_INTEGER, CodeTable, Kind, allowed, form_name, kind_of
+from gateway.privacy.gaps import NoForm
+
+DISCLOSURE = "_disclosure"
+EXISTS_MEMBER = "_exists"
+LINKABLE_MEMBER = "_linkable"
+RELAY_MEMBER = "_relay"
+
+PARTIAL_NOTICE_ZH = "依政策部分披露，如需更多信息可依规另行申请"
+PARTIAL_NOTICE_EN = "partial under policy; further data on request"
+
+PERSONS = "persons"
+# Fields that point at a person of the same notice. `of` and `lives_with` stand inside a person.
+PERSON_REFERENCES: frozenset[str] = frozenset(
+    {"guardianship.consent_authority.ref", "order.respondent", "judgment.new_guardian", "consent.giver"}
+)
+# Fields that point at another notice.
+NOTICE_REFERENCES: frozenset[str] = frozenset({"in_reply_to", "supersedes", "caused_by", "escalation.previous"})
+_STRUCTURE = frozenset({"ref", "roles", "of", "lives_with"})
+_SAME_NUMBER = ("id_no", "student_no")
+
+
+@dataclass(frozen=True, slots=True)
+class FormFlag:
+    """A value that did not fit its kind and was withheld. Safe to log: where and of which kind, never what."""
+
+    path: str
+    kind: str
+
+
+@dataclass(slots=True)
+class Run:
+    """What one run of a program needs besides the data, and what it leaves beside its result.
+
+    `link` and `relay` name a value (path, value) for one recipient. `references` maps the notice ids that this
+    recipient knows to what it knows them as. `relays` lists the handles that were given out with path and value,
+    for the service that forwards through them; it holds personal data and never leaves the gateway.
+    """
+
+    as_of: date
+    link: Callable[[str, str], str]
+    relay: Callable[[str, str], str]
+    references: Mapping[str, str] = field(default_factory=dict)
+    flags: list[FormFlag] = field(default_factory=list)
+    relays: list[tuple[str, str, str]] = field(default_factory=list)
+    persons: dict[str, str] = field(default_factory=dict)
+
+    def flag(self, path: str, kind: str) -> None:
+        self.flags.append(FormFlag(path, kind))
+
+
+Members = Mapping[str, Any]
+Step = Callable[[Members, Any, dict[str, Any], Run], None]
+
+
+def _plain_text(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
+    """The step of a text shown in full, the usual case. `_Object.run` knows it and does it in place of a call."""
+    raise AssertionError("done in place")
+
+
+class _Object:
+    """Steps for the members of one object."""
+
+    __slots__ = ("kinds", "late", "path", "steps")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.steps: dict[str, Step] = {}
+        self.kinds: dict[str, tuple[str, str]] = {}  # member -> (path, kind), for flags
+        self.late: list[tuple[str, Step]] = []  # forms that stand under another name, where that is still free
+
+    def run(self, source: Members, run: Run) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        steps = self.steps
+        for name, value in source.items():
+            step = steps.get(name)
+            if step is None:
+                continue
+            if step is _plain_text:
+                if type(value) is str:
+                    out[name] = value
+                else:
+                    run.flag(*self.kinds[name])
+            else:
+                step(source, value, out, run)
+        for name, late in self.late:
+            if name in source:
+                late(source, source[name], out, run)
+        if EXISTS_MEMBER in out:
+            out[EXISTS_MEMBER].sort()
+        return out
+
+
+def _nested(name: str, child: _Object) -> Step:
+    def step(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
+        if type(value) is not dict:
+            run.flag(child.path, "object")
+            return
+        inner = child.run(value, run)
+        if inner:
+            out[name] = inner
+
+    return step
+
+
+def _array(name: str, child: _Object, counted: bool) -> Step:
+    def step(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
+        if type(value) is not list:
+            run.flag(child.path, "array")
+            return
+        elements = []
+        for element in value:
+            if type(element) is not dict:
+                run.flag(child.path, "object")
+                continue
+            inner = child.run(element, run)
+            if inner:
+                elements.append(inner)
+        if len(elements) > 1:
+            elements = _in_own_order(elements, counted)
+        if elements:
+            out[name] = elements
+
+    return step
+
+
+def _bytes_of(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _in_own_order(elements: Sequence[dict[str, Any]], counted: bool) -> list[dict[str, Any]]:
+    keyed = sorted(((_bytes_of(element), element) for element in elements), key=lambda pair: pair[0])
+    if counted:
+        return [element for _, element in keyed]
+    return list(dict(keyed).values())
+
+
+def _leaf(name: str, spec: FieldSpec, kind: Kind, shown: Facet, table: CodeTable) -> Step:
+    """The step that puts the allowed forms of one field into `out`; `shown` is not empty and is what the kind has."""
+    path, kind_name, fits = spec.path, spec.kind, kind.fits
+    if spec.path in NOTICE_REFERENCES:
+        return _notice_reference(name, spec)
+    if spec.path in PERSON_REFERENCES:
+        return _person_reference(name, spec) if shown & Facet.FULL else _existence(name, spec, kind)
+    if shown & Facet.FULL:
+        if fits("") and not fits(0) and not fits([]) and kind.whole is None:
+            return _plain_text
+        whole = kind.whole
+
+        def full(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
+            if not fits(value):
+                run.flag(path, kind_name)
+            else:
+                out[name] = value if whole is None else whole(value)
+
+        return full
+    in_place = name if kind_name in ("key", "handle") else None
+    generalise = kind.generalise if shown & Facet.COARSE else None
+    mask = kind.mask if shown & Facet.PARTIAL else None
+    target = COARSE_MEMBER.get(name, name) if generalise is not None else name
+    links, relays, sums = bool(shown & Facet.LINKABLE), bool(shown & Facet.RELAY), bool(shown & Facet.SUMMARY)
+
+    def weaker(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
+        if not fits(value):
+            run.flag(path, kind_name)
+            return
+        if value == "" or value == []:
+            return
+        form: Any = NoForm.COARSER_UNKNOWN
+        if generalise is not None:
+            form = generalise(value, table, run.as_of)
+        elif mask is not None:
+            form = mask(value)
+        if form is NoForm.WRONG:
+            run.flag(path, kind_name)
+            return
+        told = False
+        if form is not NoForm.COARSER_UNKNOWN:
+            told = True
+            if target == name:
+                out[name] = form
+            else:
+                out.setdefault(target, form)
+        if links:
+            told = True
+            pseudonym = run.link(path, value)
+            if in_place is not None:
+                out[name] = pseudonym
+            else:
+                out.setdefault(LINKABLE_MEMBER, {})[name] = pseudonym
+        if relays:
+            told = True
+            handles = [run.relay(path, one) for one in (value if type(value) is list else (value,))]
+            run.relays.extend(
+                (handle, path, one)
+                for handle, one in zip(handles, value if type(value) is list else (value,), strict=True)
+            )
+            shown_handles: Any = sorted(set(handles)) if type(value) is list else handles[0]
+            if in_place is not None:
+                out[name] = shown_handles
+            else:
+                out.setdefault(RELAY_MEMBER, {})[name] = shown_handles
+        if sums:
+            summary = source.get("summary")
+            if type(summary) is str and summary:
+                told = True
+                out["summary"] = summary
+        if not told:
+            out.setdefault(EXISTS_MEMBER, []).append(name)
+
+    return weaker
+
+
+def _existence(name: str, spec: FieldSpec, kind: Kind) -> Step:
+    def step(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
+        if not kind.fits(value):
+            run.flag(spec.path, spec.kind)
+        elif value not in ("", []):
+            out.setdefault(EXISTS_MEMBER, []).append(name)
+
+    return step
+
+
+def _notice_reference(name: str, spec: FieldSpec) -> Step:
+    """What the recipient knows the other notice as; left out where it never got that notice."""
+
+    def step(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
+        if type(value) is str:
+            known = run.references.get(value)
+            if known is not None:
+                out[name] = known
+        elif type(value) is list and all(type(one) is str for one in value):
+            every = sorted({run.references[one] for one in value if one in run.references})
+            if every:
+                out[name] = every
+        else:
+            run.flag(spec.path, spec.kind)
+
+    return step
+
+
+def _person_reference(name: str, spec: FieldSpec) -> Step:
+    def step(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
+        if type(value) is not str:
+            run.flag(spec.path, spec.kind)
+            return
+        ref = run.persons.get(value)
+        if ref is not None:
+            out[name] = ref
+
+    return step
+
+
+@dataclass(frozen=True, slots=True)
+class _PersonProgram:
+    """Steps for a person with one set of roles. `rank` orders persons by the roles that are told."""
+
+    body: _Object
+    told_roles: tuple[str, ...]
+    rank: tuple[int, ...]
+    counted: bool
+    shows_of: bool
+    shows_lives_with: bool
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A person that is shown: its content, and the references by which alike persons may still differ."""
+
+    program: _PersonProgram
+    out: dict[str, Any]
+    ref: str | None
+    of: str | None
+    lives_with: tuple[str, ...]
+    label: bytes = b""
+    number: int = 0
+
+
+class Program:
+    """The compiled projection for one notice type and outcome. `disclosure` is shared by all runs: copy it."""
+
+    def __init__(self, specs: Iterable[FieldSpec], decision: Decision, tables: Mapping[str, CodeTable]) -> None:
+        self._tables = tables
+        self._specs: dict[str | None, dict[str, FieldSpec]] = {}
+        for spec in specs:
+            self._specs.setdefault(spec.role, {})[spec.path] = spec
+        self._shown = {spec.id: decision.shown(spec.id) for spec in self._all_specs()}
+        self._floors = {spec.id: _floor(decision, spec.id) for spec in self._all_specs()}
+        self._counts = {
+            group: bool(decision.shown(FieldId(f"{group}.count"))) for group in (*PERSON_ROLES, *self._array_groups())
+        }
+        self._couple_numbers()
+        self._roles_shown = frozenset(
+            role
+            for role, by_path in self._specs.items()
+            if role is not None
+            and any(self._allowed(spec) for spec in by_path.values() if spec.path.rpartition(".")[2] not in _STRUCTURE)
+        )
+        self._persons: dict[frozenset[str], _PersonProgram | None] = {}
+        self._body = self._compile(self._specs.get(None, {}).values(), "")
+        self._references = [path for path in PERSON_REFERENCES if path in self._specs.get(None, {})]
+        self.disclosure: dict[str, Any] = {
+            "note": PARTIAL_NOTICE_ZH,
+            "note_en": PARTIAL_NOTICE_EN,
+            "forms": {str(field_id): name for field_id, name in sorted(self._forms())},
+        }
+        self.disclosure_bytes: bytes = _bytes_of(self.disclosure)
+
+    def run(self, data: Members, run: Run) -> dict[str, Any]:
+        """Project one body. Total for plain JSON values; raises TypeError only for text that UTF-8 cannot carry."""
+        persons = self._run_persons(data, run)
+        out = self._body.run(data, run)
+        if persons:
+            out[PERSONS] = persons
+        return out
+
+    # -- compiling ---------------------------------------------------------------------------------------------------
+
+    def _all_specs(self) -> Iterable[FieldSpec]:
+        for by_path in self._specs.values():
+            yield from by_path.values()
+
+    def _array_groups(self) -> set[str]:
+        return {
+            spec.path.rpartition("[]")[0].replace("[]", "")
+            for spec in self._specs.get(None, {}).values()
+            if "[]" in spec.path
+        }
+
+    def _couple_numbers(self) -> None:
+        for role, by_path in self._specs.items():
+            pair = [by_path.get(f"{PERSONS}[].{name}") for name in _SAME_NUMBER]
+            if role is None or None in pair:
+                continue
+            ids = [spec.id for spec in pair if spec is not None]
+            met = self._shown[ids[0]] & self._shown[ids[1]]
+            for field_id in ids:
+                self._shown[field_id] = met | self._floors[field_id]
+
+    def _kind(self, spec: FieldSpec) -> Kind:
+        return kind_of(spec, spec.code_table in self._tables)
+
+    def _allowed(self, spec: FieldSpec) -> Facet:
+        return allowed(self._shown[spec.id], self._kind(spec))
+
+    def _forms(self) -> Iterable[tuple[FieldId, str]]:
+        """The forms that are less than full, of all fields shown at all. What is withheld is not listed."""
+        for spec in self._all_specs():
+            shown = self._allowed(spec)
+            if shown and not shown & Facet.FULL:
+                yield spec.id, form_name(shown)
+
+    def _compile(self, specs: Iterable[FieldSpec], prefix: str, shown: Mapping[str, Facet] | None = None) -> _Object:
+        """An object tree for the specs below `prefix`. `shown` overrides the facets by path (persons with several roles)."""
+        node = _Object(prefix)
+        below: dict[str, list[FieldSpec]] = {}
+        for spec in specs:
+            rest = spec.path[len(prefix) :].lstrip(".")
+            head, dot, _ = rest.partition(".")
+            if dot:
+                below.setdefault(head, []).append(spec)
+                continue
+            if rest.endswith("[]") or (prefix == f"{PERSONS}[]" and rest in _STRUCTURE):
+                continue
+            kind = self._kind(spec)
+            facets = allowed(self._shown[spec.id] if shown is None else shown[spec.path], kind)
+            if facets:
+                table = self._tables.get(spec.code_table, {}) if spec.code_table is not None else {}
+                step = _leaf(rest, spec, kind, facets, table)
+                if rest in COARSE_MEMBER and facets & Facet.COARSE:
+                    node.late.append((rest, step))
+                else:
+                    node.steps[rest] = step
+                node.kinds[rest] = (spec.path, spec.kind)
+        node.late.sort(key=lambda pair: list(COARSE_MEMBER).index(pair[0]))
+        for head, members in below.items():
+            name = head.removesuffix("[]")
+            child = self._compile(members, f"{prefix}.{head}" if prefix else head, shown)
+            if not child.steps and not child.late:
+                continue
+            if head.endswith("[]"):
+                group = child.path.removesuffix("[]").replace("[]", "")
+                counted = self._counts.get(group, False) or all(self._allowed(spec) & Facet.FULL for spec in members)
+                node.steps[name] = _array(name, child, counted)
+            else:
+                node.steps[name] = _nested(name, child)
+        return node
+
+    def _person_program(self, roles: frozenset[str]) -> _PersonProgram | None:
+        """The program for a person with these roles, made on first use; None where nothing of such a person is shown."""
+        if roles not in self._persons:
+            self._persons[roles] = self._compile_person(roles)
+        return self._persons[roles]
+
+    def _compile_person(self, roles: frozenset[str]) -> _PersonProgram | None:
+        by_path: dict[str, list[FieldSpec]] = {}
+        for role in sorted(roles):
+            for path, spec in self._specs.get(role, {}).items():
+                by_path.setdefault(path, []).append(spec)
+        shown: dict[str, Facet] = {}
+        for path, specs in by_path.items():
+            met = self._shown[specs[0].id]
+            floor = Facet.NOTHING
+            for spec in specs:
+                met &= self._shown[spec.id]
+                floor |= self._floors[spec.id]
+            shown[path] = met | floor
+        body = self._compile([specs[0] for specs in by_path.values()], f"{PERSONS}[]", shown)
+        if not body.steps and not body.late:
+            return None
+        told = tuple(role for role in PERSON_ROLES if role in roles and role in self._roles_shown)
+
+        def structural(name: str) -> bool:
+            specs = by_path.get(f"{PERSONS}[].{name}")
+            return specs is not None and bool(shown[specs[0].path] & Facet.FULL)
+
+        named = shown.get(f"{PERSONS}[].name", Facet.NOTHING)
+        return _PersonProgram(
+            body,
+            told,
+            tuple(PERSON_ROLES.index(role) for role in told),
+            bool(named & Facet.FULL) or all(self._counts[role] for role in told),
+            structural("of"),
+            structural("lives_with"),
+        )
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def _run_persons(self, data: Members, run: Run) -> list[dict[str, Any]]:
+        persons = data.get(PERSONS)
+        if persons is None:
+            return []
+        if type(persons) is not list:
+            run.flag(PERSONS, "array")
+            return []
+        kept: list[_Kept] = []
+        for person in persons:
+            if type(person) is not dict:
+                run.flag(f"{PERSONS}[]", "object")
+                continue
+            roles = _known_roles(person.get("roles"))
+            if roles is None:
+                run.flag(f"{PERSONS}[].roles", "codes")
+                continue
+            program = self._person_program(roles)
+            if program is None:
+                continue
+            out = program.body.run(person, run)
+            if out:
+                kept.append(_kept(program, out, person))
+        if not kept:
+            return []
+        numbered = kept if len(kept) == 1 else self._arranged(kept, data)
+        return _with_references(kept, numbered, run)
+
+    def _arranged(self, kept: list[_Kept], data: Members) -> list[_Kept]:
+        """The persons in order of told roles and shown content; alike ones made one, or kept apart where counted.
+
+        What points at a person, or where it points, also tells persons apart, as far as it is shown.
+        """
+        for one in kept:
+            one.label = _bytes_of(one.out)
+        if len({(one.program.rank, one.label) for one in kept}) < len(kept):
+            _label_by_references(kept, [(path, ref) for path in self._references for ref in _at(data, path)])
+        kept.sort(key=lambda one: (one.program.rank, one.label))
+        number = 0
+        numbered: list[_Kept] = []
+        for one in kept:
+            last = numbered[-1] if numbered else None
+            alike = last is not None and last.label == one.label and last.program.rank == one.program.rank
+            if last is not None and alike and not one.program.counted:
+                one.number = last.number
+                continue
+            one.number = number
+            number += 1
+            numbered.append(one)
+        return numbered
+
+
+def _floor(decision: Decision, field_id: FieldId) -> Facet:
+    found = decision.fields.get(field_id)
+    return Facet.NOTHING if found is None else found.floor & found.shown
+
+
+_ROLES = frozenset(PERSON_ROLES)
+_SINGLE_ROLES: Mapping[str, frozenset[str]] = {role: frozenset({role}) for role in PERSON_ROLES}
+
+
+def _known_roles(roles: Any) -> frozenset[str] | None:
+    """None where roles are missing or one of them is not a role: then nobody can say what may be shown."""
+    if type(roles) is not list or not roles or not all(type(role) is str for role in roles):
+        return None
+    if len(roles) == 1:
+        return _SINGLE_ROLES.get(roles[0])
+    known = frozenset(roles)
+    return known if known <= _ROLES else None
+
+
+def _text_or_none(value: Any) -> str | None:
+    return value if type(value) is str else None
+
+
+def _kept(program: _PersonProgram, out: dict[str, Any], person: Members) -> _Kept:
+    lives_with: tuple[str, ...] = ()
+    if program.shows_lives_with:
+        named = person.get("lives_with")
+        if type(named) is list:
+            lives_with = tuple(ref for ref in named if type(ref) is str)
+    of = _text_or_none(person.get("of")) if program.shows_of else None
+    return _Kept(program, out, _text_or_none(person.get("ref")), of, lives_with)
+
+
+def _at(data: Any, path: str) -> list[str]:
+    for name in path.split("."):
+        data = data.get(name) if type(data) is dict else None
+    return [data] if type(data) is str else []
+
+
+def _label_by_references(kept: list[_Kept], pointed_at: Sequence[tuple[str, str]]) -> None:
+    """Refine labels by who points where until nothing new is told apart (colour refinement)."""
+    by_ref = _by_ref(kept)
+    for one in kept:
+        marks = sorted(path for path, ref in pointed_at if by_ref.get(ref) is one)
+        one.label = _bytes_of([one.program.told_roles, one.out, marks])
+    classes = len({one.label for one in kept})
+    while True:
+        labels = []
+        for one in kept:
+            of = by_ref.get(one.of) if one.of is not None else None
+            around = sorted(by_ref[ref].label for ref in one.lives_with if ref in by_ref)
+            back = sorted(other.label for other in kept if other.of is not None and by_ref.get(other.of) is one)
+            parts = [one.label, b"" if of is None else of.label, *around, b"|", *back]
+            labels.append(hashlib.sha256(b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest())
+        # content first, so that references only order those whose content is alike
+        for one, label in zip(kept, labels, strict=True):
+            one.label = label
+        if len(set(labels)) == classes:
+            break
+        classes = len(set(labels))
+    order = {id(one): label for one, label in zip(kept, labels, strict=True)}
+    for one in kept:
+        one.label = _bytes_of(one.out) + b"\x00" + order[id(one)]
+
+
+def _by_ref(kept: Iterable[_Kept]) -> dict[str, _Kept]:
+    """Persons by the sender's `ref`; a ref borne by two of them names neither."""
+    found: dict[str, _Kept] = {}
+    doubled: set[str] = set()
+    for one in kept:
+        if one.ref is not None:
+            if one.ref in found:
+                doubled.add(one.ref)
+            found[one.ref] = one
+    for ref in doubled:
+        del found[ref]
+    return found
+
+
+def _with_references(kept: list[_Kept], numbered: list[_Kept], run: Run) -> list[dict[str, Any]]:
+    refs = {ref: f"p{one.number + 1}" for ref, one in _by_ref(kept).items()}
+    run.persons = refs
+    persons = []
+    for one in numbered:
+        out = one.out
+        own = out["ref"] = f"p{one.number + 1}"
+        out["roles"] = list(one.program.told_roles)
+        of = refs.get(one.of) if one.of is not None else None
+        if of is not None and of != own:
+            out["of"] = of
+        if one.lives_with:
+            around = sorted({refs[ref] for ref in one.lives_with if ref in refs} - {own}, key=lambda ref: int(ref[1:]))
+            if around:
+                out["lives_with"] = around
+        persons.append(out)
+    return persons
+
+
+class Projector:
+    """Programs by notice type, policy and outcome, each compiled on first use or ahead of time by `program`.
+
+    `fields` gives the fields of each notice type (`Catalogue.fields_of`). `tables` holds for each code table that
+    can generalise (`FieldSpec.code_table`) every code with its coarse code.
+    """
+
+    def __init__(
+        self,
+        fields: Mapping[NoticeType, Mapping[FieldId, FieldSpec]],
+        tables: Mapping[str, CodeTable] | None = None,
+        *,
+        most_programs: int = 20_000,
+    ) -> None:
+        self._fields = fields
+        self._tables = dict(tables or {})
+        self._programs: dict[tuple[NoticeType, str, str], Program] = {}
+        self._most_programs = most_programs
+
+    def program(self, notice_type: NoticeType, decision: Decision) -> Program:
+        """The program for a decision; KeyError for a notice type that has no fields."""
+        key = (notice_type, decision.policy, decision.outcome)
+        found = self._programs.get(key)
+        if found is None:
+            if len(self._programs) >= self._most_programs:
+                self._programs.clear()
+            found = self._programs[key] = Program(self._fields[notice_type].values(), decision, self._tables)
+        return found
+
+
+def without_unencodable(value: Any, run: Run) -> Any:
+    """A copy of a body without what JSON cannot carry: lone surrogates, integers beyond 2**53, null and floats.
+
+    Each is flagged without its path, whose names are the sender's.
+    """
+    if isinstance(value, Mapping):
+        kept = {}
+        for name, member in value.items():
+            if not _is_encodable(name):
+                run.flag("", "unencodable")
+                continue
+            inner = without_unencodable(member, run)
+            if inner is not None:
+                kept[name] = inner
+        return kept
+    if isinstance(value, list):
+        items = (without_unencodable(element, run) for element in value)
+        return [element for element in items if element is not None]
+    if _is_encodable(value):
+        return value
+    run.flag("", "unencodable")
+    return None
+
+
+def _is_encodable(value: Any) -> bool:
+    if type(value) is str:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return False
+        return True
+    return type(value) is bool or (type(value) is int and -LARGEST_INTEGER < value < LARGEST_INTEGER)

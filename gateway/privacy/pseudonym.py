@@ -1,0 +1,70 @@
+"""Which opaque name stands for a value, a case or a message, towards one recipient?
+
+All names here are HMAC-SHA-256 values under keys derived from one secret, labelled so that no two uses share a key.
+A pseudonym says "the same value again" to one recipient, for one purpose, in one epoch; two recipients cannot join
+theirs, nor can anybody test a guess without the secret (a bare hash of an identity number can be enumerated in
+minutes). Inputs are length-prefixed, so no two different inputs make the same message.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from dataclasses import dataclass, field
+
+from gateway.model.identifiers import CaseId, NoticeId, OfficeId
+
+SECRET_BYTES = 32
+_NAME_BYTES = 16  # 128 bits, 26 characters of base32
+
+
+def _message(*parts: str) -> bytes:
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
+
+
+def _named(prefix: str, key: bytes, message: bytes) -> str:
+    digest = hmac.digest(key, message, "sha256")
+    return prefix + base64.b32encode(digest[:_NAME_BYTES]).decode("ascii").rstrip("=").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSecret:
+    """The gateway's secret for names towards recipients, 32 bytes or more. Not shown when printed."""
+
+    value: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.value) < SECRET_BYTES:
+            raise ValueError("a release secret has at least 32 bytes")
+
+    def derive(self, label: str, *parts: str) -> bytes:
+        return hmac.digest(self.value, _message("hutong/" + label, *parts), "sha256")
+
+
+def pseudonym_key(secret: ReleaseSecret, recipient: OfficeId, purpose: str, epoch: str) -> bytes:
+    return secret.derive("pseudonym", recipient, purpose, epoch)
+
+
+def pseudonym(key: bytes, path: str, value: str) -> str:
+    """`path` is the canonical path (`persons[].id_no`), so one person keeps a pseudonym over its roles."""
+    return _named("ps-", key, _message(path, value))
+
+
+def relay_key(secret: ReleaseSecret, recipient: OfficeId, case_handle: str) -> bytes:
+    return secret.derive("relay", recipient, case_handle)
+
+
+def relay_handle(key: bytes, path: str, value: str) -> str:
+    """A handle the gateway forwards through: stable for one recipient in one case while the endpoint stays."""
+    return _named("rl-", key, _message(path, value))
+
+
+def case_handle(secret: ReleaseSecret, recipient: OfficeId, case: CaseId, opening: int = 1) -> str:
+    """The case's name towards one recipient. `opening` rises when a closed case is opened again."""
+    return _named("case-", secret.derive("case", recipient), _message(case, str(opening)))
+
+
+def message_handle(secret: ReleaseSecret, recipient: OfficeId, notice: NoticeId) -> str:
+    """A notice's name towards one recipient, for replies and corrections."""
+    return _named("msg-", secret.derive("message", recipient), _message(notice))

@@ -1,0 +1,533 @@
+"""Who might receive a notice, for which purpose, and by which rule?
+
+`route` asks the tables (`policies/routing/`) and a resolver of competent
+offices; it looks at no clock and no store, so a routing can be worked out
+again from the same table and directory versions. What a recipient may *see* is
+decided later, per delivery; here only the set of offices and the purpose are
+fixed, and the purpose cannot change afterwards.
+
+1. May this sender send this? Its agency, its own `sends`, and for withdrawals
+   and corrections its part in the original. A report is never refused
+   (MPL 11), whoever sends it.
+2. Which places does the notice name? The incident, where the child is, lives
+   and is registered, where the guardian lives; the sender's own division last.
+3. Each rule that applies names offices. An office in conflict (K5), suspended
+   or compromised is replaced by its superior; the sender is left out.
+4. Each office once, in its strongest role.
+
+A school named in a report of sexual harm or of harm by its own staff counts as
+in conflict until an officer clears it (K5, K6): its bureau receives in its
+place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
+from typing import Any, Protocol
+
+from gateway.model.agency import Office, OfficeState
+from gateway.model.errors import Problem
+from gateway.model.geography import Competence, Matter, Place, PlaceKind
+from gateway.model.identifiers import AgencyName, DivisionCode, NoticeType, OfficeId, parse_office_id
+from gateway.model.notice import REPORTS, JsonObject, Recipient, ValidNotice
+from gateway.model.routing import NO_CASE, CaseContext, Held, Routing
+from gateway.policy.routing_rules import (
+    EMERGENCY_PROTECTION,
+    NOTHING_STATED,
+    OWN_DUTY,
+    RANK,
+    REQUIRED_ROLES,
+    SAME_PURPOSE,
+    NoticeTable,
+    Party,
+    RoutingRule,
+    RoutingTables,
+    Source,
+    any_holds,
+)
+
+_CHINA = timezone(timedelta(hours=8))
+_NONE: frozenset[str] = frozenset()
+_YES, _NO = frozenset({"yes"}), frozenset({"no"})
+_NOTHING_STATED = frozenset({NOTHING_STATED})
+_URGENCY = tuple(frozenset({str(level)}) for level in range(3))
+_SCHOOL_WORDS = ("学校", "校园", "幼儿园", "上学", "放学", "school")
+_HARM_BY_STAFF_OR_SEXUAL = frozenset({"H1", "H22"})
+_SEXUAL_FLAGS = frozenset({"M1", "M2", "M3"})
+
+
+class OfficeFinder(Protocol):
+    """What routing asks of the directory; `gateway.geography.competent.CompetentOffices` answers."""
+
+    def office(self, office: OfficeId) -> Office | None: ...
+
+    def institution(self, code: str) -> OfficeId | None: ...
+
+    def competent(
+        self,
+        agency: AgencyName,
+        matter: Matter,
+        places: tuple[Place, ...],
+        event: date,
+        on: date,
+        conflicted: frozenset[OfficeId] = ...,
+    ) -> Competence: ...
+
+    def superior(self, office: OfficeId, on: date, conflicted: frozenset[OfficeId] = ...) -> OfficeId | None: ...
+
+    def line(self, code: str, on: date) -> tuple[DivisionCode, ...]: ...
+
+
+def route(
+    notice: ValidNotice, tables: RoutingTables, directory: OfficeFinder, case: CaseContext, on: datetime
+) -> Routing:
+    """Say who might receive `notice`, as of `on` (aware; the day is China's).
+
+    Total for a notice of a known type. A notice whose sender may not send it
+    has `problems` and no recipients. Recipients are in the order of their
+    roles' strength, then of the table.
+    """
+    sender = notice.notice.sender
+    agency = AgencyName(sender.split(".", 1)[0])
+    data = notice.notice.data
+    table = tables.by_type.get(notice.type)
+    if table is None:
+        return Routing(problems=(Problem("unknown-type", "/type", "no routing table has this notice type"),))
+    facts = {name: _FACTS[name](notice, agency, case) for name in table.attributes}
+    if notice.type not in REPORTS:
+        problem = sender_problem(directory.office(sender), agency, notice.type, tables) or _party_problem(
+            table, sender, case, facts
+        )
+        if problem is not None:
+            return Routing(problems=(problem,))
+    return _Route(notice, data, sender, agency, tables, directory, case, on).run(table, facts)
+
+
+def sender_problem(
+    office: Office | None, agency: AgencyName, notice_type: NoticeType, tables: RoutingTables
+) -> Problem | None:
+    """Why this office may not send notices of this type, or None. Reports are open to all."""
+    if notice_type in REPORTS:
+        return None
+    table = tables.by_type.get(notice_type)
+    if table is None:
+        return Problem("unknown-type", "/type", "no routing table has this notice type")
+    if office is not None and office.sends is not None and notice_type not in office.sends:
+        return Problem(
+            "sender-not-permitted",
+            "/type",
+            f"this office is not enrolled to send `{notice_type}`",
+            "ask the gateway's operator",
+        )
+    if table.senders is not None and agency not in table.senders:
+        return Problem(
+            "sender-not-permitted",
+            "/type",
+            f"`{agency}` does not send `{notice_type}`",
+            f"senders are {', '.join(sorted(table.senders))}; a finding of harm goes as RPT or RPT-M",
+        )
+    return None
+
+
+def _party_problem(
+    table: NoticeTable, sender: OfficeId, case: CaseContext, facts: Mapping[str, frozenset[str]]
+) -> Problem | None:
+    if table.party is not Party.ANYONE:
+        prior = case.prior
+        allowed = set[str]()
+        if prior is not None:
+            allowed.add(prior.sender)
+            if table.party is Party.ORIGINAL_PARTY:
+                allowed.update(recipient.office for recipient in prior.recipients)
+        if sender not in allowed:
+            return Problem(
+                "not-a-party",
+                "/data/supersedes",
+                f"`{table.type}` comes from {table.party.value.replace('_', ' ')} of the notice it names",
+                "name the original by its id in `supersedes`",
+            )
+    for refusal in table.refusals:
+        if any_holds(refusal.where, facts):
+            return Problem(
+                "recall-not-permitted",
+                "/type",
+                f"{refusal.title_zh} / {refusal.title_en} (rule {refusal.id})",
+                refusal.remedy,
+            )
+    return None
+
+
+class _Route:
+    """One routing while it is worked out."""
+
+    __slots__ = (
+        "agency", "case", "conflicted", "data", "directory", "event", "flags", "found", "held", "notice", "on", "places",
+        "sender", "tables",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        notice: ValidNotice,
+        data: JsonObject,
+        sender: OfficeId,
+        agency: AgencyName,
+        tables: RoutingTables,
+        directory: OfficeFinder,
+        case: CaseContext,
+        on: datetime,
+    ) -> None:
+        self.notice = notice
+        self.data = data
+        self.sender = sender
+        self.agency = agency
+        self.tables = tables
+        self.directory = directory
+        self.case = case
+        self.on = on.astimezone(_CHINA).date()
+        self.event = _event_day(data, self.on)
+        self.places = places_of(notice, case)
+        self.flags: list[str] = []
+        self.conflicted = self._conflicted()
+        self.found: dict[OfficeId, tuple[int, Recipient]] = {}
+        self.held: list[Held] = []
+
+    def run(self, table: NoticeTable, facts: Mapping[str, frozenset[str]]) -> Routing:
+        for rule in table.rules:
+            if (rule.where or rule.unless) and not rule.applies(facts):
+                continue
+            if rule.setting is not None and not self._is_on(rule.setting):
+                continue
+            if rule.source is Source.COMPETENT:
+                for agency in rule.agencies or ():
+                    self._competent(rule, agency)
+            else:
+                self._listed(rule)
+        if not self.found and not self.held:
+            self.flags.append("nobody")
+        ordered = sorted(self.found.values(), key=_by_rank)
+        return Routing(
+            tuple([recipient for _, recipient in ordered]), tuple(self.held), tuple(dict.fromkeys(self.flags))
+        )
+
+    def _competent(self, rule: RoutingRule, agency: AgencyName) -> None:
+        assert rule.matter is not None
+        answer = self.directory.competent(agency, rule.matter, self.places, self.event, self.on, self.conflicted)
+        office = answer.office
+        if rule.reach_suspended:
+            for stepped, reason in answer.stepped_over:
+                if reason == "suspended" and stepped != self.sender:
+                    self._add(
+                        Recipient(
+                            stepped, rule.id, rule.purpose, rule.legal_basis, "competent_suspended", 0, answer.trace
+                        )
+                    )
+        if office == self.sender and rule.past_sender:
+            office = self.directory.superior(self.sender, self.on, self.conflicted)
+        if office is None:
+            self._missing(rule, answer)
+        elif office != self.sender:
+            self._add(
+                Recipient(
+                    office, rule.id, rule.purpose, rule.legal_basis, rule.role, answer.fallback_level, answer.trace
+                )
+            )
+
+    def _missing(self, rule: RoutingRule, answer: Competence) -> None:
+        if rule.role not in REQUIRED_ROLES:
+            self.flags.append(f"not-registered:{rule.id}")
+            return
+        if answer.office == self.sender:
+            return  # the sender is the highest office there is
+        self.held.append(Held("region_unresolved", rule.id, rule.purpose, rule.legal_basis, answer.told, answer.trace))
+        centre = answer.call_centre
+        if self.notice.urgency == 2 and centre is not None and centre != self.sender:
+            self._add(Recipient(centre, rule.id, rule.purpose, rule.legal_basis, "call_centre", 0, answer.trace))
+
+    def _listed(self, rule: RoutingRule) -> None:
+        for office, before in self._offices(rule):
+            settled = self._settle(office)
+            if settled is None:
+                self.held.append(
+                    Held("conflict_check", rule.id, rule.purpose, rule.legal_basis, (), (f"stepped-over:{office}",))
+                )
+                continue
+            if settled == self.sender:
+                continue
+            if rule.agencies is not None and settled.split(".", 1)[0] not in rule.agencies:
+                continue
+            purpose, basis = rule.purpose, rule.legal_basis
+            if purpose == SAME_PURPOSE:
+                if before is None:
+                    continue
+                purpose, basis = before.purpose, before.legal_basis
+            elif purpose == OWN_DUTY:
+                purpose = self.tables.duties.get(AgencyName(settled.split(".", 1)[0]), EMERGENCY_PROTECTION)
+            self._add(Recipient(settled, rule.id, purpose, basis, rule.role))
+
+    def _offices(self, rule: RoutingRule) -> Iterator[tuple[OfficeId, Recipient | None]]:
+        """The offices a source names, each with how it was routed before where the source knows."""
+        case, source = self.case, rule.source
+        prior = case.prior
+        if source is Source.PRIOR_SENDER:
+            yield from _bare(() if prior is None else (prior.sender,))
+        elif source is Source.PRIOR_RECIPIENTS:
+            yield from ((recipient.office, recipient) for recipient in (() if prior is None else prior.recipients))
+        elif source is Source.ACTIVE:
+            yield from ((recipient.office, recipient) for recipient in case.active)
+        elif source is Source.OWNER:
+            yield from _bare(() if case.owner is None else (case.owner,))
+        elif source is Source.REPORTING_UNITS:
+            yield from _bare(case.reporting_units)
+        elif source is Source.APPLICANTS:
+            yield from _bare(case.applicants)
+        elif source is Source.SUPERVISOR:
+            if self.sender.count(".") > 1:
+                yield from _bare(self._above(self.sender))
+        elif source is Source.SUPERIOR:
+            yield from _bare(self._above(self.sender))
+        elif source is Source.NAMED:
+            yield from _bare(self._named(rule, "requested_recipients", self.data.get("requested_recipients")))
+        elif source is Source.NAMED_SUPERIOR:
+            for office in self._named(rule, "requested_recipients", self.data.get("requested_recipients")):
+                yield from _bare(self._above(office))
+        elif source is Source.TARGET:
+            yield from _bare(self._named(rule, "transfer/target", [_member(self.data, "transfer").get("target")]))
+        elif source is Source.CONSENT:
+            yield from _bare(self._named(rule, "consent/recipients", _member(self.data, "consent").get("recipients")))
+        else:  # EXECUTORS
+            measures = self.data.get("measures")
+            named = (
+                [item.get("executor") for item in measures if isinstance(item, dict)]
+                if isinstance(measures, list)
+                else []
+            )
+            yield from _bare(self._named(rule, "measures", named))
+
+    def _named(self, rule: RoutingRule, position: str, value: object) -> Iterator[OfficeId]:
+        """Office ids that a sender wrote: registered ones of an allowed agency; the others are flagged by position."""
+        if not isinstance(value, list):
+            return
+        for index, item in enumerate(value):
+            if item is None:
+                continue
+            office = _office_id(item) if isinstance(item, str) else None
+            if office is None or self.directory.office(office) is None:
+                self.flags.append(f"requested-unknown:/data/{position}/{index}")
+            elif rule.agencies is not None and office.split(".", 1)[0] not in rule.agencies:
+                self.flags.append(f"requested-not-permitted:/data/{position}/{index}")
+            else:
+                yield office
+
+    def _above(self, office: OfficeId) -> tuple[OfficeId, ...]:
+        above = self.directory.superior(office, self.on, self.conflicted)
+        return () if above is None else (above,)
+
+    def _settle(self, office: OfficeId) -> OfficeId | None:
+        """The office itself, or its usable superior when it may not receive; None when there is none."""
+        known = self.directory.office(office)
+        if office not in self.conflicted and known is not None and known.state is OfficeState.ACTIVE:
+            return office
+        if known is None:
+            self.flags.append(f"not-registered:{office}")
+        elif office in self.conflicted:
+            self.flags.append(f"conflict:{office}")
+        return self.directory.superior(office, self.on, self.conflicted)
+
+    def _add(self, recipient: Recipient) -> None:
+        rank = RANK[recipient.role]
+        before = self.found.get(recipient.office)
+        if before is None or rank < before[0]:
+            self.found[recipient.office] = (rank, recipient)
+
+    def _is_on(self, name: str) -> bool:
+        setting = self.tables.settings[name]
+        if not setting.exceptions:
+            return setting.default
+        for place in self.places:
+            line = self.directory.line(place.code, self.on)
+            if line:
+                return setting.is_on(line)
+        return setting.default
+
+    def _conflicted(self) -> frozenset[OfficeId]:
+        known = self.case.conflicted
+        if not _is_true(_member(self.data, "place").get("school_related")):
+            return known
+        harm = _member(self.data, "harm")
+        if _families(harm.get("types")).isdisjoint(_HARM_BY_STAFF_OR_SEXUAL) and _texts(harm.get("m_flags")).isdisjoint(
+            _SEXUAL_FLAGS
+        ):
+            return known
+        accused = set(known)
+        for person in _people(self.data):
+            code = _member(person, "school").get("code")
+            office = self.directory.institution(code) if isinstance(code, str) else None
+            if office is not None:
+                accused.add(office)
+                self.flags.append(f"conflict:{office}")
+        return frozenset(accused)
+
+
+def places_of(notice: ValidNotice, case: CaseContext = NO_CASE) -> tuple[Place, ...]:
+    """The places a notice names, then those the case knows, then the sender's division. Codes are unchecked text."""
+    data = notice.notice.data
+    found: list[Place] = []
+    region = _member(data, "place").get("region")
+    if isinstance(region, str):
+        found.append(Place(PlaceKind.INCIDENT, region))
+    for person in _people(data):
+        roles = person.get("roles")
+        if not isinstance(roles, list):
+            continue
+        if "minor" in roles:
+            for kind, name in _MINORS_PLACES:
+                where = person.get(name)
+                if isinstance(where, dict):
+                    region = where.get("region")
+                    if isinstance(region, str):
+                        found.append(Place(kind, region))
+        elif "guardian" in roles:
+            region = _member(person, "residence").get("region")
+            if isinstance(region, str):
+                found.append(Place(PlaceKind.GUARDIAN_RESIDENCE, region))
+    found.extend(case.places)
+    if case.owner is not None:
+        found.append(Place(PlaceKind.HANDLING, case.owner.split(".", 2)[1]))
+    parts = notice.notice.sender.split(".", 2)
+    if len(parts) > 1:
+        found.append(Place(PlaceKind.SENDER, parts[1]))
+    return tuple(found)
+
+
+_MINORS_PLACES = (
+    (PlaceKind.PRESENT, "placement"),
+    (PlaceKind.RESIDENCE, "residence"),
+    (PlaceKind.REGISTERED, "registered"),
+)
+
+
+def _event_day(data: JsonObject, on: date) -> date:
+    """The day of the event, never after `on`. A partial date counts as its first day; none or a broken one as `on`."""
+    for name in ("occurred_at", "discovered_at"):
+        text = data.get(name)
+        if isinstance(text, str):
+            day = _day(text[:10])
+            if day is not None:
+                return min(day, on)
+    return on
+
+
+_PARTIAL_TAILS = {4: "-01-01", 7: "-01", 10: ""}
+
+
+@lru_cache(maxsize=4096)
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text + _PARTIAL_TAILS.get(len(text), "?"))
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _office_id(text: str) -> OfficeId | None:
+    try:
+        return parse_office_id(text)
+    except ValueError:
+        return None
+
+
+def _by_rank(entry: tuple[int, Recipient]) -> int:
+    return entry[0]
+
+
+def _bare(offices: Iterable[OfficeId]) -> Iterator[tuple[OfficeId, None]]:
+    return ((office, None) for office in offices)
+
+
+def _member(data: JsonObject, name: str) -> JsonObject:
+    value = data.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _people(data: JsonObject) -> Iterator[dict[str, Any]]:
+    people = data.get("persons")
+    if isinstance(people, list):
+        for person in people:
+            if isinstance(person, dict):
+                yield person
+
+
+def _texts(value: object) -> frozenset[str]:
+    return frozenset(item for item in value if isinstance(item, str)) if isinstance(value, list) else _NONE
+
+
+def _families(value: object) -> frozenset[str]:
+    """Codes and the first levels they belong to: H21 is H21 and H2."""
+    if not isinstance(value, list):
+        return _NONE
+    return frozenset(code for item in value if isinstance(item, str) for code in (item, item[:2]))
+
+
+def _is_true(value: object) -> bool:
+    return value is True
+
+
+def _yes_no(value: bool) -> frozenset[str]:
+    return _YES if value else _NO
+
+
+def _difficulties(data: JsonObject) -> frozenset[str]:
+    return frozenset().union(*(_families(person.get("difficulty")) for person in _people(data)))
+
+
+def _measures(data: JsonObject) -> frozenset[str]:
+    measures = data.get("measures")
+    if not isinstance(measures, list):
+        return _NONE
+    return frozenset(code for item in measures if isinstance(item, dict) and isinstance(code := item.get("code"), str))
+
+
+def _order_names_school(data: JsonObject) -> bool:
+    """Whether an order's operative terms reach a school: a term says so, or it is served on one."""
+    order = _member(data, "order")
+    terms = order.get("terms")
+    for term in terms if isinstance(terms, list) else ():
+        detail = term.get("detail") if isinstance(term, dict) else None
+        if isinstance(detail, str) and any(word in detail for word in _SCHOOL_WORDS):
+            return True
+    service = order.get("service")
+    for act in service if isinstance(service, list) else ():
+        if isinstance(act, dict) and act.get("office_kind") in ("education", "school", "JY"):
+            return True
+    return False
+
+
+_Fact = Callable[[ValidNotice, AgencyName, CaseContext], frozenset[str]]
+
+_FACTS: Mapping[str, _Fact] = {
+    "urgency": lambda notice, agency, case: _URGENCY[notice.urgency],
+    "immediate_danger": lambda notice, agency, case: _yes_no(_is_true(notice.notice.data.get("immediate_danger"))),
+    "school_related": lambda notice, agency, case: _yes_no(
+        _is_true(_member(notice.notice.data, "place").get("school_related"))
+    ),
+    "order_names_school": lambda notice, agency, case: _yes_no(_order_names_school(notice.notice.data)),
+    "concern": lambda notice, agency, case: _yes_no(_is_true(_member(notice.notice.data, "visit").get("concern"))),
+    "open_order": lambda notice, agency, case: _yes_no(case.has_open_order),
+    "temporary_guardianship": lambda notice, agency, case: _yes_no(case.has_temporary_guardianship),
+    "target_named": lambda notice, agency, case: _yes_no("target" in _member(notice.notice.data, "transfer")),
+    "harm": lambda notice, agency, case: _families(_member(notice.notice.data, "harm").get("types")) or _NOTHING_STATED,
+    "m_flag": lambda notice, agency, case: (
+        _texts(_member(notice.notice.data, "harm").get("m_flags")) or _NOTHING_STATED
+    ),
+    "difficulty": lambda notice, agency, case: _difficulties(notice.notice.data) or _NOTHING_STATED,
+    "measure": lambda notice, agency, case: _measures(notice.notice.data) or _NOTHING_STATED,
+    "risk": lambda notice, agency, case: (
+        _texts([_member(notice.notice.data, "assessment").get("risk_level")]) or _NOTHING_STATED
+    ),
+    "sender": lambda notice, agency, case: frozenset({agency}),
+    "prior_type": lambda notice, agency, case: _NONE if case.prior is None else frozenset({case.prior.type}),
+    "prior_harm": lambda notice, agency, case: _NONE if case.prior is None else _families(list(case.prior.harm_types)),
+    "prior_school_related": lambda notice, agency, case: _yes_no(case.prior is not None and case.prior.school_related),
+}

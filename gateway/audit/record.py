@@ -10,7 +10,10 @@ persons'. A commitment is itself a leaf in the sense of RFC 6962:
 
 The salts of one slot come from one call of SHAKE-256 over the slot's secret,
 the slot's number and the event id; the envelope is slot number zero. Whoever
-opens a field hands out its 32-byte salt, never the secret.
+opens a field hands out its 32-byte salt, never the secret. A second call, with a
+tag of its own, gives the key stream under which a slot's values and link are stored:
+each (secret, slot, event) is used once, and what comes out is checked against the
+slot's root, so nothing needs a key that could outlive the person's.
 
 In two steps, since a person's chain is known only inside the writer:
 `prepare` checks and hashes all there is to check and hash; `finish` adds the
@@ -20,7 +23,7 @@ link of each person slot and is a few hashes. Both are pure and keep nothing.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256, shake_256
 
@@ -49,11 +52,12 @@ from gateway.model.identifiers import EventId
 
 TAG = b"\x00hutong/field/v1"
 SALT_TAG = b"hutong/salt/v1"
+SEAL_TAG = b"hutong/seal/v1"
 SALT_BYTES = 32
 ABSENT = b"\x00"
 SECRET_BYTES = 32
 
-Seal = Callable[[Slot, bytes], bytes]
+LINK_BYTES = 8 + ROOT_BYTES + 1 + 64  # a link of fixed length: number, root, length of the event id, event id
 
 
 def framed(name: str) -> bytes:
@@ -64,7 +68,18 @@ def framed(name: str) -> bytes:
 
 def salts(secret: bytes, slot: int, event_id: str, count: int) -> bytes:
     """`count` salts of 32 bytes for slot number `slot` (0: the envelope, 1: the first slot ...)."""
-    return shake_256(SALT_TAG + bytes((slot, len(secret))) + secret + event_id.encode()).digest(SALT_BYTES * count)
+    stream = shake_256(SALT_TAG + bytes((slot, len(secret))) + secret + event_id.encode())
+    return stream.digest(SALT_BYTES * count)
+
+
+def seal_stream(secret: bytes, slot: int, event_id: str, size: int) -> bytes:
+    """The key stream for what is stored of a slot."""
+    return shake_256(SEAL_TAG + bytes((slot, len(secret))) + secret + event_id.encode()).digest(size)
+
+
+def masked(data: bytes, stream: bytes) -> bytes:
+    """The exclusive or of two strings of one length."""
+    return (int.from_bytes(data, "big") ^ int.from_bytes(stream, "big")).to_bytes(len(data), "big")
 
 
 def commitment(salt: bytes, name: str, value: bytes | None) -> bytes:
@@ -203,7 +218,7 @@ class PreparedRecord:
         stack: list[bytes],
         envelope_size: int,
         officer: SlotRecord | None,
-        persons: list[tuple[Slot, bytes, list[bytes], int, bytes]],
+        persons: list[tuple[str, bytes, bytes, list[bytes], int, bytes]],
     ) -> None:
         self.event_id = event.id
         self.name = event.name
@@ -214,7 +229,7 @@ class PreparedRecord:
         self._envelope_size = envelope_size
         self._officer = officer
         self._persons = persons
-        self.subjects: tuple[str, ...] = tuple(person[0].subject for person in persons)
+        self.subjects: tuple[str, ...] = tuple(person[0] for person in persons)
 
     def finish(self, links: Sequence[Link] = ()) -> LogRecord:
         """Give every person slot its link, in the order of `subjects`; without links each is the first of its chain."""
@@ -225,7 +240,7 @@ class PreparedRecord:
         slots: list[SlotRecord] = []
         if self._officer is not None:
             slots.append(self._officer)
-        for number, (slot, personal, slot_stack, slot_size, salt) in enumerate(persons):
+        for number, (subject, stream, personal, slot_stack, slot_size, salt) in enumerate(persons):
             link = links[number] if links else FIRST_LINK
             leaf = sha256(TAG + salt + _FRAMED_LINK + link_bytes(link)).digest()
             inner = slot_stack.copy()
@@ -233,7 +248,7 @@ class PreparedRecord:
             root = _root(inner)
             _push(stack, size, root)
             size += 1
-            slots.append(SlotRecord(PERSON, slot.subject, personal, root, link))
+            slots.append(SlotRecord(PERSON, subject, masked(_fixed_link(link), stream) + personal, root, link))
         root = _root(stack)
         entry = entry_bytes(root)
         return LogRecord(
@@ -250,13 +265,31 @@ def link_bytes(link: Link) -> bytes:
     return b'{"prev":["%b","%b"],"seq":%d}' % (link.prev_event.encode(), b64encode(link.prev_root), link.seq)
 
 
-def prepare(event: LogEvent, seal: Seal | None = None) -> PreparedRecord:
+def _fixed_link(link: Link) -> bytes:
+    prev = (link.prev_event or "").encode()
+    return (
+        link.seq.to_bytes(8, "big")
+        + link.prev_root.ljust(ROOT_BYTES, b"\0")
+        + bytes([len(prev)])
+        + prev.ljust(64, b"\0")
+    )
+
+
+def read_fixed_link(raw: bytes) -> Link:
+    """The link that `sealed` begins with, once unmasked. ValueError when it is none, or padded with anything but zeroes."""
+    size = raw[40]
+    seq = int.from_bytes(raw[:8], "big")
+    link = Link(seq, EventId(raw[41 : 41 + size].decode("ascii")), raw[8:40]) if size else Link(seq)
+    if size > 64 or _fixed_link(link) != raw:
+        raise ValueError("not a link")
+    return link
+
+
+def prepare(event: LogEvent) -> PreparedRecord:
     """Check an event against its schema and compute everything but its place in the chains.
 
-    `seal` encrypts the JSON of a slot under that person's key for storage; the
-    commitments are over the plain values. ValueError names the first field that
-    is missing, unknown or not of its form, never its value. Costs about two
-    hashes a field.
+    ValueError names the first field that is missing, unknown or not of its form,
+    never its value. Costs about two hashes a field and two a slot.
     """
     compiled = _SCHEMAS[event.name]
     persons = event.persons
@@ -286,12 +319,13 @@ def prepare(event: LogEvent, seal: Seal | None = None) -> PreparedRecord:
         encoded = _commit(inner, fields, slot.values, salts(slot.secret, number, event.id, len(fields.rows)), 0)
         root = _root(inner)
         personal = _json(fields, encoded)
-        officer = SlotRecord(OFFICER, slot.subject, seal(slot, personal) if seal else personal, root)
+        stream = seal_stream(slot.secret, number, event.id, len(personal))
+        officer = SlotRecord(OFFICER, slot.subject, masked(personal, stream), root)
         _push(stack, size, root)
         size += 1
         number += 1
 
-    prepared: list[tuple[Slot, bytes, list[bytes], int, bytes]] = []
+    prepared: list[tuple[str, bytes, bytes, list[bytes], int, bytes]] = []
     fields = compiled.person
     count = len(fields.rows)
     for slot in persons:
@@ -302,7 +336,9 @@ def prepare(event: LogEvent, seal: Seal | None = None) -> PreparedRecord:
         inner = []
         encoded = _commit(inner, fields, slot.values, salt, 0)
         personal = _json(fields, encoded)
-        prepared.append((slot, seal(slot, personal) if seal else personal, inner, count, salt[count * SALT_BYTES :]))
+        stream = seal_stream(slot.secret, number, event.id, LINK_BYTES + len(personal))
+        personal = masked(personal, stream[LINK_BYTES:])
+        prepared.append((slot.subject, stream[:LINK_BYTES], personal, inner, count, salt[count * SALT_BYTES :]))
         number += 1
     return PreparedRecord(event, envelope, stack, size, officer, prepared)
 

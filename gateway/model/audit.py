@@ -20,6 +20,7 @@ writer, which is why it is not among the fields of the schema.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -140,11 +141,16 @@ FIRST_LINK = Link(1)
 
 @dataclass(frozen=True, slots=True)
 class SlotRecord:
-    """A slot as stored. `personal` is its canonical JSON, or what the caller's `seal` made of it; `root` stays when it goes."""
+    """A slot with its place in the chain.
+
+    `sealed` holds the slot's values and link, readable with the slot's secret alone (`gateway.audit.opening`);
+    `root` closes the slot when the secret is gone. `subject` and `link` are for the private index, and go
+    when the person is erased: store neither beside `sealed`.
+    """
 
     kind: str
     subject: str
-    personal: bytes
+    sealed: bytes
     root: bytes
     link: Link | None = None
 
@@ -167,6 +173,16 @@ class LogRecord:
     envelope: bytes
     secret: bytes
     slots: tuple[SlotRecord, ...] = ()
+
+    @property
+    def opening(self) -> bytes:
+        """What to keep beside the entry to open it later: the envelope and its secret, the slots sealed. Canonical JSON."""
+        slots = b",".join(
+            b'{"kind":"%b","root":"%b","sealed":"%b"}'
+            % (slot.kind.encode(), b64encode(slot.root), b64encode(slot.sealed))
+            for slot in self.slots
+        )
+        return b'{"envelope":%b,"secret":"%b","slots":[%b]}' % (self.envelope, b64encode(self.secret), slots)
 
     @property
     def person_slots(self) -> tuple[SlotRecord, ...]:

@@ -1,0 +1,230 @@
+"""Is this leaf in that tree, and does that tree continue this one?
+
+Inclusion and consistency after RFC 9162 sections 2.1.3 and 2.1.4, subtrees after
+the Merkle tree certificates draft. Lengths are checked before any algebra: a
+verifier that hashes first accepts an empty leaf hash equal to an empty root.
+
+Making a proof reads tiles only: `Tree` over a reader of hashes, at most one tile
+per level and side. `tiles_for_inclusion` and `tiles_for_consistency` say which,
+so that a caller can fetch them first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+
+from gateway.audit.merkle import EMPTY_ROOT, HASH_BYTES, node_hash
+
+
+def _are_hashes(*hashes: bytes) -> bool:
+    return all(len(one) == HASH_BYTES for one in hashes)
+
+
+def root_from_inclusion(index: int, size: int, leaf: bytes, path: Sequence[bytes]) -> bytes | None:
+    """The root that this path leads to, or None when it cannot be a path of leaf `index` in `size` leaves."""
+    if not 0 <= index < size or not _are_hashes(leaf, *path):
+        return None
+    fn, sn, merged = index, size - 1, leaf
+    for sibling in path:
+        if sn == 0:
+            return None
+        if fn & 1 or fn == sn:
+            merged = sha256(b"\x01" + sibling + merged).digest()
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            merged = sha256(b"\x01" + merged + sibling).digest()
+        fn, sn = fn >> 1, sn >> 1
+    return merged if sn == 0 else None
+
+
+def verify_inclusion(index: int, size: int, leaf: bytes, path: Sequence[bytes], root: bytes) -> bool:
+    return len(root) == HASH_BYTES and root_from_inclusion(index, size, leaf, path) == root
+
+
+def verify_consistency(old_size: int, size: int, old_root: bytes, root: bytes, path: Sequence[bytes]) -> bool:
+    """Whether the tree of `size` leaves continues that of `old_size`.
+
+    From an empty tree nothing can be proved: False; a caller that starts at zero decides by itself.
+    """
+    if not 0 < old_size <= size:
+        return False
+    return verify_subtree_consistency(0, old_size, size, old_root, root, path)
+
+
+def is_subtree(start: int, end: int) -> bool:
+    """Whether leaves `start .. end-1` form a subtree: `start` is a multiple of the next power of two from the width."""
+    return 0 <= start < end and not start & ((1 << (end - start - 1).bit_length()) - 1)
+
+
+def verify_subtree_inclusion(index: int, start: int, end: int, leaf: bytes, path: Sequence[bytes], root: bytes) -> bool:
+    return is_subtree(start, end) and verify_inclusion(index - start, end - start, leaf, path, root)
+
+
+def verify_subtree_consistency(
+    start: int, end: int, size: int, subtree_root: bytes, root: bytes, path: Sequence[bytes]
+) -> bool:
+    """Whether the subtree over leaves `start .. end-1` is part of the tree of `size` leaves."""
+    if not is_subtree(start, end) or end > size or not _are_hashes(subtree_root, root, *path):
+        return False
+    fn, sn, tn = start, end - 1, size - 1
+    if sn == tn:
+        while fn != sn:
+            fn, sn, tn = fn >> 1, sn >> 1, tn >> 1
+    else:
+        while fn != sn and sn & 1:
+            fn, sn, tn = fn >> 1, sn >> 1, tn >> 1
+    rest = list(path)
+    if fn == sn:
+        fr = sr = subtree_root
+    elif rest:
+        fr = sr = rest.pop(0)
+    else:
+        return False
+    for sibling in rest:
+        if tn == 0:
+            return False
+        if sn & 1 or sn == tn:
+            if fn < sn:
+                fr = node_hash(sibling, fr)
+            sr = node_hash(sibling, sr)
+            while not sn & 1:
+                fn, sn, tn = fn >> 1, sn >> 1, tn >> 1
+        else:
+            sr = node_hash(sr, sibling)
+        fn, sn, tn = fn >> 1, sn >> 1, tn >> 1
+    return tn == 0 and fr == subtree_root and sr == root
+
+
+def _split(width: int) -> int:
+    """The largest power of two below `width`."""
+    return 1 << ((width - 1).bit_length() - 1)
+
+
+def inclusion_ranges(index: int, size: int) -> list[tuple[int, int]]:
+    """The ranges of leaves whose roots are the path of leaf `index`, sibling of the leaf first."""
+    if not 0 <= index < size:
+        raise ValueError("no such leaf in this tree")
+    low, high, ranges = 0, size, []
+    while high - low > 1:
+        middle = low + _split(high - low)
+        if index < middle:
+            ranges.append((middle, high))
+            high = middle
+        else:
+            ranges.append((low, middle))
+            low = middle
+    return ranges[::-1]
+
+
+def consistency_ranges(old_size: int, size: int) -> list[tuple[int, int]]:
+    """The ranges of leaves whose roots prove that `size` continues `old_size`; none from or to the same size, or from 0."""
+    if not 0 <= old_size <= size:
+        raise ValueError("the old tree is larger than the new one")
+    if old_size in (0, size):
+        return []
+    low, high, rest, whole = 0, size, old_size, True
+    ranges: list[tuple[int, int]] = []
+    while rest != high - low:
+        half = _split(high - low)
+        if rest <= half:
+            ranges.append((low + half, high))
+            high = low + half
+        else:
+            ranges.append((low, low + half))
+            low, rest, whole = low + half, rest - half, False
+    if not whole:
+        ranges.append((low, high))
+    return ranges[::-1]
+
+
+def complete_subtrees(low: int, high: int) -> list[tuple[int, int]]:
+    """A range of a proof as complete subtrees from left to right: (height, place in that row)."""
+    parts = []
+    while low < high:
+        height = (high - low).bit_length() - 1
+        if low:
+            height = min(height, (low & -low).bit_length() - 1)
+        parts.append((height, low >> height))
+        low += 1 << height
+    return parts
+
+
+def tiles_for(ranges: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Level and index of every tile that a proof over these ranges reads."""
+    return {
+        (height >> 3, (place << (height & 7)) >> 8)
+        for low, high in ranges
+        for height, place in complete_subtrees(low, high)
+    }
+
+
+def tiles_for_inclusion(index: int, size: int) -> set[tuple[int, int]]:
+    return tiles_for(inclusion_ranges(index, size))
+
+
+def tiles_for_consistency(old_size: int, size: int) -> set[tuple[int, int]]:
+    return tiles_for(consistency_ranges(old_size, size))
+
+
+ReadTile = Callable[[int, int], bytes]
+
+
+class Tree:
+    """Proofs for any size up to the stored one, from nothing but tiles.
+
+    `read(level, index)` gives the joined hashes of a tile, at least as many as the tree has there.
+    Tiles above the leaves (1/256 of the log) stay expanded; of leaf tiles the last `keep` do.
+    Not shared between threads. ValueError when a tile is shorter than the tree needs.
+    """
+
+    def __init__(self, read: ReadTile, keep: int = 64) -> None:
+        self._read = read
+        self._keep = keep
+        self._upper: dict[tuple[int, int], list[list[bytes]]] = {}
+        self._leaves: dict[int, list[list[bytes]]] = {}
+
+    def _rows(self, level: int, index: int, needed: int) -> list[list[bytes]]:
+        rows = self._upper.get((level, index)) if level else self._leaves.get(index)
+        if rows is not None and len(rows[0]) >= needed:
+            return rows
+        data = self._read(level, index)
+        if len(data) % HASH_BYTES or len(data) < needed * HASH_BYTES:
+            raise ValueError(f"tile {index} of level {level} is shorter than the tree")
+        row = [data[n : n + HASH_BYTES] for n in range(0, len(data), HASH_BYTES)]
+        rows = [row]
+        new = sha256
+        while len(row) > 1:
+            pairs = iter(row[: len(row) & ~1])
+            row = [new(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+            rows.append(row)
+        if level:
+            self._upper[level, index] = rows
+        elif self._keep:
+            while len(self._leaves) >= self._keep:
+                self._leaves.pop(next(iter(self._leaves)))
+            self._leaves[index] = rows
+        return rows
+
+    def node(self, height: int, place: int) -> bytes:
+        """Hash of the complete subtree over leaves `place << height .. (place + 1) << height`."""
+        level, inner = height >> 3, height & 7
+        index, offset = divmod(place, 256 >> inner)
+        return self._rows(level, index, (offset + 1) << inner)[inner][offset]
+
+    def range_root(self, low: int, high: int) -> bytes:
+        parts = [self.node(height, place) for height, place in complete_subtrees(low, high)]
+        merged = parts.pop()
+        while parts:
+            merged = sha256(b"\x01" + parts.pop() + merged).digest()
+        return merged
+
+    def root(self, size: int) -> bytes:
+        return self.range_root(0, size) if size else EMPTY_ROOT
+
+    def inclusion(self, index: int, size: int) -> list[bytes]:
+        return [self.range_root(low, high) for low, high in inclusion_ranges(index, size)]
+
+    def consistency(self, old_size: int, size: int) -> list[bytes]:
+        return [self.range_root(low, high) for low, high in consistency_ranges(old_size, size)]

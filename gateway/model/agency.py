@@ -87,3 +87,18 @@ class Office:
     @property
     def division(self) -> DivisionCode:
         return division_of(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated office making one call.
+
+    `officer` is the sender's own pseudonymous reference to the person acting; `purpose` what the call claims
+    to be for (it must match the purpose fixed at routing, it cannot set it). A report-only caller may send
+    reports and read their receipts, nothing else.
+    """
+
+    office: Office
+    officer: str = ""
+    purpose: str | None = None
+    is_report_only: bool = False

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from gateway.audit.record import PreparedRecord
+from gateway.audit.record import PreparedRecord
 from gateway.model.identifiers import EventId
 
 

@@ -1,0 +1,77 @@
+"""hutong dead-letter: deliveries that did not get through, and driving them again in bulk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli.frame import Admin, config_option, json_option, settings_of, show, speaks, table
+
+
+@click.group(name="dead-letter", help="死信 · deliveries that did not get through")
+def dead_letter() -> None:
+    pass
+
+
+def _filters(command: Any) -> Any:
+    for name, text in (
+        ("recipient", "接收单位 recipient"), ("sender", "发送单位 sender"), ("reason", "原因 reason"),
+        ("notice-type", "通报类型 notice type"), ("since", "起 RFC 3339"), ("until", "止 RFC 3339"),
+        ("delivery", "投递编号 delivery id"),
+    ):  # fmt: skip
+        command = click.option(f"--{name}", help=text)(command)
+    return command
+
+
+@dead_letter.command("list", help="列出 · by recipient, sender, reason, type, time")
+@_filters
+@click.option("--after", help="从此投递之后 continue after this delivery")
+@config_option
+@json_option
+@speaks
+async def list_(config: Path, as_json: bool, after: str | None, **where: str | None) -> None:
+    found = await Admin(settings_of(config)).call("GET", "/admin/v1/dead-letters", after=after, **where)
+    if as_json:
+        show(found)
+    else:
+        table(
+            found,
+            {
+                "delivery": "投递 delivery",
+                "type": "类型 type",
+                "recipient": "接收 recipient",
+                "reason": "原因 reason",
+                "attempts": "次数",
+                "created_at": "时间 created",
+            },
+        )
+
+
+@dead_letter.command("show", help="查看 · one dead letter")
+@click.argument("id_", metavar="DELIVERY")
+@config_option
+@speaks
+async def show_(id_: str, config: Path) -> None:
+    show(await Admin(settings_of(config)).call("GET", "/admin/v1/dead-letters", delivery=id_))
+
+
+@dead_letter.command("retry", help="重投 · drive again; a dry run unless --go")
+@_filters
+@click.option("--go", is_flag=True, help="真正重投 do it; without this only count")
+@click.option("--per-second", default=10.0, help="每秒最多 at most per second")
+@config_option
+@speaks
+async def retry(config: Path, go: bool, per_second: float, **where: str | None) -> None:
+    given = {name: value for name, value in where.items() if value is not None}
+    document = {"where": given, "dry_run": not go, "per_second": per_second}
+    outcome = await Admin(settings_of(config)).call("POST", "/admin/v1/dead-letters/retry", document)
+    click.echo(f"匹配 matched {outcome['matched']}  重投 driven {outcome['driven']}" + ("" if go else "  (dry run)"))
+
+
+@dead_letter.command("stop", help="停止 · stop the bulk retry that is under way")
+@config_option
+@speaks
+async def stop(config: Path) -> None:
+    await Admin(settings_of(config)).call("POST", "/admin/v1/dead-letters/stop", {})

@@ -1,0 +1,49 @@
+"""The command line. Each subcommand lives in a file of its own and is imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from gateway import __version__
+
+# name -> (module, attribute, one line)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("demo", "demo", "八个单位演示情景 S1 · eight simulated agencies exchange scenario S1"),
+    "init": ("init", "init", "建立网关 · make a gateway: settings, keys, store"),
+    "serve": ("serve", "serve", "运行节点 · run a node"),
+    "migrate": ("migrate", "migrate", "升级存储 · bring the store to this version"),
+    "doctor": ("doctor", "doctor", "自检 · check settings, keys, clock, store"),
+    "office": ("office", "office", "单位管理 · add, list, show, suspend, resume, rotate-key"),
+    "submit": ("submit", "submit", "报送 · push a file as an office"),
+    "pull": ("pull", "pull", "收取 · fetch what waits for an office"),
+    "case": ("case", "case", "个案 · notices and deliveries of a case, no content"),
+    "dead-letter": ("dead_letter", "dead_letter", "死信 · list, show, retry"),
+    "log": ("log", "log", "交换日志 · search, show, verify"),
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f"gateway.cli.{module}"), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("命令 Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+
+
+@click.command(
+    cls=_Lazy,
+    help="护通 Hutong：保护未成年人的跨部门个案通报网关。\n\nAn interagency case-notice gateway for the protection of children.",
+)
+@click.version_option(__version__, prog_name="hutong")
+def main() -> None:
+    pass

@@ -1,0 +1,127 @@
+"""hutong office: who takes part, with which keys, and who may not for now."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli.frame import Admin, config_option, json_option, settings_of, show, speaks, table
+from gateway.crypto.signing import load_signing_key, new_signing_key
+from gateway.engines.files.profile import write_profile
+from gateway.model.errors import InvalidDocument
+
+
+@click.group(help="单位管理 · offices of this gateway")
+def office() -> None:
+    pass
+
+
+@office.command("add", help="登记单位 · enrol an office. ID 如 police.440113")
+@click.argument("id_", metavar="ID")
+@click.option("--name", "name_zh", required=True, help="单位全称 full Chinese name")
+@click.option("--name-en", default="", help="英文名 English name")
+@click.option("--adapter", default="canonical", help="适配器 adapter, see `hutong adapter list`")
+@click.option("--media-type", default="application/cloudevents+json", help="接收格式 what it receives by default")
+@click.option(
+    "--key", "key_file", type=click.Path(exists=True, path_type=Path), help="公钥 JWK public key of the office"
+)
+@click.option(
+    "--profile", type=click.Path(path_type=Path), help="生成密钥与配置到此目录 make a key and a profile there"
+)
+@click.option("--webhook", help="推送地址 https URL to push to")
+@click.option("--accept-obligation", "obligations", multiple=True, help="承诺履行的义务 obligation its system honours")
+@click.option("--agreement", "agreements", multiple=True, help="会签文件编号 agreement on record")
+@config_option
+@json_option
+@speaks
+async def add(
+    id_: str, name_zh: str, name_en: str, adapter: str, media_type: str, key_file: Path | None, profile: Path | None,
+    webhook: str | None, obligations: tuple[str, ...], agreements: tuple[str, ...], config: Path, as_json: bool,
+) -> None:  # fmt: skip
+    settings = settings_of(config)
+    key = None
+    if key_file is not None:
+        jwk = json.loads(key_file.read_text(encoding="utf-8"))
+    elif profile is not None:
+        key = new_signing_key()
+        jwk = key.public().jwk()
+    else:
+        raise InvalidDocument("an office needs a key of its own", remedy="give --key JWK or --profile DIR")
+    document: dict[str, Any] = {
+        "id": id_, "name_zh": name_zh, "name_en": name_en, "adapter": adapter, "media_type": media_type,
+        "keys": [jwk], "accepts_obligations": list(obligations), "agreements": list(agreements),
+    }  # fmt: skip
+    if webhook:
+        document["webhook"] = {"url": webhook}
+    added = await Admin(settings).call("POST", "/admin/v1/offices", document)
+    if key is not None and profile is not None:
+        write_profile(profile, id_, settings.public_url, key)
+    show(added) if as_json else click.echo(
+        f"已登记 added {added['id']} {added['name_zh']} kid {added['keys'][-1]['kid']}"
+    )
+
+
+@office.command("list", help="列出单位 · all offices")
+@config_option
+@json_option
+@speaks
+async def list_(config: Path, as_json: bool) -> None:
+    offices = await Admin(settings_of(config)).call("GET", "/admin/v1/offices")
+    if as_json:
+        show(offices)
+    else:
+        columns = {"id": "单位 office", "name_zh": "名称 name", "state": "状态 state", "adapter": "适配器 adapter"}
+        table(offices, columns)
+
+
+@office.command("show", help="查看单位 · one office with its keys")
+@click.argument("id_", metavar="ID")
+@config_option
+@speaks
+async def show_(id_: str, config: Path) -> None:
+    show(await Admin(settings_of(config)).call("GET", f"/admin/v1/offices/{id_}"))
+
+
+def _state_command(name: str, state: str, text: str) -> None:
+    @office.command(name, help=text)
+    @click.argument("id_", metavar="ID")
+    @click.option("--reason", default="operator", help="原因代码 reason code")
+    @config_option
+    @speaks
+    async def change(id_: str, reason: str, config: Path) -> None:
+        document = {"state": state, "reason": reason}
+        changed = await Admin(settings_of(config)).call("POST", f"/admin/v1/offices/{id_}/state", document)
+        click.echo(f"{changed['id']}: {changed['state']}")
+
+
+_state_command("suspend", "suspended", "暂停 · suspend: it may still report, and still gets safety floors")
+_state_command("resume", "active", "恢复 · resume")
+_state_command("compromise", "compromised", "凭据泄露 · its keys are no longer trusted for anything")
+
+
+@office.command("rotate-key", help="轮换密钥 · add a new key, the old one ends after the overlap")
+@click.argument("id_", metavar="ID")
+@click.option("--key", "key_file", type=click.Path(exists=True, path_type=Path), help="新公钥 new public JWK")
+@click.option("--profile", type=click.Path(path_type=Path), help="在此目录换钥 make the new key in the profile there")
+@click.option("--overlap-days", default=30.0, help="新旧并用天数 days both keys verify")
+@config_option
+@speaks
+async def rotate_key(id_: str, key_file: Path | None, profile: Path | None, overlap_days: float, config: Path) -> None:
+    settings = settings_of(config)
+    if key_file is not None:
+        text = key_file.read_bytes()
+        jwk = json.loads(text) if text.lstrip().startswith(b"{") else load_signing_key(text).public().jwk()
+        key = None
+    elif profile is not None:
+        key = new_signing_key()
+        jwk = key.public().jwk()
+    else:
+        raise InvalidDocument("a new key is needed", remedy="give --key JWK or --profile DIR")
+    document = {"jwk": jwk, "overlap_days": overlap_days}
+    changed = await Admin(settings).call("POST", f"/admin/v1/offices/{id_}/keys", document)
+    if key is not None and profile is not None:
+        write_profile(profile, id_, settings.public_url, key)
+    click.echo(f"{changed['id']}: kid {changed['keys'][-1]['kid']}")

@@ -1,0 +1,68 @@
+"""hutong submit: push a file as an office, from the office's side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from gateway.cli.frame import json_option, show, speaks
+from gateway.client.agency import AgencyClient, Profile
+
+MEDIA_TYPES = {
+    ".json": "application/cloudevents+json",
+    ".hl7": "application/hl7-v2+er7",
+    ".xml": "application/xml",
+    ".csv": "text/csv",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".jsonl": "application/jsonl",
+}
+
+profile_option = click.option(
+    "--profile", type=click.Path(path_type=Path), default=Path("offices"), help="单位配置目录 folder of office profiles"
+)
+
+
+@click.command(help="报送 · sign FILE and push it as OFFICE; prints the signed receipt")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--as", "office", required=True, metavar="OFFICE", help="以此单位身份 as this office")
+@click.option("--media-type", help="媒体类型，默认按扩展名 media type, by default from the file's name")
+@click.option("--check", "is_check", is_flag=True, help="只校验不存储 sandbox: nothing is stored")
+@click.option("--officer", default="", help="经办人代号 pseudonymous reference to the officer acting")
+@profile_option
+@json_option
+@speaks
+async def submit(
+    file: Path, office: str, media_type: str | None, is_check: bool, officer: str, profile: Path, as_json: bool
+) -> None:
+    kind = media_type or MEDIA_TYPES.get(file.suffix.lower(), "application/octet-stream")
+    body = file.read_bytes()
+    if kind == "application/cloudevents+json" and not media_type:
+        kind = _json_kind(body)
+    async with AgencyClient(Profile.load(profile, office), officer=officer) as client:
+        answer = await (client.check(body, kind) if is_check else client.submit(body, kind))
+    if as_json:
+        show(answer)
+        return
+    for receipt in answer if isinstance(answer, list) else [answer]:
+        click.echo(f"{receipt.get('type', 'refused')} {receipt.get('notice', '')} {receipt.get('id', '')}".rstrip())
+        for gap in receipt.get("gaps", ()):
+            click.echo(f"  未能映射 gap {gap['position']}: {gap['code']}")
+        for flag in receipt.get("flags", ()):
+            click.echo(f"  标记 flag {flag}")
+
+
+def _json_kind(body: bytes) -> str:
+    """A JSON file is a CloudEvent, a batch of them, or an agency's own JSON."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return "application/json"
+    if isinstance(document, list):
+        return "application/cloudevents-batch+json"
+    return (
+        "application/cloudevents+json"
+        if isinstance(document, dict) and "specversion" in document
+        else "application/json"
+    )

@@ -1,0 +1,229 @@
+"""How does an office's system talk to the gateway?
+
+Token by `private_key_jwt` (RFC 7523), a detached signature over the exact bytes,
+signed receipts that are verified before they are believed, and releases whose
+signature is verified before they are handed on.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+import aiohttp
+import jwt
+
+from gateway.crypto.detached import DetachedVerifier, sign_detached
+from gateway.crypto.signing import SigningKey, VerifyKey, load_signing_key, verify_key
+from gateway.model.canonical import canonical_json
+from gateway.model.errors import Refusal, Tampered, Unavailable
+from gateway.model.identifiers import OfficeId, office_urn, parse_office_id
+
+CLIENT_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+TOKEN_EARLY_SECONDS = 30
+
+
+class Answered(Refusal):
+    """The gateway refused; `status` and `problem` are its RFC 9457 answer."""
+
+    code = "answered"
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        super().__init__(str(problem.get("detail") or problem.get("title") or f"status {status}"))
+        self.status, self.problem = status, problem
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """An office's own settings: who it is, where the gateway is, which key it signs with."""
+
+    office: OfficeId
+    url: str
+    key: SigningKey = field(repr=False)
+
+    @classmethod
+    def load(cls, directory: Path, office: str) -> Profile:
+        """Read `<directory>/<office>/office.toml` and the key file it names. Raises Refusal when it is not there."""
+        path = directory / parse_office_id(office) / "office.toml"
+        if not path.is_file():
+            raise Refusal(
+                "there is no profile of this office here", remedy="run `hutong office add OFFICE --profile DIR`"
+            )
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        key = load_signing_key((path.parent / document["key"]).read_bytes(), document.get("kid"))
+        return cls(OfficeId(document["office"]), document["url"].rstrip("/"), key)
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """One release as it arrived, its signature verified."""
+
+    delivery: str
+    revision: int
+    lease_token: str
+    content_type: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class AgencyClient:
+    """One office's connection to the gateway. Use as an async context manager."""
+
+    def __init__(self, profile: Profile, *, officer: str = "", session: aiohttp.ClientSession | None = None) -> None:
+        self.profile, self._officer = profile, officer
+        self._session, self._owns_session = session, session is None
+        self._verifier = DetachedVerifier()
+        self._gateway_keys: dict[str, VerifyKey] = {}
+        self._token, self._token_until = "", 0.0
+
+    async def __aenter__(self) -> Self:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._owns_session and self._session is not None:
+            await self._session.close()
+
+    async def submit(self, body: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> Any:
+        """Push the bytes; answers the receipt document (for a batch, a list with one per notice).
+
+        Raises Answered for a refusal, Tampered when a receipt does not verify.
+        """
+        answer = await self._call(
+            "POST", "/v1/notices", body, {"Content-Type": media_type, **(headers or {}), **self._signature(body)}
+        )
+        for receipt in answer if isinstance(answer, list) else [answer]:
+            if "receipt" in receipt:
+                await self.verify_receipt(receipt["receipt"])
+        return answer
+
+    async def check(self, body: bytes, media_type: str) -> Any:
+        return await self._call(
+            "POST", "/v1/notices:check", body, {"Content-Type": media_type, **self._signature(body)}
+        )
+
+    async def pull(self, limit: int = 20, wait_seconds: int = 0, accept: str = "") -> list[Inbound]:
+        """Fetch releases under lease, each signature verified over its exact bytes."""
+        headers = {"Accept": accept} if accept else {}
+        answer = await self._call("GET", f"/v1/inbox?max={limit}&wait={wait_seconds}", None, headers)
+        inbound = []
+        for item in answer["items"] if isinstance(answer, dict) else answer:
+            body = base64.b64decode(item["data_base64"])
+            await self._verified(item["signature"], body)
+            inbound.append(
+                Inbound(
+                    item["delivery"], item["revision"], item["lease_token"], item["content_type"], body,
+                    item.get("headers", {}),
+                )
+            )  # fmt: skip
+        return inbound
+
+    async def acknowledge(self, inbound: Inbound) -> Any:
+        return await self._json("POST", f"/v1/inbox/{inbound.delivery}/ack", {"lease_token": inbound.lease_token})
+
+    async def give_back(self, inbound: Inbound, reason: str, retry_after_seconds: int | None = None) -> Any:
+        told: dict[str, Any] = {"lease_token": inbound.lease_token, "reason": reason}
+        if retry_after_seconds is not None:
+            told["retry_after_seconds"] = retry_after_seconds
+        return await self._json("POST", f"/v1/inbox/{inbound.delivery}/nack", told)
+
+    async def notice(self, notice: str) -> Any:
+        """The status of the deliveries of one's own notice."""
+        return await self._call("GET", f"/v1/notices/{notice}", None, {})
+
+    async def verify_receipt(self, receipt: str) -> Mapping[str, Any]:
+        """The claims of a receipt (compact JWS); Tampered when it is not the gateway's or not for this office."""
+        try:
+            kid = jwt.get_unverified_header(receipt)["kid"]
+            key = await self._gateway_key(kid)
+            public = getattr(key, "key", None)
+            if key is None or public is None:
+                raise Tampered("the receipt names a key the gateway does not publish")
+            claims: Mapping[str, Any] = jwt.decode(
+                receipt, public, algorithms=[key.algorithm], audience=office_urn(self.profile.office),
+                options={"verify_iat": False},
+            )  # fmt: skip
+        except (jwt.PyJWTError, KeyError) as broken:
+            raise Tampered("the receipt does not verify") from broken
+        return claims
+
+    async def _json(self, method: str, path: str, document: Mapping[str, Any]) -> Any:
+        return await self._call(method, path, canonical_json(document), {"Content-Type": "application/json"})
+
+    async def _call(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Any:
+        assert self._session is not None
+        sent = {"Authorization": f"Bearer {await self._bearer()}", **headers}
+        if self._officer:
+            sent["Hutong-Officer"] = self._officer
+        try:
+            async with self._session.request(method, self.profile.url + path, data=body, headers=sent) as response:
+                if response.status == 204:
+                    return []
+                answer = await response.json(content_type=None)
+                if response.status >= 400:
+                    raise Answered(response.status, answer if isinstance(answer, dict) else {})
+                return answer
+        except (aiohttp.ClientError, TimeoutError) as broken:
+            raise Unavailable("the gateway does not answer", remedy="check the address and try again") from broken
+
+    async def _bearer(self) -> str:
+        if self._token and time.monotonic() < self._token_until:
+            return self._token
+        assert self._session is not None
+        now = int(time.time())
+        token_url = f"{self.profile.url}/oauth/token"
+        claims = {
+            "iss": office_urn(self.profile.office),
+            "sub": office_urn(self.profile.office),
+            "aud": token_url,
+            "iat": now,
+            "exp": now + 60,
+            "jti": str(uuid4()),
+        }
+        key = self.profile.key
+        assertion = jwt.encode(claims, _pem(key), algorithm=key.algorithm, headers={"kid": key.kid})
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": CLIENT_ASSERTION,
+            "client_assertion": assertion,
+        }
+        try:
+            async with self._session.post(token_url, data=form) as response:
+                answer = await response.json(content_type=None)
+                if response.status != 200:
+                    raise Answered(response.status, answer if isinstance(answer, dict) else {})
+        except (aiohttp.ClientError, TimeoutError) as broken:
+            raise Unavailable("the gateway does not answer", remedy="check the address and try again") from broken
+        self._token = answer["access_token"]
+        self._token_until = time.monotonic() + answer["expires_in"] - TOKEN_EARLY_SECONDS
+        return self._token
+
+    def _signature(self, body: bytes) -> dict[str, str]:
+        return {"Hutong-Signature": sign_detached(self.profile.key, body)}
+
+    async def _verified(self, signature: str, body: bytes) -> None:
+        await self._gateway_key("")
+        self._verifier.verify(signature, body, self._gateway_keys.get)
+
+    async def _gateway_key(self, kid: str) -> VerifyKey | None:
+        if kid not in self._gateway_keys:
+            assert self._session is not None
+            async with self._session.get(f"{self.profile.url}/.well-known/jwks.json") as response:
+                published = await response.json(content_type=None)
+            self._gateway_keys = {key["kid"]: verify_key(key) for key in published["keys"]}
+        return self._gateway_keys.get(kid)
+
+
+def _pem(key: SigningKey) -> bytes:
+    lines = base64.encodebytes(key.private_bytes())
+    return b"-----BEGIN PRIVATE KEY-----\n" + lines + b"-----END PRIVATE KEY-----\n"

@@ -1,0 +1,295 @@
+"""What may an operator ask of the running gateway, through its local socket?
+
+The socket belongs to the account the gateway runs under (mode 0600); whoever can
+open it acts as the local operator, under the name the client gives, which is
+logged. It shows metadata and never content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from gateway.model.agency import Office, OfficeState, Webhook
+from gateway.model.delivery import Delivery
+from gateway.model.errors import HutongError, InvalidDocument, NotFound, Problem, Refusal, Unavailable
+from gateway.model.identifiers import CaseId, DeliveryId, EventId, NoticeId, NoticeType, OfficeId, parse_office_id
+from gateway.ports.log_storage import LogQuery, LogStorage, StoredRecord
+from gateway.ports.storage import DeadLetterFilter, NoticeStorage, NoticeSummary
+from gateway.services.dead_letters import DeadLetters
+from gateway.services.enrol import Enrol, office_document
+from gateway.services.verify_log import Verified
+
+MAX_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class AdminServices:
+    enrol: Enrol
+    dead_letters: DeadLetters
+    notices: NoticeStorage
+    log: LogStorage
+    verify: Callable[[], Awaitable[Verified]]
+    read_log: Callable[[LogQuery, int | None, int, str], Awaitable[list[StoredRecord]]]
+    diagnose: Callable[[], Awaitable[list[dict[str, Any]]]]
+
+
+def make_admin_app(services: AdminServices) -> web.Application:
+    app = web.Application(middlewares=[_problems], client_max_size=1 << 20)
+    admin = _Admin(services)
+    app.router.add_routes(
+        [
+            web.get("/admin/v1/offices", admin.list_offices),
+            web.post("/admin/v1/offices", admin.add_office),
+            web.get("/admin/v1/offices/{office}", admin.show_office),
+            web.post("/admin/v1/offices/{office}/state", admin.set_state),
+            web.post("/admin/v1/offices/{office}/keys", admin.rotate_key),
+            web.get("/admin/v1/cases/{case}", admin.show_case),
+            web.get("/admin/v1/notices/{notice}", admin.show_notice),
+            web.get("/admin/v1/dead-letters", admin.list_dead_letters),
+            web.post("/admin/v1/dead-letters/retry", admin.retry_dead_letters),
+            web.post("/admin/v1/dead-letters/stop", admin.stop_retry),
+            web.get("/admin/v1/log", admin.search_log),
+            web.get("/admin/v1/log/verification", admin.verify_log),
+            web.get("/admin/v1/log/{event}", admin.show_record),
+            web.get("/admin/v1/diagnosis", admin.diagnose),
+        ]
+    )
+    return app
+
+
+@web.middleware
+async def _problems(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
+    try:
+        return await handler(request)
+    except HutongError as error:
+        status = 404 if isinstance(error, NotFound) else 422 if isinstance(error, Refusal) else 503
+        problems = [
+            {"code": p.code, "position": p.position, "message": p.message, "remedy": p.remedy} for p in error.problems
+        ]
+        document = {"code": error.code, "detail": error.message, "remedy": error.remedy, "problems": problems}
+        return _answer(document, status if not isinstance(error, Unavailable) else 503)
+
+
+class _Admin:
+    def __init__(self, services: AdminServices) -> None:
+        self._services = services
+
+    async def list_offices(self, _request: web.Request) -> web.Response:
+        return _answer([office_document(office) for office in self._services.enrol.offices()])
+
+    async def show_office(self, request: web.Request) -> web.Response:
+        return _answer(office_document(self._services.enrol.office(OfficeId(request.match_info["office"]))))
+
+    async def add_office(self, request: web.Request) -> web.Response:
+        document = await _document(request)
+        enrol = self._services.enrol
+        try:
+            webhook = document.get("webhook")
+            office = Office(
+                id=parse_office_id(str(document["id"])),
+                name_zh=str(document["name_zh"]),
+                name_en=str(document.get("name_en", "")),
+                adapter=str(document.get("adapter", "canonical")),
+                media_type=str(document.get("media_type", "application/cloudevents+json")),
+                keys=tuple(enrol.key(jwk, str(jwk.get("use", "sig"))) for jwk in document["keys"]),
+                scope=tuple(document.get("scope", ())),
+                webhook=None if webhook is None else Webhook(str(webhook["url"]), webhook.get("trust_pem")),
+                sends=None if "sends" not in document else frozenset(map(NoticeType, document["sends"])),
+                accepts_obligations=frozenset(document.get("accepts_obligations", ())),
+                agreements=frozenset(document.get("agreements", ())),
+                attributes=dict(document.get("attributes", {})),
+            )
+        except (KeyError, TypeError, AttributeError, ValueError) as broken:
+            raise InvalidDocument(
+                "an office needs `id`, `name_zh` and `keys`", remedy="see `hutong office add --help`"
+            ) from broken
+        return _answer(office_document(await enrol.add(office, by=_operator(request))), 201)
+
+    async def set_state(self, request: web.Request) -> web.Response:
+        document = await _document(request)
+        try:
+            state = OfficeState(str(document.get("state")))
+        except ValueError as broken:
+            raise InvalidDocument("a state is active, suspended or compromised") from broken
+        office = await self._services.enrol.set_state(
+            OfficeId(request.match_info["office"]), state, reason=str(document.get("reason", "")), by=_operator(request)
+        )
+        return _answer(office_document(office))
+
+    async def rotate_key(self, request: web.Request) -> web.Response:
+        document = await _document(request)
+        overlap = timedelta(days=float(document.get("overlap_days", 30)))
+        office = await self._services.enrol.rotate_key(
+            OfficeId(request.match_info["office"]), document.get("jwk", {}), overlap=overlap, by=_operator(request)
+        )
+        return _answer(office_document(office))
+
+    async def show_case(self, request: web.Request) -> web.Response:
+        summaries = await self._services.notices.summarise(CaseId(request.match_info["case"]))
+        if not summaries:
+            raise NotFound("no such case")
+        return _answer([_summary(summary) for summary in summaries])
+
+    async def show_notice(self, request: web.Request) -> web.Response:
+        summary = await self._services.notices.summary(NoticeId(request.match_info["notice"]))
+        if summary is None:
+            raise NotFound("no such notice")
+        return _answer(_summary(summary))
+
+    async def list_dead_letters(self, request: web.Request) -> web.Response:
+        after = request.query.get("after")
+        found = await self._services.dead_letters.search(
+            _filter(dict(request.query)), None if after is None else DeliveryId(after), _limit(request)
+        )
+        return _answer([_dead_letter(delivery) for delivery in found])
+
+    async def retry_dead_letters(self, request: web.Request) -> web.Response:
+        document = await _document(request)
+        outcome = await self._services.dead_letters.retry(
+            _filter(document.get("where", {})),
+            by=_operator(request),
+            dry_run=bool(document.get("dry_run", True)),
+            per_second=float(document.get("per_second", 10)),
+        )
+        return _answer({"matched": outcome.matched, "driven": outcome.driven, "stopped": outcome.stopped})
+
+    async def stop_retry(self, _request: web.Request) -> web.Response:
+        self._services.dead_letters.stop()
+        return _answer({"stopped": True})
+
+    async def search_log(self, request: web.Request) -> web.Response:
+        query = dict(request.query)
+        before = query.pop("before", None)
+        query.pop("limit", None)
+        found = await self._services.read_log(
+            _log_query(query), None if before is None else int(before), _limit(request), _operator(request)
+        )
+        return _answer([_record(record) for record in found])
+
+    async def show_record(self, request: web.Request) -> web.Response:
+        record = await self._services.log.record(EventId(request.match_info["event"]))
+        if record is None:
+            raise NotFound("no such event")
+        return _answer(_record(record))
+
+    async def verify_log(self, _request: web.Request) -> web.Response:
+        outcome = await self._services.verify()
+        told = {"verified": outcome.is_verified, "size": outcome.size, "root": outcome.root.hex()}
+        if not outcome.is_verified:
+            told |= {"first_bad": outcome.first_bad, "reason": outcome.reason}
+        return _answer(told)
+
+    async def diagnose(self, _request: web.Request) -> web.Response:
+        return _answer(await self._services.diagnose())
+
+
+def _answer(document: Any, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(document), status=status, content_type="application/json")
+
+
+async def _document(request: web.Request) -> dict[str, Any]:
+    try:
+        document = orjson.loads(await request.read())
+    except orjson.JSONDecodeError as broken:
+        raise InvalidDocument("the body is not JSON") from broken
+    if not isinstance(document, dict):
+        raise InvalidDocument("the body is not a JSON object")
+    return document
+
+
+def _operator(request: web.Request) -> str:
+    return request.headers.get("Hutong-Operator", "local")[:64]
+
+
+def _limit(request: web.Request) -> int:
+    text = request.query.get("limit", "100")
+    if not text.isdecimal():
+        raise InvalidDocument("`limit` is a number")
+    return max(1, min(int(text), MAX_PAGE))
+
+
+def _filter(given: dict[str, Any]) -> DeadLetterFilter:
+    given = {name: value for name, value in given.items() if name not in ("after", "limit")}
+    known = {"recipient", "sender", "reason", "notice_type", "since", "until", "delivery"}
+    if unknown := sorted(given.keys() - known):
+        raise InvalidDocument(
+            "the filter has an unknown condition", problems=tuple(Problem("unknown-condition", n, "") for n in unknown)
+        )
+    conditions: dict[str, Any] = {
+        name: _instant(str(value)) if name in ("since", "until") else str(value) for name, value in given.items()
+    }
+    return DeadLetterFilter(**conditions)
+
+
+def _log_query(given: dict[str, str]) -> LogQuery:
+    known = {"event", "office", "notice", "delivery", "purpose", "policy", "outcome", "since", "until"}
+    if unknown := sorted(given.keys() - known):
+        raise InvalidDocument(
+            "the search has an unknown condition", problems=tuple(Problem("unknown-condition", n, "") for n in unknown)
+        )
+    conditions: dict[str, Any] = {
+        name: _instant(value) if name in ("since", "until") else value for name, value in given.items()
+    }
+    return LogQuery(**conditions)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as broken:
+        raise InvalidDocument("a time is RFC 3339 with an offset") from broken
+    if instant.tzinfo is None:
+        raise InvalidDocument("a time is RFC 3339 with an offset")
+    return instant
+
+
+def _summary(summary: NoticeSummary) -> dict[str, Any]:
+    return {
+        "notice": summary.id,
+        "type": summary.type,
+        "case": summary.case,
+        "sender": summary.sender,
+        "urgency": summary.urgency,
+        "received_at": summary.received_at.isoformat(),
+        "flags": list(summary.flags),
+        "deliveries": [
+            {
+                "delivery": status.delivery,
+                "recipient": status.recipient,
+                "state": status.state.value,
+                "attempts": status.attempts,
+                "updated_at": status.updated_at.isoformat(),
+                "reason": status.reason,
+            }
+            for status in summary.deliveries
+        ],
+    }
+
+
+def _dead_letter(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "delivery": delivery.id,
+        "notice": delivery.notice,
+        "type": delivery.notice_type,
+        "sender": delivery.sender,
+        "recipient": delivery.recipient,
+        "reason": delivery.reason,
+        "attempts": delivery.attempts,
+        "created_at": delivery.created_at.isoformat(),
+    }
+
+
+def _record(record: StoredRecord) -> dict[str, Any]:
+    return {
+        "index": record.index,
+        "event_id": record.event,
+        "event": record.name,
+        "at": record.at.isoformat(),
+        "record": orjson.loads(record.opening) if record.opening[:1] == b"{" else None,
+    }

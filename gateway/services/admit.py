@@ -1,0 +1,245 @@
+"""What must be stored, as one unit, when a valid notice is admitted to the exchange?
+
+Preparing has no effect but taking keys from the stock: case, persons, routing,
+sealed segments, deliveries, log record and receipt are all made here, outside the
+writer, and can be made again when something changed meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.config import Settings
+from gateway.crypto.sealing import keyed_digest
+from gateway.geography.competent import CompetentOffices
+from gateway.model.agency import Caller
+from gateway.model.audit import EventName
+from gateway.model.delivery import DeliveryState, NewDelivery
+from gateway.model.errors import InvalidNotice
+from gateway.model.identifiers import CaseId, NoticeId, NoticeType, OfficeId
+from gateway.model.notice import Gap, JsonObject, Recipient, ValidNotice
+from gateway.model.routing import CaseContext, Held, Routing
+from gateway.ports.clock import Ids
+from gateway.ports.keys import KeyStore
+from gateway.ports.storage import Acceptance, NoticeStorage
+from gateway.services.cases import CaseLink, Cases
+from gateway.services.directory import Directories
+from gateway.services.keep import Keeper, KnownPerson, aliases_of
+from gateway.services.receipts import ReceiptMaker
+from gateway.services.tell import Teller
+
+# Withdrawals and corrections overtake, so that what is wrong is stopped first (DESIGN 7).
+OVERTAKING = frozenset({NoticeType("WDR"), NoticeType("COR")})
+
+Route = Callable[[ValidNotice, CompetentOffices, CaseContext, datetime], Routing]
+Scrub = Callable[[JsonObject, JsonObject], JsonObject]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    unit: Acceptance
+    link: CaseLink
+
+
+class Admission:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        cases: Cases,
+        keeper: Keeper,
+        teller: Teller,
+        receipts: ReceiptMaker,
+        route: Route,
+        scrub: Scrub,
+        age_bands: Callable[[JsonObject, datetime], Mapping[str, str]],
+        notices: NoticeStorage,
+        directories: Directories,
+        keys: KeyStore,
+        ids: Ids,
+    ) -> None:
+        self._settings, self._cases, self._keeper, self._teller = settings, cases, keeper, teller
+        self._receipts, self._route, self._scrub, self._age_bands = receipts, route, scrub, age_bands
+        self._notices, self._directories, self._ids = notices, directories, ids
+        self._lane_secret = keys.secret("lanes")
+
+    async def prepare(
+        self,
+        caller: Caller,
+        valid: ValidNotice,
+        body: bytes,
+        now: datetime,
+        *,
+        idempotency_key: bytes,
+        native_id_key: bytes,
+        body_digest: bytes,
+        flags: tuple[str, ...] = (),
+    ) -> Admitted:
+        """Make the unit of one notice.
+
+        Raises InvalidNotice when the sender may not send this type or nobody may receive it.
+        """
+        snapshot, submitted = self._directories.current, valid.notice
+        link = await self._cases.link(caller.office, submitted)
+        routing = self._route(valid, snapshot.finder, link.context, now)
+        if routing.problems:
+            raise InvalidNotice("the notice cannot be routed", problems=routing.problems)
+        notice_id, retention = self._ids.notice(), self._settings.retention
+        persons = await self._persons(submitted.data)
+        data = self._scrub(submitted.data, submitted.reporter) if submitted.reporter else submitted.data
+        all_flags = (*flags, *valid.flags, *routing.flags)
+        content = self._keeper.seal(
+            notice_id, data, _header(valid, routing, link, caller), body, persons,
+            reporter=submitted.reporter, sealed=submitted.sealed,
+        )  # fmt: skip
+        deliveries = self._deliveries(valid, routing, link.case, now)
+        roles = {
+            str(person.get("ref", f"#{ordinal}")): (person.get("roles") or ["other"])[0]
+            for ordinal, person in enumerate(data.get("persons", ()))
+        }
+        purposes = sorted({recipient.purpose for recipient in routing.recipients})
+        record = self._teller.event(
+            EventName.NOTICE_ACCEPTED,
+            now,
+            {
+                "notice": notice_id,
+                "type": submitted.type,
+                "urgency": valid.urgency,
+                "purpose": purposes[0] if len(purposes) == 1 else None,
+                "basis": tuple(sorted({basis for r in routing.recipients for basis in r.legal_basis})),
+                "attested": "signature",
+                "flags": tuple(sorted(set(all_flags))),
+                "gaps": len(submitted.gaps) or None,
+                "in_reply_to": link.prior,
+            },
+            actor=caller.office.id,
+            officer=caller.officer,
+            persons=self._teller.slots(persons.values(), roles, link.case, self._age_bands(data, now)),
+        )
+        receipt = self._receipts.accepted(
+            caller.office.id, now, notice_id, submitted.native_id, body, flags=all_flags,
+            gaps=tuple(_gap(gap) for gap in submitted.gaps),
+        )  # fmt: skip
+        unit = Acceptance(
+            notice=notice_id,
+            type=submitted.type,
+            case=link.case,
+            sender=caller.office.id,
+            urgency=valid.urgency,
+            received_at=now,
+            idempotency_key=idempotency_key,
+            native_id_key=native_id_key,
+            body_digest=body_digest,
+            header=content.header,
+            header_key=content.header_key,
+            segments=content.segments,
+            raw=content.raw,
+            raw_expires_at=now + timedelta(days=retention.raw_days),
+            persons=tuple(person.link for person in persons.values()),
+            deliveries=deliveries,
+            records=(record,),
+            receipt=receipt,
+            receipt_expires_at=now + timedelta(days=retention.receipt_days),
+            flags=all_flags,
+            replies_to=None if link.answered is None else link.answered.id,
+            epochs=snapshot.epochs,
+        )
+        return Admitted(unit, link)
+
+    async def rehearse(self, caller: Caller, valid: ValidNotice, now: datetime) -> dict[str, Any]:
+        """What would happen to a notice: recipients with purpose, basis and trace. Nothing is stored or taken."""
+        link = await self._cases.link(caller.office, valid.notice)
+        routing = self._route(valid, self._directories.current.finder, link.context, now)
+        if routing.problems:
+            raise InvalidNotice("the notice cannot be routed", problems=routing.problems)
+        return {
+            "type": "checked",
+            "id": valid.notice.native_id,
+            "flags": list(valid.flags) + list(routing.flags),
+            "gaps": [_gap(gap) for gap in valid.notice.gaps],
+            "recipients": [_recipient(recipient) for recipient in routing.recipients],
+            "held": [{"reason": held.reason, "rule": held.rule} for held in routing.held],
+        }
+
+    async def _persons(self, data: JsonObject) -> dict[str, KnownPerson]:
+        if not any(any(aliases_of(person)) for person in data.get("persons", ())):
+            return self._keeper.identify(data)
+        drafts = self._keeper.aliases(data)
+        return self._keeper.identify(data, await self._notices.find_persons(drafts))
+
+    def _deliveries(self, valid: ValidNotice, routing: Routing, case: CaseId, now: datetime) -> tuple[NewDelivery, ...]:
+        overtakes = valid.urgency == 2 or valid.type in OVERTAKING
+        expires_at = now + timedelta(days=self._settings.delivery.expiry_days)
+
+        def delivery(office: OfficeId, meant: Recipient | Held, state: DeliveryState, reason: str) -> NewDelivery:
+            return NewDelivery(
+                id=self._ids.delivery(),
+                recipient=office,
+                purpose=meant.purpose,
+                legal_basis=meant.legal_basis,
+                rule=meant.rule,
+                role=meant.role if isinstance(meant, Recipient) else "competent",
+                lane=keyed_digest(self._lane_secret, office.encode(), case.encode())[:16],
+                overtakes=overtakes,
+                expires_at=expires_at,
+                state=state,
+                hold_reason=reason,
+                fallback_level=meant.fallback_level if isinstance(meant, Recipient) else 0,
+            )
+
+        routed = [delivery(r.office, r, DeliveryState.DUE, "") for r in routing.recipients]
+        held = [
+            delivery(told, meant, DeliveryState.HELD, meant.reason) for meant in routing.held for told in meant.told[:1]
+        ]
+        return (*routed, *held)
+
+
+def _header(valid: ValidNotice, routing: Routing, link: CaseLink, caller: Caller) -> JsonObject:
+    """What the gateway itself keeps beside the content, sealed under the notice's key."""
+    submitted = valid.notice
+    header: dict[str, Any] = {
+        "native_id": submitted.native_id,
+        "officer": caller.officer,
+        "flags": list(valid.flags),
+        "quarantined": list(valid.quarantined),
+        "gaps": [_gap(gap) for gap in submitted.gaps],
+        "provenance": [[entry.pointer, entry.source] for entry in submitted.provenance],
+        "routing": [{"office": r.office, "rule": r.rule, "trace": list(r.trace)} for r in routing.recipients],
+        "held": [{"reason": held.reason, "rule": held.rule, "trace": list(held.trace)} for held in routing.held],
+    }
+    if submitted.subject:
+        header["subject"] = submitted.subject
+    if submitted.time is not None:
+        header["time"] = submitted.time.isoformat()
+    if link.prior is not None:
+        header["prior"] = link.prior
+    return header
+
+
+def _gap(gap: Gap) -> dict[str, str]:
+    return {"code": gap.code, "position": gap.position, "message": gap.message}
+
+
+def _recipient(recipient: Recipient) -> dict[str, Any]:
+    return {
+        "office": recipient.office,
+        "rule": recipient.rule,
+        "purpose": recipient.purpose,
+        "legal_basis": list(recipient.legal_basis),
+        "role": recipient.role,
+        "trace": list(recipient.trace),
+    }
+
+
+def withdraws(valid: ValidNotice, link: CaseLink) -> NoticeId | None:
+    """The notice whose open deliveries a withdrawal ends: one of the sender's own, and never a report.
+
+    A report that is taken back is still looked into (DOMAIN 3.5, S6): its recipients get
+    the report and then the withdrawal.
+    """
+    if valid.type != "WDR" or not link.is_own_prior or link.prior is None or link.context.prior is None:
+        return None
+    return None if link.context.prior.type.startswith("RPT") else link.prior

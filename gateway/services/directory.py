@@ -1,0 +1,79 @@
+"""Which offices are there now, and with which keys do they sign?
+
+A snapshot, rebuilt when the directory's epoch moves; every transaction that was
+prepared under an older one is prepared again, so a suspension bites at its commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gateway.crypto.signing import VerifyKey, verify_key
+from gateway.geography.competent import CompetentOffices
+from gateway.geography.divisions import DivisionTree
+from gateway.model.agency import Office, OfficeState
+from gateway.model.geography import Directory, Jurisdiction
+from gateway.model.identifiers import OfficeId
+from gateway.ports.registry_storage import DirectoryStorage
+from gateway.ports.storage import Epochs
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorySnapshot:
+    """All offices at one epoch."""
+
+    epochs: Epochs
+    offices: Mapping[OfficeId, Office]
+    finder: CompetentOffices
+    _keys: Mapping[OfficeId, Mapping[str, tuple[VerifyKey, datetime, datetime | None]]] = field(repr=False)
+
+    def signing_keys(self, office: OfficeId, at: datetime) -> Callable[[str], VerifyKey | None]:
+        """Find a key of this office by kid, if it was the office's to sign with at that instant."""
+        keys = self._keys.get(office, {})
+
+        def find(kid: str) -> VerifyKey | None:
+            found = keys.get(kid)
+            if found is None:
+                return None
+            key, not_before, not_after = found
+            return key if not_before <= at and (not_after is None or at < not_after) else None
+
+        return find
+
+
+class Directories:
+    """Holds the current snapshot; `refresh` re-reads it, which every change of the directory calls for."""
+
+    def __init__(
+        self, storage: DirectoryStorage, tree: DivisionTree, jurisdictions: Sequence[Jurisdiction] = ()
+    ) -> None:
+        self._storage, self._tree = storage, tree
+        self._jurisdictions = tuple(jurisdictions)
+        self._current: DirectorySnapshot | None = None
+
+    @property
+    def current(self) -> DirectorySnapshot:
+        if self._current is None:
+            raise RuntimeError("the directory was not read yet: await refresh() at start-up")
+        return self._current
+
+    async def refresh(self) -> DirectorySnapshot:
+        epochs = await self._storage.epochs()
+        if self._current is not None and self._current.epochs.directory == epochs.directory:
+            self._current = DirectorySnapshot(epochs, self._current.offices, self._current.finder, self._current._keys)
+            return self._current
+        offices = {office.id: office for office in await self._storage.offices()}
+        keys = {
+            office.id: {
+                key.kid: (verify_key(key.jwk), key.not_before, key.not_after)
+                for key in office.keys
+                if key.use == "sig" and office.state is not OfficeState.COMPROMISED
+            }
+            for office in offices.values()
+        }
+        directory = Directory(offices, self._jurisdictions, str(epochs.directory))
+        finder = CompetentOffices(self._tree, directory)
+        self._current = DirectorySnapshot(epochs, offices, finder, keys)
+        return self._current

@@ -1,0 +1,216 @@
+"""May these bytes leave, to this office, now?
+
+The enforcement point for what goes out. Every attempt passes here, whatever the
+transport: pull, webhook, queue or file. The steps, and what a crash leaves behind:
+
+1. open the notice without its sealed and reporter parts, gather facts, decide, release: no trace.
+2. one transaction: the disclosure record with the ticket. After a crash the log says that a disclosure was
+   decided; whether the bytes left is not known, so the lease lapses and the next attempt
+   decides anew.
+3. encode and sign, within the ticket's life on our own monotonic clock, counted from
+   before step 2. An expired ticket is logged void and nothing is sent.
+
+Stored bytes are never sent again: a retry decides and projects again, under the
+policy, consent and conflicts then in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.audit.record import PreparedRecord
+from gateway.config import Settings
+from gateway.crypto.detached import DetachedSigner
+from gateway.model.access import Decision, Facet
+from gateway.model.agency import Office
+from gateway.model.audit import EventName, LogValue, shown_name
+from gateway.model.delivery import Delivery, DeliveryState
+from gateway.model.identifiers import NoticeType
+from gateway.model.notice import ReleasedNotice
+from gateway.ports.clock import Clock
+from gateway.ports.storage import (
+    Concluded,
+    Conclusion,
+    DeliveryStorage,
+    Disclosed,
+    Disclosure,
+    NoticeStorage,
+    Stale,
+)
+from gateway.ports.translation import Adapter, Encoded
+from gateway.privacy.projection import Projector
+from gateway.privacy.pseudonym import ReleaseSecret
+from gateway.privacy.release import ReleaseContext, ReleaseNotes, Withheld, release
+from gateway.services.cases import Cases
+from gateway.services.directory import Directories
+from gateway.services.facts import FactGatherer, Gathered
+from gateway.services.keep import Keeper, OpenedNotice
+from gateway.services.tell import Teller, about
+
+
+@dataclass(frozen=True, slots=True)
+class Sendable:
+    """Bytes that may leave until `send_before` on the monotonic clock, their right already durable in the log."""
+
+    delivery: Delivery
+    release: ReleasedNotice
+    encoded: Encoded
+    signature: str
+    send_before: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Nothing may leave; the delivery is where `state` says, or its lease is lost (None)."""
+
+    delivery: Delivery
+    state: DeliveryState | None
+    reason: str
+
+
+class Enforce:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        notices: NoticeStorage,
+        deliveries: DeliveryStorage,
+        directories: Directories,
+        keeper: Keeper,
+        cases: Cases,
+        gather: FactGatherer,
+        decide: Callable[[Gathered], Decision],
+        projector: Projector,
+        release_secret: ReleaseSecret,
+        schema_uri: Callable[[NoticeType], str],
+        adapter_named: Callable[[str, str], Adapter],
+        teller: Teller,
+        signer: DetachedSigner,
+        clock: Clock,
+    ) -> None:
+        self._settings, self._notices, self._deliveries = settings, notices, deliveries
+        self._directories, self._keeper, self._cases = directories, keeper, cases
+        self._gather, self._decide, self._projector = gather, decide, projector
+        self._release_secret, self._schema_uri = release_secret, schema_uri
+        self._adapter_named, self._teller, self._signer, self._clock = adapter_named, teller, signer, clock
+
+    async def __call__(
+        self, delivery: Delivery, recipient: Office, media_type: str, transport: str
+    ) -> Sendable | NotSent:
+        """Decide on one leased delivery and, if anything may go, make the bytes with their ticket.
+
+        Raises Unavailable when store or keys are out of reach; then nothing may leave and the lease lapses.
+        """
+        stored = await self._notices.load(delivery.notice)
+        if stored is None or stored.withdrawn:
+            return NotSent(delivery, DeliveryState.WITHDRAWN, "withdrawn")
+        opened = self._keeper.open(stored)
+        now, snapshot = self._clock.now(), self._directories.current
+        gathered = await self._gather(opened, delivery, recipient, now)
+        decision = self._decide(gathered)
+        if not decision.delivers:
+            return await self._refuse(delivery, decision, now)
+        handle = self._cases.handle(delivery.case, recipient.id)
+        notes = ReleaseNotes()
+        released = release(
+            opened.data,
+            decision,
+            await self._context(opened, delivery, recipient, handle),
+            self._projector,
+            notes,
+        )
+        if isinstance(released, Withheld):
+            return await self._refuse(delivery, decision, now)
+        started = self._clock.monotonic()
+        unit = Disclosure(
+            delivery=delivery.id,
+            lease_token=delivery.lease_token or "",
+            revision=released.revision,
+            release_digest=notes.content_digest,
+            case_handle=self._cases.handle_digest(recipient.id, handle),
+            epochs=snapshot.epochs,
+            at=now,
+            records=(self._disclosed(delivery, decision, gathered, released.revision, now, transport),),
+        )
+        outcome = await self._deliveries.disclose(unit)
+        if isinstance(outcome, Stale):
+            await self._directories.refresh()
+            return NotSent(delivery, outcome.state, f"stale-{outcome.what}")
+        assert isinstance(outcome, Disclosed)
+        adapter = self._adapter_named(recipient.adapter, media_type)
+        encoded = adapter.encode(released, recipient, media_type)
+        send_before = started + self._settings.delivery.ticket_seconds
+        if self._clock.monotonic() >= send_before:
+            await self.void(delivery, released.revision, "expired")
+            return NotSent(delivery, DeliveryState.DUE, "ticket-expired")
+        return Sendable(delivery, released, encoded, self._signer.sign(encoded.body), send_before)
+
+    async def void(self, delivery: Delivery, revision: int, why: str) -> None:
+        """Log that a ticket was not used, and make the delivery due again at once."""
+        now = self._clock.now()
+        record = self._teller.event(EventName.TICKET_VOIDED, now, {**about(delivery), "revision": revision, "why": why})
+        await self._deliveries.conclude(
+            Conclusion(delivery.id, DeliveryState.DUE, now, (record,), delivery.lease_token, now, f"ticket-{why}")
+        )
+
+    async def _context(
+        self, opened: OpenedNotice, delivery: Delivery, recipient: Office, handle: str
+    ) -> ReleaseContext:
+        """Everything but `revision` is fixed per delivery and notice version, so that equal content gives equal bytes."""
+        received, notice_type = opened.stored.received_at, opened.stored.type
+        return ReleaseContext(
+            delivery=delivery.id,
+            recipient=recipient.id,
+            type=notice_type,
+            case_handle=handle,
+            purpose=delivery.purpose,
+            time=received,
+            expires_at=delivery.created_at + timedelta(days=self._settings.retention.release_expiry_days),
+            as_of=received.date(),
+            secret=self._release_secret,
+            revision=max(delivery.revision, 1),
+            previous_digest=delivery.release_digest,
+            references=await self._cases.references(opened, recipient.id),
+            dataschema=self._schema_uri(notice_type),
+        )
+
+    async def _refuse(self, delivery: Delivery, decision: Decision, now: datetime) -> NotSent:
+        record = self._teller.event(
+            EventName.DELIVERY_WITHHELD,
+            now,
+            {**about(delivery), "purpose": delivery.purpose, "policy": decision.policy, "reason": "policy"},
+        )
+        outcome = await self._deliveries.conclude(
+            Conclusion(
+                delivery.id, DeliveryState.REFUSED, now, (record,), delivery.lease_token, reason="withheld-by-policy"
+            )
+        )
+        return NotSent(delivery, outcome.state if isinstance(outcome, Concluded) else None, "withheld-by-policy")
+
+    def _disclosed(
+        self,
+        delivery: Delivery,
+        decision: Decision,
+        gathered: Gathered,
+        revision: int,
+        now: datetime,
+        transport: str,
+    ) -> PreparedRecord:
+        shown = {field: found for field, found in decision.fields.items() if found.shown is not Facet.NOTHING}
+        values: dict[str, LogValue | None] = {
+            **about(delivery),
+            "revision": revision,
+            "purpose": delivery.purpose,
+            "basis": tuple(sorted(delivery.legal_basis)),
+            "policy": decision.policy,
+            "outcome": decision.outcome,
+            "as_of": now,
+            "fields": tuple(sorted((str(name), shown_name(found.shown)) for name, found in shown.items())),
+            "because": tuple(sorted({rule for found in shown.values() for rule in found.because})),
+            "limits": tuple(sorted({rule for found in decision.fields.values() for rule in found.cut_by})),
+            "obligations": tuple(sorted({obligation.name for obligation in decision.obligations})),
+            "transport": transport,
+        }
+        return self._teller.event(EventName.DISCLOSURE_DECIDED, now, values, persons=gathered.slots)

@@ -1,0 +1,166 @@
+"""How does an office join, change its keys, get suspended and come back?
+
+Every change is one transaction with its log record and a new directory epoch, so
+whatever was prepared under the older directory is prepared again. A suspension is
+answered only after the ticket's longest life: from then on nothing leaves that was
+decided before it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from gateway.config import Settings
+from gateway.crypto.signing import thumbprint, verify_key
+from gateway.model.agency import Office, OfficeKey, OfficeState
+from gateway.model.audit import EventName, LogValue
+from gateway.model.errors import InvalidDocument, NotFound, Problem
+from gateway.model.identifiers import OfficeId
+from gateway.ports.clock import Clock
+from gateway.ports.registry_storage import DirectoryStorage
+from gateway.services.directory import Directories
+from gateway.services.tell import Teller
+
+_STATE_EVENTS = {
+    OfficeState.ACTIVE: EventName.OFFICE_RESUMED,
+    OfficeState.SUSPENDED: EventName.OFFICE_SUSPENDED,
+    OfficeState.COMPROMISED: EventName.OFFICE_COMPROMISED,
+}
+
+
+class Enrol:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        storage: DirectoryStorage,
+        directories: Directories,
+        adapter_names: Callable[[], Sequence[str]],
+        teller: Teller,
+        clock: Clock,
+        pause: Callable[[timedelta], Awaitable[None]],
+    ) -> None:
+        self._settings, self._storage, self._directories = settings, storage, directories
+        self._adapter_names, self._teller, self._clock, self._pause = adapter_names, teller, clock, pause
+
+    async def add(self, office: Office, *, by: str) -> Office:
+        """Enrol an office or replace its entry. Raises InvalidDocument with every problem found."""
+        problems = self._problems(office)
+        if problems:
+            raise InvalidDocument("the office's entry does not hold", problems=tuple(problems))
+        known = self._directories.current.offices.get(office.id)
+        name = EventName.OFFICE_ADDED if known is None else EventName.OFFICE_CHANGED
+        about: dict[str, LogValue | None] = {"adapter": office.adapter.replace("_", "-")} if known is None else {}
+        return await self._put(office, name, about, by)
+
+    async def set_state(self, office_id: OfficeId, state: OfficeState, *, reason: str, by: str) -> Office:
+        """Suspend, resume or mark as compromised.
+
+        Returns when nothing decided before the change can leave any more: two seconds after its commit.
+        """
+        office = dataclasses.replace(self.office(office_id), state=state)
+        stored = await self._put(office, _STATE_EVENTS[state], {"reason": reason}, by)
+        if state is not OfficeState.ACTIVE:
+            await self._pause(timedelta(seconds=self._settings.delivery.ticket_seconds))
+        return stored
+
+    async def rotate_key(self, office_id: OfficeId, jwk: Mapping[str, Any], *, overlap: timedelta, by: str) -> Office:
+        """Add a signing key; the older ones go on verifying until the overlap is over."""
+        office, now = self.office(office_id), self._clock.now()
+        kept = tuple(
+            dataclasses.replace(key, not_after=min(key.not_after or now + overlap, now + overlap))
+            if key.use == "sig"
+            else key
+            for key in office.keys
+        )
+        new = self.key(jwk)
+        changed = dataclasses.replace(office, keys=(*(key for key in kept if key.kid != new.kid), new))
+        problems = self._problems(changed)
+        if problems:
+            raise InvalidDocument("the key does not hold", problems=tuple(problems))
+        return await self._put(changed, EventName.OFFICE_CHANGED, {"changed": ("keys",)}, by)
+
+    def key(self, jwk: Mapping[str, Any], use: str = "sig") -> OfficeKey:
+        """A key valid from now on, named by its `kid` or its thumbprint. Raises InvalidDocument for what is not a public key."""
+        try:
+            kid = str(jwk.get("kid") or thumbprint(jwk))
+            verify_key({**jwk, "kid": kid})
+        except (ValueError, KeyError, TypeError) as broken:
+            raise InvalidDocument(
+                "the key is not a public Ed25519 or P-256 JWK", remedy="send the public JWK alone (RFC 7517)"
+            ) from broken
+        return OfficeKey(kid, {**jwk, "kid": kid}, use, self._clock.now())
+
+    def office(self, office_id: OfficeId) -> Office:
+        found = self._directories.current.offices.get(office_id)
+        if found is None:
+            raise NotFound("no such office", remedy="see `hutong office list`")
+        return found
+
+    def offices(self) -> Sequence[Office]:
+        return sorted(self._directories.current.offices.values(), key=lambda office: office.id)
+
+    async def _put(self, office: Office, name: EventName, about: Mapping[str, LogValue | None], by: str) -> Office:
+        now = self._clock.now()
+        record = self._teller.event(name, now, {"office": office.id, **about}, actor="staff", officer=by)
+        await self._storage.put_office(office, now, (record,))
+        snapshot = await self._directories.refresh()
+        return snapshot.offices[office.id]
+
+    def _problems(self, office: Office) -> list[Problem]:
+        problems = []
+        if office.adapter not in self._adapter_names():
+            problems.append(
+                Problem("unknown-adapter", "/adapter", "there is no such adapter", "see `hutong adapter list`")
+            )
+        if not office.name_zh.strip():
+            problems.append(Problem("missing-name", "/name_zh", "an office has a Chinese name", "give its full name"))
+        if not any(key.use == "sig" for key in office.keys):
+            problems.append(Problem("no-key", "/keys", "an office has a signing key of its own", "add its public JWK"))
+        taken = {
+            key.kid
+            for other in self._directories.current.offices.values()
+            if other.id != office.id
+            for key in other.keys
+        }
+        if any(key.kid in taken for key in office.keys):
+            problems.append(
+                Problem("shared-key", "/keys", "another office has this key", "every office has keys of its own")
+            )
+        if office.webhook is not None and not office.webhook.url.startswith(("https://", "http://127.0.0.1:")):
+            problems.append(Problem("insecure-webhook", "/webhook/url", "a webhook is called over https", "use https"))
+        return problems
+
+
+def office_document(office: Office) -> dict[str, Any]:
+    """An office as plain JSON: what the command line and the admin API show and take."""
+    document: dict[str, Any] = {
+        "id": office.id,
+        "name_zh": office.name_zh,
+        "name_en": office.name_en,
+        "state": office.state.value,
+        "adapter": office.adapter,
+        "media_type": office.media_type,
+        "scope": list(office.scope),
+        "keys": [
+            {
+                "kid": key.kid,
+                "use": key.use,
+                "jwk": dict(key.jwk),
+                "not_before": key.not_before.isoformat(),
+                **({"not_after": key.not_after.isoformat()} if key.not_after else {}),
+            }
+            for key in office.keys
+        ],
+        "accepts_obligations": sorted(office.accepts_obligations),
+        "agreements": sorted(office.agreements),
+        "attributes": dict(office.attributes),
+    }
+    if office.webhook is not None:
+        document["webhook"] = {"url": office.webhook.url}
+    if office.sends is not None:
+        document["sends"] = sorted(office.sends)
+    return document

@@ -1,0 +1,37 @@
+"""When is a delivery's time over, and who hears of it?
+
+Nothing waits for ever: what nobody fetched in time ends as expired, logged, and its
+sender finds the signed receipt with the notice.
+"""
+
+from __future__ import annotations
+
+from gateway.model.audit import EventName
+from gateway.model.delivery import DeliveryState
+from gateway.ports.clock import Clock
+from gateway.ports.storage import Conclusion, DeliveryStorage
+from gateway.services.tell import Teller, about
+
+PAGE = 200
+
+
+class Expire:
+    def __init__(self, *, deliveries: DeliveryStorage, teller: Teller, clock: Clock) -> None:
+        self._deliveries, self._teller, self._clock = deliveries, teller, clock
+
+    async def __call__(self) -> int:
+        """End what is over; returns how many. Safe to run at any time and twice at once."""
+        ended = 0
+        now = self._clock.now()
+        while page := await self._deliveries.expire_due(now, PAGE):
+            for delivery in page:
+                record = self._teller.event(
+                    EventName.DELIVERY_EXPIRED,
+                    now,
+                    {**about(delivery), "expires_at": delivery.expires_at},
+                )
+                await self._deliveries.conclude(
+                    Conclusion(delivery.id, DeliveryState.EXPIRED, now, (record,), reason="expired")
+                )
+                ended += 1
+        return ended

@@ -1,0 +1,213 @@
+"""How is content kept, so that a destroyed key erases it?
+
+One segment per person and compartment, each under that person's key; what
+speaks of nobody goes under the notice's own key, the reporter and sealed
+components each under a key of their own, and so do the bytes as received. The place of
+a segment (notice, person, compartment) is bound into it.
+
+Persons have random ids. They are found again by keyed aliases of their
+identifiers (`HMAC(secret, kind, identifier)`), never by a plain hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gateway.crypto.sealing import NONCE_BYTES, keyed_digest, seal, unseal
+from gateway.model.canonical import canonical_json
+from gateway.model.errors import Tampered
+from gateway.model.fields import GENERAL, REPORTER, SEALED
+from gateway.model.identifiers import KeyId, NoticeId, PersonId
+from gateway.model.notice import JsonObject
+from gateway.ports.clock import Ids
+from gateway.ports.keys import DataKey, KeyStore
+from gateway.ports.storage import PersonLink, SealedSegment, StoredNotice
+from gateway.privacy.segments import Segment
+
+RAW = "RAW"
+HEADER = "HEADER"
+
+# Segments that are never loaded for a decision or a projection: they are set apart before facts are computed.
+SET_APART = frozenset({REPORTER, SEALED})
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPerson:
+    """A person of a notice with the key that opens what is kept about them."""
+
+    link: PersonLink
+    secret: bytes
+
+    @property
+    def log_secret(self) -> bytes:
+        """Opens the person's slots in the log; gone when the key is destroyed."""
+        return keyed_digest(self.secret, b"log")
+
+
+@dataclass(frozen=True, slots=True)
+class SealedContent:
+    header: bytes
+    header_key: KeyId
+    segments: tuple[SealedSegment, ...]
+    raw: SealedSegment
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedNotice:
+    """A notice as it may be decided on: without reporter, without sealed components, without what was quarantined."""
+
+    stored: StoredNotice
+    data: JsonObject
+    header: JsonObject
+    persons: Mapping[str, KnownPerson]
+    erased: frozenset[PersonId] = frozenset()
+
+
+def aliases_of(person: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """The identifiers that make a person recognisable: (kind, value), normalised.
+
+    A student number of the form G + citizen id is the same person as that id.
+    """
+    id_no = person.get("id_no")
+    if isinstance(id_no, str) and len(id_no) >= 6:
+        yield str(person.get("id_type", "ID")), id_no.upper()
+    student_no = person.get("student_no")
+    if isinstance(student_no, str) and len(student_no) >= 6:
+        if student_no[:1].upper() == "G" and len(student_no) == 19:
+            if student_no[1:].upper() != str(id_no).upper():
+                yield "ID", student_no[1:].upper()
+        else:
+            yield "student", student_no.upper()
+
+
+class Keeper:
+    def __init__(
+        self,
+        keys: KeyStore,
+        ids: Ids,
+        split: Callable[[JsonObject], Sequence[Segment]],
+        join: Callable[[Sequence[Segment]], JsonObject],
+    ) -> None:
+        self._keys, self._ids, self._split, self._join = keys, ids, split, join
+        self._alias_secret = keys.secret("person-aliases")
+
+    def aliases(self, data: JsonObject) -> list[bytes]:
+        """The keyed aliases of all identifiers in a notice."""
+        return [
+            keyed_digest(self._alias_secret, kind.encode(), value.encode())
+            for person in data.get("persons", ())
+            for kind, value in aliases_of(person)
+        ]
+
+    def identify(
+        self, data: JsonObject, known: Mapping[bytes, tuple[PersonId, KeyId]] | None = None
+    ) -> dict[str, KnownPerson]:
+        """Name the persons of a notice by ref: those `known` by an alias, and new ones with keys from the stock."""
+        persons: dict[str, KnownPerson] = {}
+        for ordinal, person in enumerate(data.get("persons", ())):
+            ref = str(person.get("ref", f"#{ordinal}"))
+            aliases = tuple(
+                keyed_digest(self._alias_secret, kind.encode(), value.encode()) for kind, value in aliases_of(person)
+            )
+            found = next((known[alias] for alias in aliases if known and alias in known), None)
+            secret = None if found is None else self._keys.open(found[1])
+            if found is not None and secret is not None:
+                persons[ref] = KnownPerson(PersonLink(found[0], ref, found[1], aliases), secret)
+            else:
+                key = self._keys.take(1)[0]
+                persons[ref] = KnownPerson(PersonLink(self._ids.person(), ref, key.id, aliases, True), key.secret)
+        return persons
+
+    def seal(
+        self,
+        notice: NoticeId,
+        data: JsonObject,
+        header: JsonObject,
+        raw: bytes,
+        persons: Mapping[str, KnownPerson],
+        *,
+        reporter: JsonObject,
+        sealed: JsonObject,
+    ) -> SealedContent:
+        """Seal everything of one notice. Two or more fresh keys are taken from the stock."""
+        own, raw_key = self._keys.take(2)
+        segments = [
+            self._segment(
+                notice, persons[part.person].link.person, part.compartment, persons[part.person].link.key,
+                persons[part.person].secret, part.data,
+            )
+            if part.person is not None and part.person in persons
+            else self._segment(notice, None, part.compartment, own.id, own.secret, part.data)
+            for part in self._split(data)
+        ]  # fmt: skip
+        for compartment, content in ((REPORTER, reporter), (SEALED, sealed)):
+            if content:
+                segments.append(self._apart(notice, compartment, content))
+        return SealedContent(
+            header=seal(own.secret, self._nonce(), canonical_json(header), _place(notice, None, HEADER)),
+            header_key=own.id,
+            segments=tuple(segments),
+            raw=SealedSegment(
+                None, RAW, raw_key.id, seal(raw_key.secret, self._nonce(), raw, _place(notice, None, RAW))
+            ),
+        )
+
+    def open(self, stored: StoredNotice) -> OpenedNotice:
+        """Open what may be decided on. What belongs to an erased person is left out.
+
+        Raises Tampered when a segment does not open, Unavailable when the key store is out of reach.
+        """
+        header_key = self._keys.open(stored.header_key)
+        if header_key is None:
+            raise Tampered("the key of a notice is missing", remedy="restore the key store that belongs to this data")
+        header = orjson.loads(unseal(header_key, stored.header, _place(stored.id, None, HEADER)))
+        refs = {person: ref for ref, person in stored.persons.items()}
+        parts: list[Segment] = []
+        erased: set[PersonId] = set()
+        persons: dict[str, KnownPerson] = {}
+        for segment in stored.segments:
+            if segment.compartment in SET_APART:
+                continue
+            secret = self._keys.open(segment.key)
+            if secret is None:
+                if segment.person is not None:
+                    erased.add(segment.person)
+                continue
+            ref = None if segment.person is None else refs.get(segment.person)
+            if ref is not None and segment.person is not None:
+                persons[ref] = KnownPerson(PersonLink(segment.person, ref, segment.key), secret)
+            place = _place(stored.id, segment.person, segment.compartment)
+            content = orjson.loads(unseal(secret, segment.ciphertext, place))
+            parts.append(Segment(ref, segment.compartment, content))
+        return OpenedNotice(stored, self._join(parts), header, persons, frozenset(erased))
+
+    def open_raw(self, notice: NoticeId, raw: SealedSegment) -> bytes | None:
+        secret = self._keys.open(raw.key)
+        return None if secret is None else unseal(secret, raw.ciphertext, _place(notice, None, RAW))
+
+    def _apart(self, notice: NoticeId, compartment: str, content: JsonObject) -> SealedSegment:
+        key: DataKey = self._keys.take(1)[0]
+        return self._segment(notice, None, compartment, key.id, key.secret, content)
+
+    def _segment(
+        self,
+        notice: NoticeId,
+        person: PersonId | None,
+        compartment: str,
+        key: KeyId,
+        secret: bytes,
+        content: JsonObject,
+    ) -> SealedSegment:
+        place = _place(notice, person, compartment)
+        return SealedSegment(person, compartment, key, seal(secret, self._nonce(), canonical_json(content), place))
+
+    def _nonce(self) -> bytes:
+        return self._ids.secret(NONCE_BYTES)
+
+
+def _place(notice: NoticeId, person: PersonId | None, compartment: str) -> bytes:
+    return f"{notice}|{person or ''}|{compartment or GENERAL}".encode()

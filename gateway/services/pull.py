@@ -1,0 +1,98 @@
+"""How does an office fetch what waits for it?
+
+Leases, one decision each, right before the bytes go out. A long poll waits for
+the doorbell, and looks again by itself when its time is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.config import Settings
+from gateway.model.agency import Caller, OfficeState
+from gateway.model.delivery import Delivery
+from gateway.model.errors import NotPermitted
+from gateway.model.identifiers import DeliveryId
+from gateway.ports.broker import Doorbell
+from gateway.ports.clock import Clock
+from gateway.ports.storage import DeliveryStorage
+from gateway.services.enforce import Enforce, Sendable
+
+MAX_ITEMS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Handout:
+    """One release under a lease. `signature` is a detached JWS over exactly `body`. Must be on the wire before `send_before` (monotonic)."""
+
+    delivery: DeliveryId
+    revision: int
+    lease_token: str
+    lease_expires_at: datetime
+    media_type: str
+    body: bytes
+    signature: str
+    headers: Mapping[str, str]
+    send_before: float
+
+
+class Pull:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        deliveries: DeliveryStorage,
+        enforce: Enforce,
+        media_type_for: Callable[[Caller, str], str],
+        doorbell: Doorbell,
+        clock: Clock,
+        is_draining: Callable[[], bool],
+    ) -> None:
+        self._settings, self._deliveries, self._enforce = settings, deliveries, enforce
+        self._media_type_for, self._doorbell, self._clock = media_type_for, doorbell, clock
+        self._is_draining = is_draining
+
+    async def __call__(self, caller: Caller, accept: str, limit: int, wait: timedelta) -> Sequence[Handout]:
+        """Lease and release up to `limit` deliveries, waiting up to `wait` for the first.
+
+        Empty when nothing came. Raises NotPermitted for a caller that may only report, Unavailable when nothing can be decided now.
+        """
+        if caller.is_report_only and caller.office.state is not OfficeState.SUSPENDED:
+            raise NotPermitted("this token is for reports alone", remedy="ask for a token with the inbox scope")
+        media_type = self._media_type_for(caller, accept)
+        until = self._clock.monotonic() + min(wait.total_seconds(), self._settings.delivery.max_long_poll_seconds)
+        while True:
+            handouts = await self._once(caller, media_type, max(1, min(limit, MAX_ITEMS)))
+            left = until - self._clock.monotonic()
+            if handouts or left <= 0 or self._is_draining():
+                return handouts
+            await self._doorbell.wait(caller.office.id, timedelta(seconds=left))
+
+    async def _once(self, caller: Caller, media_type: str, limit: int) -> list[Handout]:
+        leased: Sequence[Delivery] = await self._deliveries.lease_due(
+            caller.office.id, self._clock.now(), self._settings.lease, limit
+        )
+        handouts = []
+        for delivery in leased:
+            made = await self._enforce(delivery, caller.office, media_type, "pull")
+            if isinstance(made, Sendable):
+                handouts.append(self._handout(made))
+        return handouts
+
+    def _handout(self, made: Sendable) -> Handout:
+        delivery = made.delivery
+        assert delivery.lease_token is not None
+        assert delivery.lease_expires_at is not None
+        return Handout(
+            delivery=delivery.id,
+            revision=made.release.revision,
+            lease_token=delivery.lease_token,
+            lease_expires_at=delivery.lease_expires_at,
+            media_type=made.encoded.media_type,
+            body=made.encoded.body,
+            signature=made.signature,
+            headers=made.encoded.headers,
+            send_before=made.send_before,
+        )

@@ -1,0 +1,75 @@
+"""What do we promise, in a form that still convinces a court when we are gone?
+
+A receipt is a compact JWS of its own (RFC 7515), typed, naming the notice and
+the digest of the bytes it answers. It names no place in the log. Each verifies alone
+against the keys published at `/.well-known/jwks.json`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from gateway.crypto.signing import SigningKey, b64url
+from gateway.model.canonical import canonical_json
+from gateway.model.identifiers import GATEWAY_URN, NoticeId, OfficeId, office_urn
+
+
+class ReceiptKind(StrEnum):
+    """The ladder, from transport to deed."""
+
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    READ = "read"
+    HANDLING = "accepted-for-handling"
+    DECLINED = "declined"
+    ACTED_ON = "acted-on"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+class ReceiptMaker:
+    """Signs receipts with one key; `name` is the gateway's own name, the issuer."""
+
+    def __init__(self, key: SigningKey, name: str) -> None:
+        header = canonical_json({"alg": key.algorithm, "kid": key.kid, "typ": "hutong-receipt+jwt"})
+        self._key, self._issuer = key, f"{GATEWAY_URN}:{name}"
+        self._prefix = b64url(header) + "."
+
+    def sign(self, kind: ReceiptKind, to: OfficeId, at: datetime, claims: Mapping[str, Any]) -> str:
+        body = canonical_json(
+            {
+                "iss": self._issuer,
+                "aud": office_urn(to),
+                "iat": int(at.timestamp()),
+                "at": at.isoformat(timespec="milliseconds"),
+                "type": kind.value,
+                **claims,
+            }
+        )
+        signing_input = self._prefix + b64url(body)
+        return f"{signing_input}.{b64url(self._key.sign(signing_input.encode('ascii')))}"
+
+    def accepted(
+        self,
+        to: OfficeId,
+        at: datetime,
+        notice: NoticeId,
+        native_id: str,
+        body: bytes,
+        *,
+        flags: tuple[str, ...] = (),
+        gaps: tuple[Mapping[str, str], ...] = (),
+    ) -> bytes:
+        """The body of a 202, canonical JSON: stored with the notice and repeated byte for byte."""
+        told: dict[str, Any] = {"notice": notice, "id": native_id, "body_sha256": hashlib.sha256(body).hexdigest()}
+        if flags:
+            told["flags"] = list(flags)
+        if gaps:
+            told["gaps"] = [dict(gap) for gap in gaps]
+        receipt = self.sign(ReceiptKind.ACCEPTED, to, at, told)
+        return canonical_json({**told, "type": ReceiptKind.ACCEPTED.value, "receipt": receipt})

@@ -1,0 +1,220 @@
+"""How does a notice come in, and what have we promised when we answer 202?
+
+The steps, and what a crash after each leaves behind:
+
+1. verify the signature over the exact bytes, decode, validate, route: nothing is stored;
+   the sender asks again.
+2. one transaction: notice (sealed), deliveries, persons, log records and the signed
+   receipt. A crash before it leaves nothing, after it everything; the sender's retry
+   gets the receipt that was stored, byte for byte.
+3. ring the doorbell: a lost ring costs a delay, for whoever waits looks again by itself.
+
+A withdrawal first ends the deliveries of what it withdraws (idempotent), then
+is accepted: a crash in between leaves the sender without a receipt, so it comes again.
+
+Something that changed between preparing and committing (epoch, person, re-used id)
+answers `Stale`, and the item is prepared again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.config import Settings
+from gateway.crypto.detached import DetachedVerifier
+from gateway.crypto.sealing import keyed_digest
+from gateway.model.agency import Caller, OfficeState
+from gateway.model.canonical import canonical_json
+from gateway.model.errors import (
+    IdempotencyConflict,
+    NotPermitted,
+    Problem,
+    Refusal,
+    TooLarge,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from gateway.model.identifiers import NoticeId
+from gateway.model.notice import REPORTS, SubmittedNotice, ValidNotice
+from gateway.ports.broker import Doorbell
+from gateway.ports.clock import Clock, Ids
+from gateway.ports.storage import Accepted, Conflict, NoticeStorage, Replayed, Stale
+from gateway.ports.translation import Adapter, RefusedItem
+from gateway.services.admit import Admission, Admitted, withdraws
+from gateway.services.directory import Directories, DirectorySnapshot
+from gateway.services.withdraw import Withdraw
+
+MAX_PREPARATIONS = 5
+
+Validate = Callable[[SubmittedNotice, datetime], "ValidNotice | tuple[Problem, ...]"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """`body` is canonical JSON with the signed receipt, stored and repeated byte for byte."""
+
+    body: bytes
+    notice: NoticeId | None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """One answer per notice in the bytes, in their order."""
+
+    items: tuple[Receipt | RefusedItem, ...]
+    is_batch: bool = False
+
+
+class Submit:
+    """The enforcement point for what comes in, whatever the transport."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        directories: Directories,
+        adapter_for: Callable[[str, str, Mapping[str, str]], Adapter | None],
+        validate: Validate,
+        admission: Admission,
+        withdraw: Withdraw,
+        notices: NoticeStorage,
+        doorbell: Doorbell,
+        clock: Clock,
+        ids: Ids,
+        idempotency_secret: bytes,
+    ) -> None:
+        self._settings, self._directories = settings, directories
+        self._adapter_for, self._validate, self._admission = adapter_for, validate, admission
+        self._withdraw = withdraw
+        self._notices, self._doorbell, self._clock, self._ids = notices, doorbell, clock, ids
+        self._secret = idempotency_secret
+        self._verifier = DetachedVerifier()
+
+    async def __call__(
+        self, caller: Caller, body: bytes, media_type: str, headers: Mapping[str, str], signature: str | None
+    ) -> Submitted:
+        """Accept what an office sent.
+
+        Raises BadSignature, UnsupportedMediaType, TooLarge or NotPermitted for the request as a
+        whole, Unavailable when the store is down; what is wrong with one notice is its own `RefusedItem`.
+        """
+        now, directory = self._clock.now(), self._directories.current
+        items, is_batch = self._decode(caller, body, media_type, headers, signature, now, directory)
+        answers = [
+            item if isinstance(item, RefusedItem) else await self._accept(caller, item, body, is_batch, position, now)
+            for position, item in enumerate(items)
+        ]
+        return Submitted(tuple(answers), is_batch)
+
+    async def check(
+        self, caller: Caller, body: bytes, media_type: str, headers: Mapping[str, str], signature: str | None
+    ) -> Submitted:
+        """The sandbox: the answers that `__call__` would give, with nothing stored and no receipt worth keeping.
+
+        Synthetic identities only (DOMAIN S11): an identity number outside the area prefix 999999 is refused.
+        """
+        now, directory = self._clock.now(), self._directories.current
+        items, is_batch = self._decode(caller, body, media_type, headers, signature, now, directory)
+        return Submitted(tuple([await self._check(caller, item, now) for item in items]), is_batch)
+
+    def _decode(
+        self,
+        caller: Caller,
+        body: bytes,
+        media_type: str,
+        headers: Mapping[str, str],
+        signature: str | None,
+        now: datetime,
+        directory: DirectorySnapshot,
+    ) -> tuple[Sequence[SubmittedNotice | RefusedItem], bool]:
+        if len(body) > self._settings.limits.max_body_bytes:
+            raise TooLarge("the body is larger than this gateway takes", remedy="split the batch")
+        self._verifier.verify(signature or "", body, directory.signing_keys(caller.office.id, now))
+        adapter = self._adapter_for(caller.office.adapter, media_type, headers)
+        if adapter is None:
+            raise UnsupportedMediaType(
+                "this office has no adapter for the media type", remedy="see `hutong adapter list` for its media types"
+            )
+        decoded = adapter.decode(body, media_type, caller.office, headers)
+        if len(decoded.items) > self._settings.limits.max_batch_items:
+            raise TooLarge("the batch holds more notices than this gateway takes", remedy="split the batch")
+        return decoded.items, decoded.is_batch
+
+    async def _accept(
+        self, caller: Caller, item: SubmittedNotice, body: bytes, is_batch: bool, position: int, now: datetime
+    ) -> Receipt | RefusedItem:
+        place = f"/{position}" if is_batch else ""
+        own = canonical_json([item.type, item.subject, item.data]) if is_batch else body
+        try:
+            valid = self._held_to_rules(caller, item, now)
+            if isinstance(valid, tuple):
+                return RefusedItem(place, valid)
+            return await self._commit(caller, valid, own, now)
+        except Unavailable:
+            raise
+        except Refusal as refused:
+            if not is_batch:
+                raise
+            problem = Problem(refused.code, place, refused.message, refused.remedy)
+            return RefusedItem(place, (problem, *refused.problems))
+
+    def _held_to_rules(self, caller: Caller, item: SubmittedNotice, now: datetime) -> ValidNotice | tuple[Problem, ...]:
+        is_report = item.type in REPORTS
+        if caller.is_report_only and not is_report:
+            raise NotPermitted(
+                "a suspended office may send reports alone", remedy="send a report (RPT, RPT-M) or ask to be resumed"
+            )
+        return self._validate(item, now)
+
+    async def _commit(self, caller: Caller, valid: ValidNotice, body: bytes, now: datetime) -> Receipt:
+        office = caller.office
+        native_key = keyed_digest(self._secret, office.id.encode(), valid.notice.native_id.encode())
+        body_digest = hashlib.sha256(body).digest()
+        key = keyed_digest(self._secret, native_key, body_digest) if valid.is_report else native_key
+        flags: tuple[str, ...] = ("suspended-sender",) if office.state is OfficeState.SUSPENDED else ()
+        if valid.is_report and await self._notices.has_native_id(native_key):
+            found = await self._notices.find_receipt(key)
+            if found is not None:
+                return Receipt(found.receipt, None, replayed=True)
+            flags += ("reused-id",)
+        for _ in range(MAX_PREPARATIONS):
+            admitted: Admitted = await self._admission.prepare(
+                caller, valid, body, now, idempotency_key=key, native_id_key=native_key, body_digest=body_digest,
+                flags=flags,
+            )  # fmt: skip
+            if (withdrawn := withdraws(valid, admitted.link)) is not None:
+                await self._withdraw(withdrawn, admitted.unit.notice, office.id, now)
+            outcome = await self._notices.accept(admitted.unit)
+            match outcome:
+                case Accepted(receipt):
+                    self._doorbell.ring(delivery.recipient for delivery in admitted.unit.deliveries)
+                    return Receipt(receipt, admitted.unit.notice)
+                case Replayed(receipt):
+                    return Receipt(receipt, None, replayed=True)
+                case Conflict():
+                    raise IdempotencyConflict(
+                        "this id was used before for other bytes", remedy="send a new notice under a new id"
+                    )
+                case Stale():
+                    await self._directories.refresh()
+        raise Unavailable("the directory or policy is changing", retry_after=timedelta(seconds=1))
+
+    async def _check(self, caller: Caller, item: SubmittedNotice | RefusedItem, now: datetime) -> Receipt | RefusedItem:
+        if isinstance(item, RefusedItem):
+            return item
+        real = [
+            Problem("real-identity", f"/persons/{index}/id_no", "the sandbox takes synthetic identities only",
+                    "use the area prefix 999999")
+            for index, person in enumerate(item.data.get("persons", ()))
+            if not str(person.get("id_no", "999999")).startswith("999999")
+        ]  # fmt: skip
+        if real:
+            return RefusedItem("", tuple(real))
+        valid = self._held_to_rules(caller, item, now)
+        if isinstance(valid, tuple):
+            return RefusedItem("", valid)
+        return Receipt(canonical_json(await self._admission.rehearse(caller, valid, now)), None)

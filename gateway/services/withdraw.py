@@ -1,0 +1,47 @@
+"""How does a sender take back what is still on its way?"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from gateway.model.audit import EventName
+from gateway.model.delivery import OPEN_STATES
+from gateway.model.identifiers import NoticeId, OfficeId
+from gateway.ports.storage import NoticeStorage
+from gateway.services.tell import Teller
+
+
+class Withdraw:
+    def __init__(self, *, notices: NoticeStorage, teller: Teller) -> None:
+        self._notices, self._teller = notices, teller
+
+    async def __call__(self, notice: NoticeId, by_notice: NoticeId, sender: OfficeId, at: datetime) -> None:
+        """End every open delivery of a notice as withdrawn, with a record for each. Doing it again changes nothing."""
+        summary = await self._notices.summary(notice)
+        if summary is None:
+            return
+        open_ones = [status for status in summary.deliveries if status.state in OPEN_STATES]
+        records = [
+            self._teller.event(
+                EventName.NOTICE_WITHDRAWN,
+                at,
+                {"notice": notice, "by_notice": by_notice, "deliveries": len(open_ones)},
+                actor=sender,
+            ),
+            *(
+                self._teller.event(
+                    EventName.DELIVERY_WITHDRAWN,
+                    at,
+                    {
+                        "delivery": status.delivery,
+                        "notice": notice,
+                        "recipient": status.recipient,
+                        "by_notice": by_notice,
+                    },
+                    actor=sender,
+                )
+                for status in open_ones
+            ),
+        ]
+        if open_ones:
+            await self._notices.withdraw(notice, at, "withdrawn", records)

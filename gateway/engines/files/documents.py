@@ -16,6 +16,7 @@ import yaml
 
 from gateway.validation.catalogue import Catalogue
 from gateway.validation.codes import CodeTables
+from gateway.validation.validate import Rules
 
 
 def schema_documents() -> dict[str, Any]:
@@ -49,6 +50,12 @@ def default_catalogue() -> Catalogue:
 def default_codes() -> CodeTables:
     """The code tables this build carries."""
     return CodeTables(code_documents())
+
+
+@lru_cache(maxsize=1)
+def default_rules() -> Rules:
+    """The compiled schemas this build carries."""
+    return Rules(default_catalogue(), default_codes())
 
 
 class _StrictLoader(yaml.CSafeLoader):

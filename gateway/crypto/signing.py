@@ -178,8 +178,10 @@ def load_signing_key(pkcs8: bytes, kid: str | None = None) -> SigningKey:
 
 def verify_key(jwk: Mapping[str, Any]) -> VerifyKey:
     """A public key from a JWK. ValueError for private parts, other kinds, or an `alg` that is not the key's own."""
-    if "d" in jwk:
+    if "d" in jwk or "k" in jwk:
         raise ValueError("a public key must not hold private parts")
+    if jwk.get("use", "sig") != "sig" or "verify" not in jwk.get("key_ops", ("verify",)):
+        raise ValueError("the key is not meant to verify signatures")
     try:
         kid = str(jwk.get("kid") or thumbprint(jwk))
         key: VerifyKey
@@ -187,7 +189,7 @@ def verify_key(jwk: Mapping[str, Any]) -> VerifyKey:
             case "OKP", "Ed25519":
                 key = Ed25519VerifyKey(kid, ed25519.Ed25519PublicKey.from_public_bytes(from_b64url(jwk["x"])))
             case "EC", "P-256":
-                x, y = (int.from_bytes(from_b64url(jwk[name]), "big") for name in ("x", "y"))
+                x, y = (_coordinate(jwk[name]) for name in ("x", "y"))
                 key = P256VerifyKey(kid, ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key())
             case _:
                 raise ValueError("supported keys are OKP/Ed25519 and EC/P-256")
@@ -196,3 +198,11 @@ def verify_key(jwk: Mapping[str, Any]) -> VerifyKey:
     if jwk.get("alg", key.algorithm) != key.algorithm:
         raise ValueError("`alg` does not fit the kind of key")
     return key
+
+
+def _coordinate(text: str) -> int:
+    """A P-256 coordinate: exactly 32 bytes (RFC 7518 6.2.1.2)."""
+    raw = from_b64url(text)
+    if len(raw) != _P256_BYTES:
+        raise ValueError("a P-256 coordinate has 32 bytes")
+    return int.from_bytes(raw, "big")

@@ -1,0 +1,1 @@
+"""The system itself: clock, ids, the log of what a node does."""

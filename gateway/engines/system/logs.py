@@ -1,0 +1,108 @@
+"""What does a node say about itself while it runs?
+
+One line per event: a JSON object with `at`, `event` and a few fields. Fields are ids, codes, numbers and
+closed words, never a person, a body, a query string or a header's value. A line is ASCII throughout, so
+nothing in a field can end a line, start a terminal sequence or turn the direction of writing.
+
+Lines of libraries are reduced to logger, level and the kind of error: their texts may hold what somebody sent.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from gateway.ports.clock import Clock
+
+Field = str | int | float | datetime | None  # bool is an int
+
+_MAX_FIELD_CHARS: Final = 200
+_ROOT = str(Path(__file__).resolve().parents[3])
+
+
+class EventLog:
+    """Writes event lines to a binary stream. A stream that cannot be written does not stop the node: lines are counted
+    in `lost` instead, for the metrics to tell."""
+
+    def __init__(self, stream: BinaryIO, clock: Clock) -> None:
+        self._stream, self._clock = stream, clock
+        self.lost = 0
+
+    def write(self, event: str, /, **fields: Field) -> None:
+        """One line, at once on its way."""
+        self.write_buffered(event, **fields)
+        self.flush()
+
+    def write_buffered(self, event: str, /, **fields: Field) -> None:
+        """One line, left in the stream's buffer until it is full or `flush`: for lines that come by the thousand."""
+        line: dict[str, Field] = {"at": _instant(self._clock.now()), "event": event}
+        for name, value in fields.items():
+            if value is None:
+                continue
+            line[name] = _plain(value)
+        try:
+            self._stream.write(json.dumps(line, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n")
+        except (OSError, ValueError):
+            self.lost += 1
+
+    def error(self, event: str, error: BaseException, /, **fields: Field) -> None:
+        """An unforeseen error: its kind and where it came from in this code, never its text."""
+        told: dict[str, Field] = {**fields, "error": type(error).__name__, "where": where(error)}
+        self.write(event, **told)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            self.lost += 1
+
+
+def where(error: BaseException) -> str:
+    """File and line of the innermost frame of this project that the error passed, or of the innermost at all."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename.startswith(_ROOT) and "site-packages" not in frame.filename]
+    if not frames:
+        return ""
+    frame = (own or frames)[-1]
+    return f"{frame.filename.removeprefix(_ROOT).lstrip('/')}:{frame.lineno}"
+
+
+class LibraryLines(logging.Handler):
+    """Brings what libraries log into the event log, without their texts."""
+
+    def __init__(self, log: EventLog) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        self._log.write(
+            "library_line",
+            logger=record.name,
+            level=record.levelname.lower(),
+            error=None if error is None else type(error).__name__,
+            where=f"{Path(record.pathname).name}:{record.lineno}",
+        )
+
+
+def take_over_logging(log: EventLog) -> None:
+    """From now on every logger of this process writes to the event log alone."""
+    root = logging.getLogger()
+    root.handlers[:] = [LibraryLines(log)]
+    root.setLevel(logging.WARNING)
+
+
+def _plain(value: Field) -> Field:
+    if isinstance(value, str):
+        return value if len(value) <= _MAX_FIELD_CHARS else value[:_MAX_FIELD_CHARS] + "~"
+    if isinstance(value, datetime):
+        return _instant(value)
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def _instant(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds")

@@ -1,0 +1,42 @@
+"""Is this process alive, may it be given work, and what has it counted?"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from aiohttp import hdrs, web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from gateway.http.draining import Drain
+from gateway.http.problems import SAFE_HEADERS
+from gateway.http.services import Readiness
+from gateway.http.settings import HttpSettings
+from gateway.model.canonical import canonical_json
+from gateway.model.errors import NotFound
+
+_JSON = {**SAFE_HEADERS, hdrs.CONTENT_TYPE: "application/json"}
+
+
+class Health:
+    def __init__(self, readiness: Readiness, drain: Drain, registry: CollectorRegistry, settings: HttpSettings) -> None:
+        self._readiness, self._drain, self._registry, self._settings = readiness, drain, registry, settings
+
+    async def alive(self, request: web.Request) -> web.Response:
+        """GET /healthz: the event loop turns. Says nothing about the store: a restart would not help it."""
+        return web.Response(body=b'{"status":"ok"}', headers=_JSON)
+
+    async def ready(self, request: web.Request) -> web.Response:
+        """GET /readyz: 200 when all this node needs is there and it is not closing."""
+        checks = {"draining": "yes"} if self._drain.is_draining else dict(await self._readiness())
+        is_ready = not self._drain.is_draining and all(state == "ok" for state in checks.values())
+        body = canonical_json({"status": "ready" if is_ready else "not-ready", "checks": checks})
+        return web.Response(status=200 if is_ready else 503, body=body, headers=_JSON)
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """GET /metrics, for the networks of `metrics_readers`; to others it does not exist."""
+        peer = ip_address((request.remote or "").split("%")[0]) if request.remote else None
+        if peer is None or not any(peer in network for network in self._settings.metrics_readers):
+            raise NotFound("no such path")
+        return web.Response(
+            body=generate_latest(self._registry), headers={**SAFE_HEADERS, hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST}
+        )

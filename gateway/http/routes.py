@@ -1,0 +1,208 @@
+"""Which doors does the API have?
+
+The one table of routes. The application binds each row to its function, OpenAPI describes it, and `docs/api.md` and
+tests read it too, so that none of them knows a door the others don't.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+CANONICAL_MEDIA_TYPES = (
+    "application/cloudevents+json",
+    "application/cloudevents-batch+json",
+    "application/json",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A path, query or header parameter. `schema` is JSON Schema."""
+
+    name: str
+    place: str  # path | query | header
+    about: str
+    schema: Mapping[str, object]
+    is_required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """One good answer. `schema` names a component of the OpenAPI document; None: no body or any bytes."""
+
+    status: int
+    about: str
+    media_type: str | None = "application/json"
+    schema: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`caller` says who may come: `anyone`, `office` (an active one) or `office-or-suspended`.
+
+    `codes` are the problems besides those that every route may answer (see `codes_of`).
+    """
+
+    name: str
+    method: str
+    path: str
+    zh: str
+    en: str
+    caller: str
+    success: tuple[Success, ...]
+    codes: tuple[str, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    body: tuple[tuple[str, str | None], ...] = ()  # media type, component schema
+
+    @property
+    def all_codes(self) -> tuple[str, ...]:
+        codes = [*self.codes, "malformed-request", "header-too-large", "expectation-failed", "internal"]
+        if self.caller != "anyone":
+            codes += ["unauthenticated", "not-permitted", "too-many-requests", "unavailable", "invalid-parameter"]
+        if self.body:
+            codes += ["too-large", "unsupported-media-type", "request-timeout"]
+        return tuple(sorted(set(codes)))
+
+
+_TEXT = {"type": "string"}
+_SIGNATURE = Parameter(
+    "Hutong-Signature",
+    "header",
+    "正文原样字节的分离式 JWS / detached JWS over the exact body bytes (RFC 7515 F, RFC 7797)",
+    {"type": "string", "maxLength": 8192},
+)
+_OFFICER = Parameter(
+    "Hutong-Officer",
+    "header",
+    "经办人的假名编号，不得是姓名、身份证号或电话 / pseudonym of the officer acting; no name, identity or phone number",
+    {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"},
+)
+_PURPOSE = Parameter(
+    "Hutong-Purpose", "header", "目的代码 / purpose code", {"type": "string", "pattern": "^P[0-9]{2}$"}
+)
+_KEY = Parameter(
+    "Idempotency-Key",
+    "header",
+    "没有自带编号的调用的幂等键 / key for calls that have no id of their own",
+    {"type": "string", "maxLength": 128},
+)
+_DELIVERY = Parameter("delivery", "path", "投递编号 / delivery id", _TEXT, is_required=True)
+_NOTICE = Parameter("notice", "path", "通报编号 / notice id", _TEXT, is_required=True)
+_WAIT = Parameter(
+    "wait", "query", "最长等待秒数 / seconds to wait at most", {"type": "integer", "minimum": 0, "default": 0}
+)
+_MAX = Parameter("max", "query", "最多条数 / items at most", {"type": "integer", "minimum": 1, "default": 10})
+_ACCEPT = Parameter("Accept", "header", "想要的内容类型 / wanted media types of the items", _TEXT)
+_ACTOR = (_OFFICER, _PURPOSE)
+
+_NOTICE_BODY = (
+    ("application/cloudevents+json", "CloudEvent"),
+    ("application/cloudevents-batch+json", "CloudEventBatch"),
+    ("*/*", None),
+)
+_SUBMIT_CODES = (
+    "bad-signature", "idempotency-conflict", "invalid-notice", "refused", "tampered", "undecodable", "unknown-office",
+)  # fmt: skip
+_LOCATION = (
+    ("Location", "通报的状态地址 / where to follow the notice"),
+    ("Hutong-Replayed", "true：这是首次的回执 / true: this is the first receipt again"),
+)
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "token", "POST", "/oauth/token", "换取令牌", "get a token (client_credentials, private_key_jwt)", "anyone",
+        (Success(200, "令牌 / the token", schema="Token"),),
+        codes=("too-large", "request-timeout"),
+        body=(("application/x-www-form-urlencoded", "TokenRequest"),),
+    ),
+    Route(
+        "metadata", "GET", "/.well-known/oauth-authorization-server", "授权服务器元数据",
+        "authorization server metadata (RFC 8414)", "anyone", (Success(200, "元数据 / metadata", schema="AnyObject"),),
+    ),
+    Route(
+        "keys", "GET", "/.well-known/jwks.json", "本网关的公钥", "public keys of this gateway (RFC 7517)", "anyone",
+        (Success(200, "JWK 集 / JWK set", schema="AnyObject"),),
+    ),
+    Route(
+        "submit", "POST", "/v1/notices", "报送通报（单条或批量）", "send a notice, or a batch of them",
+        "office-or-suspended",
+        (
+            Success(202, "已签名的回执；批量时为数组，每条一项，各有 status / the signed receipt; for a batch an array with "
+                         "one item each, every item with a status of its own",
+                    schema="ReceiptOrBatch", headers=_LOCATION),
+        ),
+        codes=_SUBMIT_CODES, parameters=(_SIGNATURE, *_ACTOR, _KEY), body=_NOTICE_BODY,
+    ),
+    Route(
+        "check", "POST", "/v1/notices:check", "试报：只检查，不保存，只收合成身份",
+        "the sandbox: the same answers, nothing stored, synthetic identities only", "office-or-suspended",
+        (Success(200, "与正式报送相同的结果 / the answers that sending would give", schema="ReceiptOrBatch"),),
+        codes=_SUBMIT_CODES, parameters=(_SIGNATURE, *_ACTOR), body=_NOTICE_BODY,
+    ),
+    Route(
+        "follow", "GET", "/v1/notices/{notice}", "查看自己通报的投递状态", "follow the deliveries of one's own notice",
+        "office-or-suspended", (Success(200, "状态 / status", schema="AnyObject"),), codes=("not-found",),
+        parameters=(_NOTICE, *_ACTOR),
+    ),
+    Route(
+        "inbox", "GET", "/v1/inbox", "领取若干投递（长轮询，租约）", "fetch deliveries under leases, by long poll",
+        "office-or-suspended", (Success(200, "零条或多条 / none, one or more", schema="InboxItems"),),
+        codes=("tampered",), parameters=(_MAX, _WAIT, _ACCEPT, *_ACTOR),
+    ),
+    Route(
+        "inbox-next", "GET", "/v1/inbox/next", "领取一条，正文原样", "fetch one delivery as its bare body",
+        "office-or-suspended",
+        (
+            Success(200, "正文；租约与签名在响应头 / the body; lease and signature are in the headers", media_type="*/*",
+                    headers=(
+                        ("Hutong-Delivery", "投递编号 / delivery id"),
+                        ("Hutong-Revision", "修订 / revision"),
+                        ("Hutong-Lease", "租约令牌 / lease token"),
+                        ("Hutong-Lease-Expires", "租约到期 / end of the lease"),
+                        ("Hutong-Signature", "正文的分离式 JWS / detached JWS over the body"),
+                    )),
+            Success(204, "现在没有 / nothing now", media_type=None),
+        ),
+        codes=("tampered",), parameters=(_WAIT, _ACCEPT, *_ACTOR),
+    ),
+    Route(
+        "ack", "POST", "/v1/inbox/{delivery}/ack", "确认收到", "acknowledge a delivery", "office-or-suspended",
+        (Success(200, "已签名的回执 / signed receipt", schema="Receipt"),),
+        codes=("lease-lost", "not-found", "undecodable"), parameters=(_DELIVERY, *_ACTOR),
+        body=(("application/json", "Lease"),),
+    ),
+    Route(
+        "nack", "POST", "/v1/inbox/{delivery}/nack", "退回，稍后再投", "give a delivery back, to come again",
+        "office-or-suspended", (Success(200, "已签名的回执 / signed receipt", schema="Receipt"),),
+        codes=("lease-lost", "not-found", "undecodable"), parameters=(_DELIVERY, *_ACTOR),
+        body=(("application/json", "GiveBack"),),
+    ),
+    *(
+        Route(
+            name, "POST", f"/v1/inbox/{{delivery}}/{name}", zh, en, "office",
+            (Success(202, "所生成通报的回执 / the receipt of the notice this makes", schema="Receipt", headers=_LOCATION),),
+            codes=("idempotency-conflict", "invalid-notice", "lease-lost", "not-found", "refused", "tampered",
+                   "undecodable", "unknown-office"),
+            parameters=(_DELIVERY, _KEY, *_ACTOR), body=(("application/json", schema),),
+        )
+        for name, zh, en, schema in (
+            ("accept", "受理（生成 ACC）", "take the case on: makes an ACC notice", "Reply"),
+            ("decline", "不受理（生成 REF-R）", "decline: makes a REF-R notice", "Reply"),
+            ("feedback", "反馈（生成 PFB 或 AID）", "report progress or assistance: makes a PFB or AID notice", "Feedback"),
+        )
+    ),
+    Route("alive", "GET", "/healthz", "进程存活", "the process lives", "anyone", (Success(200, "ok", schema="AnyObject"),)),
+    Route(
+        "ready", "GET", "/readyz", "可以接活", "the node may be given work", "anyone",
+        (Success(200, "就绪 / ready", schema="AnyObject"), Success(503, "未就绪 / not ready", schema="AnyObject")),
+    ),
+    Route(
+        "metrics", "GET", "/metrics", "指标（只对监控网段）", "metrics (Prometheus), for the monitoring networks alone",
+        "anyone", (Success(200, "Prometheus", media_type="text/plain"),), codes=("not-found",),
+    ),
+    Route("openapi", "GET", "/openapi.json", "接口描述", "this description (OpenAPI 3.1)", "anyone",
+          (Success(200, "OpenAPI 3.1", schema="AnyObject"),)),
+    Route("docs", "GET", "/docs", "接口说明页", "a page for people", "anyone", (Success(200, "HTML", media_type="text/html"),)),
+)  # fmt: skip

@@ -1,0 +1,114 @@
+"""What does the edge ask of the services?
+
+Shapes only, so that a route can be tried without a store. The services in `gateway.services` have them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from prometheus_client import CollectorRegistry
+
+from gateway.engines.system.logs import EventLog
+from gateway.model.agency import Caller
+from gateway.model.identifiers import DeliveryId, NoticeId
+from gateway.ports.clock import Clock
+from gateway.ports.translation import RefusedItem
+from gateway.services.authenticate import Authenticate, OfficeDirectory
+
+
+class ReceiptLike(Protocol):
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def notice(self) -> NoticeId | None: ...
+    @property
+    def replayed(self) -> bool: ...
+
+
+class SubmittedLike(Protocol):
+    @property
+    def items(self) -> Sequence[ReceiptLike | RefusedItem]: ...
+    @property
+    def is_batch(self) -> bool: ...
+
+
+class SubmitLike(Protocol):
+    async def __call__(
+        self, caller: Caller, body: bytes, media_type: str, headers: Mapping[str, str], signature: str | None
+    ) -> SubmittedLike:
+        """Accept what an office sent, its signature verified over the exact bytes."""
+        ...
+
+    async def check(
+        self, caller: Caller, body: bytes, media_type: str, headers: Mapping[str, str], signature: str | None
+    ) -> SubmittedLike:
+        """The same answers, nothing stored."""
+        ...
+
+    async def on_behalf(
+        self, caller: Caller, body: bytes, media_type: str, headers: Mapping[str, str]
+    ) -> SubmittedLike:
+        """Accept what this gateway wrote for the office (accept, decline, feedback): no office signature covers these
+        bytes, so the record says gateway-attested."""
+        ...
+
+
+class HandoutLike(Protocol):
+    @property
+    def delivery(self) -> DeliveryId: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def lease_token(self) -> str: ...
+    @property
+    def lease_expires_at(self) -> datetime: ...
+    @property
+    def media_type(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def signature(self) -> str: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+
+class PullLike(Protocol):
+    async def __call__(self, caller: Caller, accept: str, limit: int, wait: timedelta) -> Sequence[HandoutLike]: ...
+
+
+class AcknowledgeLike(Protocol):
+    async def acknowledge(self, caller: Caller, delivery: DeliveryId, lease_token: str) -> bytes: ...
+
+    async def give_back(
+        self, caller: Caller, delivery: DeliveryId, lease_token: str, reason: str, retry_after: timedelta | None
+    ) -> bytes: ...
+
+
+class FollowLike(Protocol):
+    async def notice(self, caller: Caller, notice: NoticeId) -> dict[str, Any]: ...
+
+
+class Readiness(Protocol):
+    async def __call__(self) -> Mapping[str, str]:
+        """Each thing this node needs, by name: `ok`, or a code for what is wrong. Never personal data."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServices:
+    """Everything the agencies' API is joined to. Made by the assembly."""
+
+    submit: SubmitLike
+    pull: PullLike
+    acknowledge: AcknowledgeLike
+    follow: FollowLike
+    authenticate: Authenticate
+    directories: OfficeDirectory
+    readiness: Readiness
+    clock: Clock
+    log: EventLog
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)  # other rooms add their metrics to it

@@ -1,0 +1,188 @@
+"""How does the edge stand on a socket, and how does it leave it?
+
+A connection of our own, so that what never becomes a request (broken framing, header floods, a client that says nothing)
+gets the same clean problems as everything else, and nothing of it reaches a log line. Leaving: 1. `begin_drain` makes
+the node not ready and answers long polls empty; 2. `stop` closes the listening socket, waits for requests in
+flight up to `drain_seconds`, and closes the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from typing import Any, cast
+
+from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_request import BaseRequest
+
+from gateway.engines.system.logs import EventLog
+from gateway.http.app import DRAIN, EVENT_LOG, METRICS, SETTINGS, unmatched_response
+from gateway.http.marks import CODE, OFFICE, ROUTE
+from gateway.http.metrics import EdgeMetrics
+from gateway.http.problems import problem_response
+from gateway.http.refusals import HeaderTooLarge, MalformedRequest
+
+_METHODS = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH"})
+_QUIET_ROUTES = frozenset({"alive", "ready", "metrics"})
+
+
+class _Observer(AbstractAccessLogger):
+    """Counts each answer and writes its line: route, method, status, time, office, code."""
+
+    def __init__(self, logger: Any, log_format: str) -> None:
+        self._log, self._metrics = cast(tuple[EventLog, EdgeMetrics], logger)
+
+    def log(self, request: BaseRequest, response: web.StreamResponse, time: float) -> None:
+        route = request.get(ROUTE, "none")
+        code = response.get(CODE)
+        self._metrics.observe(route, response.status, time, code)
+        if route in _QUIET_ROUTES and response.status < 400:
+            return
+        method = request.method if request.method in _METHODS else "other"
+        self._log.write_buffered(
+            "request_answered",
+            route=route,
+            method=method,
+            status=response.status,
+            ms=round(time * 1000, 2),
+            office=request.get(OFFICE),
+            code=code,
+        )
+
+
+class _Connection(RequestHandler):
+    """One connection. Whatever aiohttp would answer in its own words is answered as a problem instead."""
+
+    def __init__(self, manager: web.Server, *, header_seconds: float, log: EventLog, **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._header_seconds, self._event_log = header_seconds, log
+        self._first_request: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._first_request = self._loop.call_later(self._header_seconds, self._close_if_silent)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._first_request is not None:
+            self._first_request.cancel()
+        super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """For messages that could not be parsed, and for errors that left the application."""
+        if status >= 500:
+            error = exc if exc is not None else RuntimeError()
+            self._event_log.error("request_failed", error, route=request.get(ROUTE, "none"))
+            response = problem_response(error)
+        elif isinstance(exc, LineTooLong) or "Too many headers" in str(message):
+            response = problem_response(HeaderTooLarge("a line, or the number of headers, is too large"))
+        else:
+            response = problem_response(MalformedRequest("the request is not HTTP/1.1"))
+        response.force_close()
+        return response
+
+    async def finish_response(
+        self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        if isinstance(resp, web.HTTPException):  # raised outside every route: an expectation on a path that is none
+            resp = unmatched_response(resp)
+            resp.force_close()
+        return await super().finish_response(request, resp, start_time)
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        error = kw.get("exc_info")
+        self._event_log.error("connection_failed", error if isinstance(error, BaseException) else RuntimeError())
+
+    def _close_if_silent(self) -> None:
+        self._first_request = None
+        if self._request_count == 0:
+            self.force_close()
+
+
+class _Server(web.Server):
+    def __init__(self, inner: web.Server, log: EventLog, header_seconds: float, **options: Any) -> None:
+        super().__init__(inner.request_handler, request_factory=inner.request_factory, **options)
+        self._log, self._header_seconds = log, header_seconds
+
+    def __call__(self) -> RequestHandler:
+        return _Connection(self, loop=self._loop, log=self._log, header_seconds=self._header_seconds, **self._kwargs)
+
+
+class _Runner(web.AppRunner):
+    async def _make_server(self) -> web.Server:
+        inner = await super()._make_server()
+        app = self.app
+        settings, log, metrics = app[SETTINGS], app[EVENT_LOG], app[METRICS]
+        return _Server(
+            inner,
+            log,
+            settings.header_seconds,
+            access_log=(log, metrics),
+            access_log_class=_Observer,
+            keepalive_timeout=settings.keepalive_seconds,
+            max_line_size=settings.max_line_bytes,
+            max_field_size=settings.max_line_bytes,
+            max_headers=settings.max_headers,
+            lingering_time=settings.lingering_seconds,
+            auto_decompress=False,
+        )
+
+
+class Edge:
+    """The agencies' API on a socket."""
+
+    def __init__(self, app: web.Application) -> None:
+        self._app = app
+        self._runner = _Runner(app, shutdown_timeout=app[SETTINGS].drain_seconds)
+        self._sites: list[web.TCPSite] = []
+        self._flusher: asyncio.Task[None] | None = None
+
+    async def start(self, host: str, port: int, ssl_context: ssl.SSLContext | None = None) -> int:
+        """Listen; returns the port (port 0: any free one). Raises OSError when the address is taken."""
+        if self._runner.server is None:
+            await self._runner.setup()
+            self._flusher = asyncio.create_task(self._flush(), name="edge-log-flush")
+        site = web.TCPSite(self._runner, host, port, ssl_context=ssl_context, backlog=1024)
+        await site.start()
+        self._sites.append(site)
+        return int(self._runner.addresses[-1][1])
+
+    def begin_drain(self) -> None:
+        """Not ready from now on; long polls come back empty. Give the balancer its time, then `stop`."""
+        self._app[DRAIN].begin()
+
+    async def stop(self) -> None:
+        """Finish what is in flight, within `drain_seconds`, and let go of the sockets."""
+        self.begin_drain()
+        await self._runner.cleanup()
+        if self._flusher is not None:
+            self._flusher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._flusher
+        self._app[EVENT_LOG].flush()
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            self._app[EVENT_LOG].flush()
+
+
+def server_tls(certificate: str, key: str, client_authorities: str | None = None) -> ssl.SSLContext:
+    """TLS 1.2 and up (1.3 preferred); with `client_authorities` a client may show a certificate of theirs, and its
+    tokens are then bound to it (RFC 8705)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    if client_authorities:
+        context.load_verify_locations(client_authorities)
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context

@@ -1,0 +1,65 @@
+"""How does civil affairs (民政) speak? JSON with lower-case pinyin initials; see mapping.yaml and DOMAIN 2.1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.kit.adapter import MappedAdapter
+from adapters.kit.codetables import shared_tables
+from adapters.kit.json_codec import JsonCodec
+from adapters.kit.lens import Reading, text_of
+from adapters.kit.mapping import load_mapping
+from adapters.kit.native import Position, Tree
+from gateway.model.notice import ReleasedNotice
+
+_GUARDIAN = "~guardian"
+
+
+class _GuardianRelation:
+    """`jhrgx` says by relation which family member is the guardian."""
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        text = text_of(value)
+        found = shared_tables()["relation"].find(text) if text else None
+        if found is not None:
+            target[_GUARDIAN] = found
+        elif text:
+            reading.gap("unmapped-code", at, "not in code table `GB/T 4761` version 2008", "persons.relation")
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        guardians = {
+            person.get("relation") for person in rest.get(_GUARDIAN, ()) if "guardian" in person.get("roles", ())
+        } - {None}
+        rest.pop(_GUARDIAN, None)
+        if len(guardians) == 1:
+            native["jhrgx"] = guardians.pop()
+
+
+class CivilAffairs(MappedAdapter):
+    """Family members become guardians by `jhrgx`; everybody else in the list is `other`."""
+
+    def after_reading(self, tree: Tree, reading: Reading) -> None:
+        wanted = reading.data.pop(_GUARDIAN, None)
+        members = [person for person in reading.persons if person.get("roles") == ["member"]]
+        found = False
+        for person in members:
+            is_guardian = wanted is not None and person.get("relation") == wanted
+            person["roles"] = ["guardian"] if is_guardian else ["other"]
+            found = found or is_guardian
+        if wanted is not None and not found:
+            reading.persons.append({"roles": ["guardian"], "relation": wanted})
+
+    def before_writing(self, rest: Tree, release: ReleasedNotice) -> None:
+        people = [person for person in rest.get("persons", ()) if isinstance(person, dict)]
+        rest[_GUARDIAN] = [dict(person) for person in people]
+        guardians = {person.get("relation") for person in people if "guardian" in person.get("roles", ())} - {None}
+        wanted = guardians.pop() if len(guardians) == 1 else None
+        for person in people:
+            if "minor" in person.get("roles", ()):
+                continue
+            is_guardian = wanted is not None and person.get("relation") == wanted
+            if person.get("roles") == (["guardian"] if is_guardian else ["other"]):
+                person["roles"] = ["member"]
+
+
+ADAPTER = CivilAffairs(load_mapping("adapters.civil_affairs"), JsonCodec(), {"guardian_relation": _GuardianRelation()})

@@ -1,0 +1,310 @@
+"""What do the structured HL7 v2 fields say: identifiers, names, addresses, relations, observations?
+
+Each class reads and writes one kind of field for the mapping document. Values
+come as the codec gives them: text, a dict of components, or a list of
+repetitions.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from adapters.kit.codetables import CodeTable, shared_tables
+from adapters.kit.converters import Noted, Unmappable, Unwritable, read_citizen_id, read_division, write_citizen_id
+from adapters.kit.lens import Reading, fill, scalar, text_of
+from adapters.kit.native import Position, Tree, as_list
+from adapters.kit.text import has_private_use
+
+_CITIZEN = re.compile(r"[0-9]{17}[0-9Xx]")
+# Local spellings of `resident identity` in CX.5 (and CX.4), as hospitals use them.
+_RESIDENT_TYPES = frozenset(
+    {"NI", "01", "1", "21", "51", "IDENTIFYNO", "IDCARD", "SFZ", "SFZH", "身份证", "居民身份证", "NNCHN"}
+)
+_LOCAL_TYPES = frozenset({"PI", "MR", "PT", "PN", "VN", "AN", "EHRID", ""})
+_DOCUMENT_TYPES = {
+    "PPN": "PASS",
+    "PASSPORT": "PASS",
+    "03": "PASS",
+    "02": "HKB",
+    "06": "HKM",
+    "07": "TW",
+    "BR": "BIRTH",
+    "BC": "BIRTH",
+}
+_OTHER_DOCUMENTS = frozenset({"SS", "SB", "NIIP", "HC", "JHN", "MC", "MA", "DL"})
+
+
+def component(value: Any, number: str) -> str | None:
+    """One component of a value as text; the first component of a plain text is the text."""
+    if isinstance(value, dict):
+        return text_of(scalar(value.get(number), "1"))
+    if number == "1":
+        return text_of(scalar(value, "1"))
+    return None
+
+
+def repetitions(value: Any, at: Position) -> list[tuple[Any, Position]]:
+    items = as_list(value)
+    return [(item, (*at, index) if len(items) > 1 else at) for index, item in enumerate(items)]
+
+
+class Identifiers:
+    """CX repetitions: a resident identity, else another document, and one local number; the rest are named gaps."""
+
+    def __init__(self, native: str, *, primary: bool = True) -> None:
+        self.native = native
+        self.primary = primary
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        local: list[tuple[str, Position]] = []
+        documents: list[tuple[str, str, Position]] = []
+        for item, where in repetitions(value, at):
+            number = component(item, "1")
+            if number is None:
+                continue  # `^^^^25`: a type without a number
+            number = number.strip()
+            kind = (component(item, "5") or "").strip().upper()
+            authority = (component(item, "4") or "").strip().upper()
+            is_resident = kind in _RESIDENT_TYPES or authority in _RESIDENT_TYPES
+            if (_CITIZEN.fullmatch(number) and (is_resident or kind in ("", "SS") or not self.primary)) or (
+                is_resident and self._resident(number, where, reading)
+            ):
+                documents.insert(0, ("ID", number, where))
+            elif kind in _DOCUMENT_TYPES:
+                documents.append((_DOCUMENT_TYPES[kind], number, where))
+            elif kind in _OTHER_DOCUMENTS or kind.startswith("NN"):
+                documents.append(("OTH", number, where))
+            elif not is_resident:
+                local.append((number, where))
+        for kind, number, where in documents:
+            self._document(kind, number, target, where, reading)
+        preferred = sorted(local, key=lambda entry: 0)
+        for number, where in preferred:
+            if fill(target, ("key",), number):
+                reading.note(target, ("key",), where)
+            else:
+                reading.gap("identifier", (*where, "1"), "a further identifier has no canonical field", "persons.key")
+
+    def _resident(self, number: str, where: Position, reading: Reading) -> bool:
+        try:
+            found = read_citizen_id(number)
+        except Unmappable as error:
+            reading.gap(error.code, (*where, "1"), error.message, "persons.id_no")
+            return False
+        return not (isinstance(found, Noted) and found.code == "id-form")
+
+    def _document(self, kind: str, number: str, target: Tree, where: Position, reading: Reading) -> None:
+        if kind == "ID":
+            found = read_citizen_id(number)
+            if isinstance(found, Noted):
+                reading.gap(found.code, (*where, "1"), found.message, "persons.id_no")
+                found = found.value
+            number = str(found)
+        there = target.get("id_no")
+        if there is None and "id_type" not in target:
+            target["id_type"], target["id_no"] = kind, number
+            reading.note(target, ("id_no",), where)
+            reading.note(target, ("id_type",), where)
+        elif there != number:
+            reading.gap("identifier", (*where, "1"), "a further identifier has no canonical field", "persons.id_no")
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        if not self.primary:
+            return
+        out: list[Any] = []
+        key = rest.get("key")
+        if isinstance(key, str) and key and key == key.strip() and not _CITIZEN.fullmatch(key):
+            out.append({"1": rest.pop("key"), "4": "HOSP", "5": "PI"})
+        kind, number = rest.get("id_type"), rest.get("id_no")
+        if kind == "ID":
+            try:
+                out.append({"1": write_citizen_id(number), "4": "GA", "5": "NI"})
+                del rest["id_type"], rest["id_no"]
+            except Unwritable:
+                pass  # masked: the extension block says so
+        elif kind == "PASS" and isinstance(number, str) and number and number == number.strip() and "*" not in number:
+            out.append({"1": number, "5": "PPN"})
+            del rest["id_type"], rest["id_no"]
+        if out:
+            native[self.native] = out if len(out) > 1 else out[0]
+
+
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
+
+
+class PersonName:
+    """XPN: the whole Chinese name in one component, pinyin^Chinese, an empty first component, or family^given^middle."""
+
+    def __init__(self, native: str) -> None:
+        self.native = native
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        items = [(self._name(item), where) for item, where in repetitions(value, at)]
+        named = [(name, where) for name, where in items if name]
+        for number, (name, where) in enumerate(named):
+            if number == 0:
+                fill(target, ("name",), name)
+                reading.note(target, ("name",), where)
+                if has_private_use(name):
+                    reading.gap(
+                        "private-use-character",
+                        where,
+                        "holds a character that only one vendor's font knows",
+                        "persons.name",
+                    )
+            elif fill(target, ("alias",), name):
+                reading.note(target, ("alias",), where)
+            else:
+                reading.gap("repeated", where, "a further name has no canonical field", "persons.alias")
+
+    def _name(self, item: Any) -> str:
+        if not isinstance(item, dict):
+            return (text_of(item) or "").strip()
+        parts = [(component(item, number) or "").strip() for number in ("1", "2", "3")]
+        han = [part for part in parts if _HAN.search(part)]
+        if han:
+            # pinyin^Chinese keeps the Chinese; family^given in Chinese is joined without a blank
+            return "".join(han)
+        return " ".join(part for part in (parts[1], parts[2], parts[0]) if part)
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        name = rest.get("name")
+        if not isinstance(name, str) or not name or name != name.strip():
+            return
+        alias = rest.get("alias")
+        pair = [rest.pop("name")]
+        if isinstance(alias, str) and alias and alias == alias.strip():
+            pair.append(rest.pop("alias"))
+        native[self.native] = pair if len(pair) > 1 else pair[0]
+
+
+class Address:
+    """XAD: our own form is text^^division; foreign ones are joined from street, other, city, province, postcode, country."""
+
+    def __init__(self, native: str) -> None:
+        self.native = native
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        taken = False
+        for item, where in repetitions(value, at):
+            text, region = self._parts(item)
+            if not text and not region:
+                continue
+            if taken:
+                reading.gap("repeated", where, "a further address has no canonical field", "persons.residence")
+                continue
+            taken = True
+            if text:
+                fill(target, ("residence", "address"), text)
+                reading.note(target, ("residence", "address"), where)
+            if region:
+                fill(target, ("residence", "region"), region)
+                reading.note(target, ("residence", "region"), where)
+
+    def _parts(self, item: Any) -> tuple[str, str]:
+        if not isinstance(item, dict):
+            return (text_of(item) or "").strip(), ""
+        region = ""
+        words: list[str] = []
+        for number in ("1", "2", "3", "4", "5", "6"):
+            part = (component(item, number) or "").strip()
+            if not part or (number == "6" and part in ("CN", "CHN")):
+                continue
+            if number == "3":
+                try:
+                    region = str(read_division(part))
+                    continue
+                except Unmappable:
+                    pass  # a city's name, part of the address
+            words.append(part)
+        return " ".join(words), region
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        residence = rest.get("residence")
+        if not isinstance(residence, dict):
+            return
+        text, region = residence.get("address"), residence.get("region")
+        out: Tree = {}
+        if isinstance(text, str) and text and text == text.strip():
+            out["1"] = residence.pop("address")
+        if isinstance(region, str) and re.fullmatch(r"[0-9]{6}|[0-9]{9}|[0-9]{12}", region):
+            out["3"] = residence.pop("region")
+        if out:
+            native[self.native] = {**out, "6": "CN"}
+        if not residence:
+            del rest["residence"]
+
+
+class Telephone:
+    """XTN: the number in the first component, or area code and number in 6 and 7, or 12."""
+
+    def __init__(self, native: str) -> None:
+        self.native = native
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        for item, where in repetitions(value, at):
+            number = self._number(item)
+            if not number:
+                continue
+            if fill(target, ("phone",), number):
+                reading.note(target, ("phone",), where)
+            else:
+                reading.gap("repeated", where, "a further telephone number has no canonical field", "persons.phone")
+
+    def _number(self, item: Any) -> str:
+        first = (component(item, "1") or "").strip()
+        if first or not isinstance(item, dict):
+            return first
+        parts = [(component(item, number) or "").strip() for number in ("6", "7")]
+        return "-".join(part for part in parts if part) or (component(item, "12") or "").strip()
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        phone = rest.get("phone")
+        if isinstance(phone, str) and phone and phone == phone.strip() and self.native not in native:
+            native[self.native] = rest.pop("phone")
+
+
+class Ethnicity:
+    """CE: `01`, `HA^汉族`, `^^汉族`; what no table knows is a gap."""
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        table = shared_tables()["ethnicity"]
+        item = value[0] if isinstance(value, list) else value
+        said = [part for number in ("1", "2", "3") if (part := component(item, number)) is not None]
+        for text in said:
+            found = table.find(text)
+            if found is not None:
+                if fill(target, ("ethnicity",), found):
+                    reading.note(target, ("ethnicity",), at)
+                return
+        if said:
+            reading.gap("unmapped-code", at, "not in code table `GB/T 3304` version 1991", "persons.ethnicity")
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        if rest.get("ethnicity") in shared_tables()["ethnicity"].writer():
+            native["22"] = rest.pop("ethnicity")
+
+
+class Relation:
+    """CE: GB/T 4761 code and label, or HL70063. `this person is X of the patient`, as canonical wants it."""
+
+    def __init__(self, table: CodeTable) -> None:
+        self.table = table
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        item = value[0] if isinstance(value, list) else value
+        said = [part for number in ("1", "2", "4", "5") if (part := component(item, number)) is not None]
+        for text in said:
+            found = shared_tables()["relation"].find(text) or self.table.find(text)
+            if found is not None:
+                if fill(target, ("relation",), found):
+                    reading.note(target, ("relation",), at)
+                return
+        if said:
+            reading.gap("unmapped-code", at, "neither in code table `GB/T 4761` nor in `HL70063`", "persons.relation")
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        spellings = shared_tables()["relation"].spellings.get(str(rest.get("relation")))
+        if spellings is not None:
+            native["3"] = {"1": rest.pop("relation"), "2": spellings[1], "3": "GB/T4761"}

@@ -1,0 +1,144 @@
+"""How do a mapping and a codec become an adapter?
+
+`MappedAdapter` implements `gateway.ports.translation.Adapter` for any format
+whose codec gives native trees. An agency's folder holds its mapping document,
+its code tables, and a few lines that name its codec; what a declaration cannot
+say goes into `customs`, `before_reading`, `after_reading` and `before_writing`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.kit.extension import lexicon
+from adapters.kit.lens import (
+    CustomField,
+    Lens,
+    Reading,
+    envelope_instant,
+    native_instant,
+    plain_copy,
+    read_time,
+)
+from adapters.kit.mapping import AgencyMapping
+from adapters.kit.native import Codec, NativeItem, Tree, Unreadable
+from gateway.model.agency import Office
+from gateway.model.errors import Problem
+from gateway.model.identifiers import AgencyName, NoticeType
+from gateway.model.notice import Gap, ReleasedNotice, SubmittedNotice
+from gateway.ports.translation import Decoded, Encoded, RefusedItem
+
+
+class MappedAdapter:
+    """An adapter made of one mapping document and one codec. Stateless after construction; safe to share."""
+
+    def __init__(self, mapping: AgencyMapping, codec: Codec, customs: Mapping[str, CustomField] | None = None) -> None:
+        self.mapping = mapping
+        self.codec = codec
+        self.lens = Lens(mapping, codec.extension_style, customs)
+        self.name: str = mapping.name
+        self.agency: AgencyName | None = mapping.agency
+        self.media_types: tuple[str, ...] = mapping.media_types
+        self.sends: frozenset[NoticeType] = mapping.sends
+        self.conveys: frozenset[NoticeType] = mapping.conveys
+
+    @property
+    def manifest(self) -> Mapping[str, str]:
+        """Declared losses: native position -> why it does not come back."""
+        return self.mapping.manifest
+
+    # --- what an agency may add ---
+
+    def before_reading(self, tree: Tree, reading: Reading) -> None:
+        """Put right what the format says in an odd place. The reporter's fields are still in the tree."""
+
+    def after_reading(self, tree: Tree, reading: Reading) -> None:
+        """Resolve what needs several fields at once: relations, roles, age."""
+
+    def before_writing(self, rest: Tree, release: ReleasedNotice) -> None:
+        """Turn canonical values into what the mapping's fields expect."""
+
+    def after_writing(self, tree: Tree, release: ReleasedNotice) -> None:
+        """Add the format's fixed parts."""
+
+    # --- the port ---
+
+    def decode(self, raw: bytes, media_type: str, sender: Office, headers: Mapping[str, str]) -> Decoded:
+        try:
+            items = self.codec.read(raw, media_type)
+        except Unreadable as error:
+            return Decoded((RefusedItem(error.problem.position, (error.problem,)),))
+        out: list[SubmittedNotice | RefusedItem] = []
+        for number, item in enumerate(items):
+            if isinstance(item, Unreadable):
+                out.append(RefusedItem(item.problem.position, (item.problem,)))
+            else:
+                out.append(self.read_item(item, raw, number, sender))
+        if not out:
+            nothing = Problem("empty", "", "the input holds no notice", "send at least one")
+            return Decoded((RefusedItem("", (nothing,)),))
+        return Decoded(tuple(out), is_batch=len(out) > 1)
+
+    def read_item(self, item: NativeItem, raw: bytes, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
+        reading = Reading(item.locate or self.codec.position, self.codec.scalar_key, gaps=list(item.gaps))
+        self.before_reading(item.tree, reading)
+        kind = self.lens.read(item.tree, reading)
+        if kind is None:
+            position = reading.locate(self.mapping.kind_at)
+            known = ", ".join([*(rule.native for rule in self.mapping.kinds), *lexicon(self.mapping.style).types_back])
+            return RefusedItem(
+                item.position or position,
+                (
+                    Problem(
+                        "unknown-kind", position, "the message kind is missing or not listed", f"use one of: {known}"
+                    ),
+                ),
+            )
+        self.after_reading(item.tree, reading)
+        provenance = self.lens.finish(item.tree, reading)
+        native_id = reading.envelope.get("@id", "")
+        if not native_id:
+            native_id = f"sha256:{hashlib.sha256(raw).hexdigest()[:32]}.{number}"
+            reading.gaps.append(
+                Gap("no-message-number", item.position, "no message number; one was derived from the bytes", "@id")
+            )
+        return SubmittedNotice(
+            sender=sender.id,
+            native_id=native_id,
+            type=kind,
+            data=reading.data,
+            subject=reading.envelope.get("@subject", ""),
+            time=read_time(reading.envelope.get("@time")),
+            reporter=reading.reporter,
+            sealed=reading.sealed,
+            gaps=tuple(reading.gaps),
+            provenance=provenance,
+        )
+
+    def encode(self, release: ReleasedNotice, recipient: Office, media_type: str) -> Encoded:
+        tree = self.write_tree(release)
+        return Encoded(self.codec.write(tree), self.written_media_type(media_type), {})
+
+    def written_media_type(self, asked: str) -> str:
+        plain = asked.split(";")[0].strip().lower()
+        return next((known for known in self.media_types if known.split(";")[0] == plain), self.media_types[0])
+
+    def write_tree(self, release: ReleasedNotice) -> Tree:
+        rest: Tree = plain_copy(release.data)
+        self.before_writing(rest, release)
+        form = self.mapping.instant_form
+        envelope = {
+            "@id": release.id,
+            "@time": native_instant(release.time, form),
+            "@subject": release.subject,
+            "@expires": native_instant(release.expires_at, form),
+        }
+        tree = self.lens.write(rest, release.type, envelope)
+        self.after_writing(tree, release)
+        return tree
+
+
+def envelope_time(text: Any) -> str | None:
+    return envelope_instant(text) if isinstance(text, str) else None

@@ -1,0 +1,213 @@
+"""Where does a format carry what its own elements have no place for?
+
+In an *extension block* (扩展块). Its member names are the canonical names put
+into the format's own words by `lexicon.yaml` (pinyin initials, or Chinese
+labels in tables); its codes are the canonical codes, said once by the member
+`dmb` (code table). So every notice type travels in every format, and nothing
+that a release shows is lost or pressed into a field that would misread it.
+
+Three spellings: nested (JSON), typed (XML: attribute LX says integer, boolean
+or escaped text, SZ marks list items), flat (HL7, CSV, XLSX: dotted names with
+list positions counted from 1, `:i` and `:b` after a name for types).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from adapters.kit.native import Tree
+
+TABLE = "hutong-2026.1"
+_UNKNOWN = "x:"
+_XML_NAME = re.compile(r"[A-Z][A-Z0-9]*")
+_NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+MAX_DEPTH = 24
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """One column of the lexicon: canonical name <-> native name, canonical type <-> native kind."""
+
+    names: Mapping[str, str]
+    back: Mapping[str, str]
+    types: Mapping[str, str]
+    types_back: Mapping[str, str]
+
+    def out(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {self.names.get(key) or _UNKNOWN + key: self.out(below) for key, below in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.out(below) for below in value]
+        return value
+
+    def home(self, value: Any, depth: int = 0) -> Any:
+        """The inverse of `out`. Raises ValueError for nesting deeper than any notice."""
+        if depth > MAX_DEPTH:
+            raise ValueError("the extension block is nested too deeply")
+        if isinstance(value, dict):
+            return {
+                self.back.get(key) or key.removeprefix(_UNKNOWN): self.home(below, depth + 1)
+                for key, below in value.items()
+            }
+        if isinstance(value, list):
+            return [self.home(below, depth + 1) for below in value]
+        return value
+
+
+@cache
+def lexicon(style: str) -> Lexicon:
+    """`lower` and `upper` pinyin initials, or `label` for Chinese headers."""
+    document = yaml.load(
+        resources.files("adapters.kit").joinpath("lexicon.yaml").read_text("utf-8"),
+        Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader),  # noqa: S506 - a safe loader
+    )
+    column = 1 if style == "label" else 0
+    fold = str.upper if style == "upper" else str
+    names = {canonical: fold(natives[column]) for canonical, natives in document["names"].items()}
+    types = {kind: natives[column] for kind, natives in document["types"].items()}
+    return Lexicon(names, {v: k for k, v in names.items()}, types, {v: k for k, v in types.items()})
+
+
+def typed(value: Any) -> Any:
+    """Mark types for a format whose leaves are all text (XML)."""
+    if isinstance(value, bool):
+        return {"@LX": "b", "#": "1" if value else "0"}
+    if isinstance(value, int):
+        return {"@LX": "i", "#": str(value)}
+    if isinstance(value, str):
+        if _NOT_XML.search(value) is not None or value != value.strip() or not value:
+            return {"@LX": "j", "#": json.dumps(value)}
+        return value
+    if isinstance(value, dict):
+        if not value:
+            return {"@LX": "o"}
+        out: Tree = {}
+        for key, below in value.items():
+            name, extra = (key, None) if _XML_NAME.fullmatch(key) else ("X", key)
+            for item in _typed_items(below):
+                if extra is not None:
+                    item = {"@N": extra, **(item if isinstance(item, dict) else {"#": item})}
+                there = out.get(name)
+                if there is None:
+                    out[name] = item
+                elif isinstance(there, list):
+                    there.append(item)
+                else:
+                    out[name] = [there, item]
+        return out
+    raise TypeError("an extension block carries plain JSON values")
+
+
+def _typed_items(value: Any) -> Iterator[Any]:
+    if not isinstance(value, list):
+        yield typed(value)
+    elif not value:
+        yield {"@LX": "l"}
+    else:
+        for below in value:
+            item = typed(below)
+            yield {"@SZ": "1", **(item if isinstance(item, dict) else {"#": item})}
+
+
+def untyped(node: Any, depth: int = 0) -> Any:
+    """The inverse of `typed`. Raises ValueError for what `typed` never writes."""
+    if depth > MAX_DEPTH:
+        raise ValueError("the extension block is nested too deeply")
+    if not isinstance(node, dict):
+        return node
+    kind = node.get("@LX")
+    text = node.get("#", "")
+    if kind == "b":
+        return text.strip() == "1"
+    if kind == "i":
+        return int(text)
+    if kind == "j":
+        value = json.loads(text)
+        if not isinstance(value, str):
+            raise ValueError("escaped text is not text")
+        return value
+    if kind == "l":
+        return []
+    members = {key: below for key, below in node.items() if not key.startswith("@") and key != "#"}
+    if not members and kind != "o" and "#" in node:
+        return text
+    out: Tree = {}
+    for name, below in members.items():
+        for item in below if isinstance(below, list) else [below]:
+            key = item["@N"] if isinstance(item, dict) and name == "X" and "@N" in item else name
+            value = untyped(item, depth + 1)
+            if isinstance(item, dict) and item.get("@SZ") == "1":
+                there = out.setdefault(key, [])
+                if not isinstance(there, list):
+                    raise ValueError("a name is both a list and a single value")
+                there.append(value)
+            elif key in out:
+                raise ValueError("a name is given twice")
+            else:
+                out[key] = value
+    return out
+
+
+def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted rows for a format without nesting."""
+    if isinstance(value, dict) and (value or not prefix):
+        for key, below in value.items():
+            name = key.replace("%", "%25").replace(".", "%2E").replace(":", "%3A")
+            yield from flat(below, f"{prefix}.{name}" if prefix else name)
+    elif isinstance(value, list) and value:
+        for index, below in enumerate(value, 1):
+            yield from flat(below, f"{prefix}.{index}")
+    elif isinstance(value, bool):
+        yield prefix + ":b", "1" if value else "0"
+    elif isinstance(value, int):
+        yield prefix + ":i", str(value)
+    elif isinstance(value, str):
+        yield prefix, value
+    else:
+        yield prefix + (":l" if isinstance(value, list) else ":o"), "1"
+
+
+def unflat(rows: Mapping[str, str]) -> Tree:
+    """The inverse of `flat`. Raises ValueError for rows that contradict each other."""
+    root: dict[str, Any] = {}
+    for name, text in rows.items():
+        path, _, kind = name.partition(":")
+        value: Any = text
+        if kind == "b":
+            value = text.strip() == "1"
+        elif kind == "i":
+            value = int(text)
+        elif kind == "l":
+            value = []
+        elif kind == "o":
+            value = {}
+        parts = [part.replace("%3A", ":").replace("%2E", ".").replace("%25", "%") for part in path.split(".")]
+        if len(parts) > MAX_DEPTH:
+            raise ValueError("the extension block is nested too deeply")
+        there = root
+        for part in parts[:-1]:
+            below = there.setdefault(part, {})
+            if not isinstance(below, dict):
+                raise ValueError("a name is both a group and a value")
+            there = below
+        if parts[-1] in there:
+            raise ValueError("a name is given twice")
+        there[parts[-1]] = value
+    listed = _listed(root)
+    return listed if isinstance(listed, dict) else {}
+
+
+def _listed(node: Any) -> Any:
+    if not isinstance(node, dict):
+        return node
+    if node and all(key.isdigit() for key in node):
+        return [_listed(node[key]) for key in sorted(node, key=int)]
+    return {key: _listed(below) for key, below in node.items()}

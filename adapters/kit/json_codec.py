@@ -1,0 +1,160 @@
+"""How is JSON read so that two readers cannot disagree about it?
+
+Duplicate member names, NaN and infinities, numbers that are not whole, and
+nesting beyond any notice are refused (RFC 8259 leaves them to the reader, so
+two systems would see different notices). JSON Lines is one notice per line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable, pointer_position
+from adapters.kit.text import UndecodableText, decode_text
+from gateway.model.notice import Gap
+
+
+class _Strict(ValueError):
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) != len(pairs):
+        raise _Strict("duplicate-name", "a member name is given twice in one object")
+    return out
+
+
+def _constant(_: str) -> Any:
+    raise _Strict("not-json", "NaN and infinities are not JSON")
+
+
+def _whole(text: str) -> int:
+    if len(text) > 19:
+        raise _Strict("number-too-long", "a number has more digits than any reader keeps; send it as text")
+    return int(text)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, parse_float=str, parse_int=_whole)
+
+
+def depth_of(text: str) -> int:
+    """The deepest nesting of brackets outside strings."""
+    deepest = depth = 0
+    in_string = escaped = False
+    for char in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif char == "\\":
+                escaped = True
+            elif char == '"':
+                in_string = False
+        elif char == '"':
+            in_string = True
+        elif char in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif char in "]}":
+            depth -= 1
+    return deepest
+
+
+def parse_strict(text: str, limits: Limits = DEFAULT_LIMITS) -> Any:
+    """One JSON value; fractions stay text. Raises Unreadable with line and column."""
+    if text.count("[") + text.count("{") > limits.max_depth and depth_of(text) > limits.max_depth:
+        raise Unreadable("too-deep", "/", f"nested deeper than {limits.max_depth}", "send a flatter document")
+    try:
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise Unreadable("not-json", where, error.msg.lower(), "send well-formed JSON (RFC 8259)") from None
+    except _Strict as error:
+        raise Unreadable(error.code, "/", str(error), "send each name once, and numbers as JSON has them") from None
+
+
+def text_of_bytes(raw: bytes, limits: Limits, declared: str | None = None) -> tuple[str, list[Gap]]:
+    """The text of an input within its limit; charset trouble that was got over is a gap. Raises Unreadable."""
+    if len(raw) > limits.max_bytes:
+        raise Unreadable(
+            "too-large", f"byte {limits.max_bytes}", f"more than {limits.max_bytes} bytes", "send smaller pieces"
+        )
+    try:
+        text = decode_text(raw, declared)
+    except UndecodableText as error:
+        raise Unreadable(
+            "charset",
+            f"byte {error.offset}",
+            "the bytes fit neither the declared charset, GB18030 nor UTF-8",
+            "send UTF-8",
+        ) from None
+    gaps = []
+    if text.mismatch:
+        gaps.append(Gap("charset", "", f"the declared charset is not the real one; read as {text.charset}"))
+    return text.value, gaps
+
+
+def charset_parameter(media_type: str) -> str | None:
+    for part in media_type.split(";")[1:]:
+        name, _, value = part.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip('"')
+    return None
+
+
+@dataclass(frozen=True)
+class JsonCodec:
+    """One object per notice; with `lines` one object per line. A top-level array is a batch."""
+
+    lines: bool = False
+    limits: Limits = DEFAULT_LIMITS
+    scalar_key: str = "#"
+    extension_style: str = "nested"
+
+    def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
+        text, gaps = text_of_bytes(raw, self.limits, charset_parameter(media_type))
+        if not self.lines:
+            value = parse_strict(text, self.limits)
+            if isinstance(value, list):
+                return [self._item(entry, f"/{index}", gaps) for index, entry in enumerate(value)]
+            return [self._item(value, "", gaps)]
+        out: list[NativeItem | Unreadable] = []
+        for number, line in enumerate(text.splitlines() if "\u2028" not in text else text.split("\n"), 1):
+            if not line.strip():
+                continue
+            if len(out) >= self.limits.max_items:
+                raise Unreadable(
+                    "too-many", f"line {number}", f"more than {self.limits.max_items} lines", "send smaller files"
+                )
+            try:
+                out.append(self._item(parse_strict(line, self.limits), f"line {number}", gaps))
+            except Unreadable as error:
+                problem = error.problem
+                where = f"line {number}" + (f", {problem.position}" if problem.position else "")
+                out.append(Unreadable(problem.code, where, problem.message, problem.remedy))
+        return out
+
+    def _item(self, value: Any, position: str, gaps: list[Gap]) -> NativeItem | Unreadable:
+        if not isinstance(value, dict):
+            return Unreadable("not-an-object", position or "/", "a notice is a JSON object", "send an object")
+        if not position:
+            return NativeItem(value, "", list(gaps))
+        prefix = position if position.startswith("/") else position + " "
+
+        def locate(path: Position) -> str:
+            return prefix + pointer_position(path)
+
+        return NativeItem(value, position, list(gaps), locate)
+
+    def write(self, tree: Tree) -> bytes:
+        return orjson.dumps(tree) + (b"\n" if self.lines else b"")
+
+    def position(self, path: Position) -> str:
+        return pointer_position(path)

@@ -1,0 +1,119 @@
+"""What does a codec hand to the lens?
+
+A *native tree*: dicts with native names, lists for repetition, text (and for
+JSON also integers and booleans) at the leaves. A codec parses bytes into one
+tree per notice and writes a tree back; it knows nothing of notices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gateway.model.errors import Problem
+from gateway.model.notice import Gap
+
+Tree = dict[str, Any]
+Position = tuple[str | int, ...]
+
+
+class Unreadable(Exception):
+    """The bytes, or one item in them, cannot be decoded. Position, code and remedy; never a value."""
+
+    def __init__(self, code: str, position: str, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.problem = Problem(code, position, message, remedy)
+
+
+@dataclass(slots=True)
+class NativeItem:
+    """One notice's tree. `position` names the item in the input; `gaps` are what the codec itself had to note."""
+
+    tree: Tree
+    position: str = ""
+    gaps: list[Gap] = field(default_factory=list)
+    locate: Callable[[Position], str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a codec accepts before it refuses: counted on bytes and structure, so hostile input costs little."""
+
+    max_bytes: int = 16 * 1024 * 1024
+    max_depth: int = 48
+    max_nodes: int = 400_000
+    max_items: int = 100_000
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Codec(Protocol):
+    """`scalar_key` is where an element's own text sits when it is a dict (`#` in XML, `1` in HL7)."""
+
+    @property
+    def scalar_key(self) -> str: ...
+
+    @property
+    def extension_style(self) -> str:
+        """nested | typed | flat"""
+        ...
+
+    def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
+        """Raises Unreadable when the whole input is lost."""
+        ...
+
+    def write(self, tree: Tree) -> bytes: ...
+
+    def position(self, path: Position) -> str: ...
+
+
+def pointer_position(path: Position) -> str:
+    return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def path_position(path: Position) -> str:
+    """`/REQUEST/BODY/SHR[2]/CSRQ`: indexes count from 1, as XPath does."""
+    out: list[str] = []
+    for part in path:
+        out.append(f"[{part + 1}]" if isinstance(part, int) else f"/{part}")
+    return "".join(out)
+
+
+def set_at(tree: Tree, path: Sequence[str], value: Any) -> None:
+    for part in path[:-1]:
+        below = tree.get(part)
+        if not isinstance(below, dict):
+            below = {} if below is None else {"": below}
+            tree[part] = below
+        tree = below
+    tree[path[-1]] = value
+
+
+def get_at(tree: Mapping[str, Any], path: Sequence[str]) -> Any:
+    found: Any = tree
+    for part in path:
+        if isinstance(found, list):
+            found = found[0] if found else None
+        if not isinstance(found, dict):
+            return None
+        found = found.get(part)
+    return found
+
+
+def pop_at(tree: Tree, path: Sequence[str]) -> Any:
+    """Take a leaf out; emptied parents go with it."""
+    if len(path) == 1:
+        return tree.pop(path[0], None)
+    below = tree.get(path[0])
+    if not isinstance(below, dict):
+        return None
+    found = pop_at(below, path[1:])
+    if not below:
+        del tree[path[0]]
+    return found
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]

@@ -1,0 +1,164 @@
+"""Which characters do these bytes stand for, and do we agree with everybody else about it?
+
+Order of trial: byte-order mark, the declared charset, then strict GB18030
+against strict UTF-8. Undeclared bytes that are valid UTF-8 are taken as UTF-8:
+Chinese UTF-8 text often decodes as GB18030 by accident, the reverse hardly ever.
+
+GB18030 follows the WHATWG tables, as browsers and Node do. Python's codec
+differs from them at exactly 20 two-byte codes, which it maps to private-use
+characters; without the fix-up the same file would give different text, hence
+different hashes and failed matches, here and in a browser.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+# Two-byte GB18030 code -> character in the WHATWG index.
+_WHATWG_DIFFERENCES = {
+    "A3A0": "\u3000",
+    "A6D9": "\ufe10",
+    "A6DA": "\ufe12",
+    "A6DB": "\ufe11",
+    "A6DC": "\ufe13",
+    "A6DD": "\ufe14",
+    "A6DE": "\ufe15",
+    "A6DF": "\ufe16",
+    "A6EC": "\ufe17",
+    "A6ED": "\ufe18",
+    "A6F3": "\ufe19",
+    "A8BC": "\u1e3f",
+    "FE59": "\u9fb4",
+    "FE61": "\u9fb5",
+    "FE66": "\u9fb6",
+    "FE67": "\u9fb7",
+    "FE6D": "\u9fb8",
+    "FE7E": "\u9fb9",
+    "FE90": "\u9fba",
+    "FEA0": "\u9fbb",
+}
+_PYTHON_TO_WHATWG = {ord(bytes.fromhex(code).decode("gb18030")): char for code, char in _WHATWG_DIFFERENCES.items()}
+# U+3000 keeps its usual code A1A1; the other 19 encode to their two-byte code.
+_WHATWG_TO_PYTHON = {
+    ord(char): bytes.fromhex(code).decode("gb18030") for code, char in _WHATWG_DIFFERENCES.items() if char != "\u3000"
+}
+_TO_ENCODE = re.compile("[" + "".join(map(chr, _WHATWG_TO_PYTHON)) + "]")
+_PRIVATE_USE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
+
+_GB_NAMES = frozenset(
+    {"gb18030", "gb180302000", "gb180302005", "gb180302022", "gbk", "gb2312", "cp936", "ms936", "xgbk"}
+)
+_UTF8_NAMES = frozenset({"utf8", "unicodeutf8", "unicode"})
+_OTHER_NAMES = {
+    "ascii": "ascii",
+    "usascii": "ascii",
+    "iso88591": "latin-1",
+    "latin1": "latin-1",
+    "88591": "latin-1",
+    "windows1252": "cp1252",
+    "utf16": "utf-16",
+    "utf16le": "utf-16-le",
+    "utf16be": "utf-16-be",
+    "big5": "big5",
+}
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (b"\x84\x31\x95\x33", "gb18030"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# A run of three-byte UTF-8 sequences this long does not happen in real GB18030 text.
+_UTF8_EVIDENCE = re.compile(rb"(?:[\xe3-\xe9][\x80-\xbf][\x80-\xbf]){4}")
+
+
+class UndecodableText(ValueError):
+    """No charset fits. `offset` is the byte at which the declared (or last tried) one fails."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"byte {offset} fits no charset we read")
+        self.offset = offset
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """`mismatch` says that the declared charset was not the real one; `has_bom` that a byte-order mark was removed."""
+
+    value: str
+    charset: str
+    mismatch: bool = False
+    has_bom: bool = False
+
+
+def known_charset(name: str) -> str | None:
+    """Our name (`utf-8`, `gb18030`, `latin-1` ...) for what a document declares, None when we do not read it."""
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    if plain in _GB_NAMES:
+        return "gb18030"
+    if plain in _UTF8_NAMES:
+        return "utf-8"
+    return _OTHER_NAMES.get(plain)
+
+
+def decode_gb18030(raw: bytes) -> str:
+    """Strict GB18030 by the WHATWG tables. Raises UnicodeDecodeError."""
+    text = raw.decode("gb18030")
+    if _PRIVATE_USE.search(text) is not None:
+        text = text.translate(_PYTHON_TO_WHATWG)
+    return text
+
+
+def encode_gb18030(text: str) -> bytes:
+    """The inverse of `decode_gb18030`. Raises UnicodeEncodeError for lone surrogates."""
+    if _TO_ENCODE.search(text) is not None:
+        text = text.translate(_WHATWG_TO_PYTHON)
+    return text.encode("gb18030")
+
+
+def has_private_use(text: str) -> bool:
+    """Characters that mean something only under one vendor's font: names with them cannot be matched."""
+    return not text.isascii() and _PRIVATE_USE.search(text) is not None
+
+
+def _strict(raw: bytes, charset: str) -> str:
+    return decode_gb18030(raw) if charset == "gb18030" else raw.decode(charset)
+
+
+def _attempt(raw: bytes, charset: str) -> str | int:
+    """The text, or the offset of the first byte that does not fit."""
+    try:
+        return _strict(raw, charset)
+    except UnicodeDecodeError as error:
+        return error.start
+
+
+def decode_text(raw: bytes, declared: str | None = None) -> Text:
+    """Read bytes of a declared, wrongly declared or undeclared charset.
+
+    Raises UndecodableText, naming the offset and never the bytes.
+    """
+    for mark, charset in _BOMS:
+        if raw.startswith(mark):
+            found = _attempt(raw[len(mark) :], charset)
+            if isinstance(found, str):
+                wanted = known_charset(declared) if declared else None
+                return Text(found, charset, wanted is not None and wanted.split("-")[0] != charset.split("-")[0], True)
+    wanted = known_charset(declared) if declared else None
+    if wanted is None:
+        if raw.isascii():
+            return Text(raw.decode("ascii"), "utf-8")
+        order: tuple[str, ...] = ("utf-8", "gb18030")
+    elif wanted == "gb18030":
+        order = ("utf-8", "gb18030") if _UTF8_EVIDENCE.search(raw) is not None else ("gb18030", "utf-8")
+    elif wanted == "utf-8":
+        order = ("utf-8", "gb18030")
+    else:
+        order = (wanted, "utf-8", "gb18030")
+    failed_at = 0
+    for charset in order:
+        found = _attempt(raw, charset)
+        if isinstance(found, str):
+            return Text(found, charset, wanted is not None and charset != wanted and not raw.isascii())
+        failed_at = max(failed_at, found)
+    raise UndecodableText(failed_at)

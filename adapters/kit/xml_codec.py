@@ -1,0 +1,212 @@
+"""How is XML from old systems read safely and forgivingly, and written so that they accept it?
+
+Safely: a document type declaration is refused before parsing, so there are no
+entities, no external files and no network; size, depth and node counts are
+limited. Forgivingly: names are compared in capitals without their namespace;
+the declared charset is tried but not trusted; XML that sits escaped inside a
+SOAP text or a CDATA section is unwrapped, at most twice, each time under the
+same limits.
+
+Trees: an element with neither attributes nor children is its text; any other
+is a dict of `@ATTRIBUTE`, child names, and `#` for its own text. Repeated
+children are lists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lxml import etree
+
+from adapters.kit.json_codec import text_of_bytes
+from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable, path_position
+from adapters.kit.text import encode_gb18030
+from gateway.model.notice import Gap
+
+_DECLARATION = re.compile(r"\s*<\?xml\b[^>]*?\?>", re.IGNORECASE)
+_ENCODING = re.compile(
+    rb"""^[\s\xef\xbb\xbf]*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._\-]{1,40})["']""", re.IGNORECASE
+)
+_PROLOG = re.compile(r"(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
+_XML_SPACE = "{http://www.w3.org/XML/1998/namespace}"
+
+
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        strip_cdata=True,
+    )
+
+
+def parse_hardened(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Any, list[Gap]]:
+    """The root element of untrusted bytes, and what had to be overlooked. Raises Unreadable."""
+    declared = _ENCODING.search(raw[:400])
+    text, gaps = text_of_bytes(raw, limits, declared.group(1).decode("ascii") if declared else None)
+    return _parse_text(text, limits, gaps), gaps
+
+
+def _parse_text(text: str, limits: Limits, gaps: list[Gap]) -> Any:
+    text = text.lstrip("\ufeff")
+    declaration = _DECLARATION.match(text)
+    if declaration is not None:
+        if "<?xml" not in declaration.group():
+            gaps.append(Gap("xml-declaration", "line 1", "`<?xml` must be in small letters; read all the same"))
+        text = text[declaration.end() :]
+    start = _PROLOG.match(text)
+    head = text[start.end() if start else 0 :][:9].upper()
+    if head == "<!DOCTYPE":
+        raise Unreadable(
+            "xml-dtd", "prolog", "a document type declaration is not accepted", "send XML without DTD and entities"
+        )
+    try:
+        root = etree.fromstring(text.encode("utf-8", "surrogatepass"), _parser())
+    except etree.XMLSyntaxError as error:
+        line, column = error.position
+        where = f"line {line}, column {column}"
+        raise Unreadable("not-xml", where, "not well-formed XML", "check tags, quotes and special characters") from None
+    except ValueError:
+        raise Unreadable(
+            "not-xml", "line 1", "not well-formed XML", "check tags, quotes and special characters"
+        ) from None
+    return root
+
+
+def local_name(tag: Any) -> str:
+    name = tag if isinstance(tag, str) else ""
+    return name.rpartition("}")[2].upper()
+
+
+def to_tree(element: Any, limits: Limits = DEFAULT_LIMITS) -> Tree | str:
+    """An element as a native tree. Raises Unreadable where it is deeper or larger than the limits."""
+    count = 0
+
+    def build(node: Any, depth: int) -> Tree | str:
+        nonlocal count
+        count += 1
+        if depth > limits.max_depth:
+            raise Unreadable("too-deep", "/", f"nested deeper than {limits.max_depth}", "send a flatter document")
+        if count > limits.max_nodes:
+            raise Unreadable("too-large", "/", f"more than {limits.max_nodes} elements", "send smaller pieces")
+        if not len(node) and not node.attrib:
+            return node.text or ""
+        out: Tree = {}
+        for name, value in node.attrib.items():
+            if not name.startswith(_XML_SPACE):
+                out["@" + name.rpartition("}")[2].upper()] = value
+        text = node.text or ""
+        for child in node:
+            if not isinstance(child.tag, str):
+                continue  # an unresolved entity reference cannot occur without a DTD
+            key = child.tag.rpartition("}")[2].upper()
+            below = build(child, depth + 1)
+            there = out.get(key)
+            if there is None:
+                out[key] = below
+            elif isinstance(there, list):
+                there.append(below)
+            else:
+                out[key] = [there, below]
+            if child.tail:
+                text += child.tail
+        if text.strip():
+            out["#"] = text
+        return out
+
+    return build(element, 1)
+
+
+def unwrap(element: Any, roots: frozenset[str], limits: Limits, gaps: list[Gap], levels: int = 2) -> Any | None:
+    """The first element with one of these names: the root itself, below it, or escaped inside a text."""
+    for node in element.iter():
+        if isinstance(node.tag, str) and local_name(node.tag) in roots:
+            return node
+    if levels:
+        for node in element.iter():
+            text = node.text
+            if isinstance(node.tag, str) and text and text.lstrip("\ufeff \t\r\n").startswith("<"):
+                try:
+                    inner = _parse_text(text.lstrip(), limits, gaps)
+                except Unreadable as error:
+                    if error.problem.code == "xml-dtd":
+                        raise
+                    continue
+                found = unwrap(inner, roots, limits, gaps, levels - 1)
+                if found is not None:
+                    return found
+    return None
+
+
+@dataclass(frozen=True)
+class XmlCodec:
+    """`roots`: accepted root names in capitals; the first is written. `namespace` and `prefix` apply to all written elements."""
+
+    roots: tuple[str, ...]
+    namespace: str | None = None
+    prefix: str | None = None
+    charset: str = "UTF-8"
+    limits: Limits = DEFAULT_LIMITS
+    attributes_kept: frozenset[str] = field(default_factory=frozenset)  # attribute names written in small letters
+    scalar_key: str = "#"
+    extension_style: str = "typed"
+
+    def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
+        root, gaps = parse_hardened(raw, self.limits)
+        found = unwrap(root, frozenset(self.roots), self.limits, gaps)
+        if found is None:
+            where = "/" + local_name(root.tag)
+            raise Unreadable(
+                "not-this-format",
+                where,
+                "the root element is not of this format",
+                f"send one of: {', '.join(self.roots)}",
+            )
+        tree = to_tree(found, self.limits)
+        name = local_name(found.tag)
+
+        def locate(path: Position) -> str:
+            return path_position((name, *path))
+
+        return [NativeItem(tree if isinstance(tree, dict) else {"#": tree}, "/" + name, gaps, locate)]
+
+    def write(self, tree: Tree) -> bytes:
+        root = self._element(self.roots[0], tree)
+        if self.charset.upper() == "UTF-8":
+            return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+        body = etree.tostring(root, encoding="unicode")
+        return encode_gb18030(f'<?xml version="1.0" encoding="{self.charset}"?>' + body)
+
+    def _element(self, name: str, value: Any) -> Any:
+        nsmap: Any = {self.prefix: self.namespace} if self.namespace else None
+        root = etree.Element(self._tag(name), nsmap=nsmap)
+        self._fill(root, value)
+        return root
+
+    def _tag(self, name: str) -> str:
+        return f"{{{self.namespace}}}{name}" if self.namespace else name
+
+    def _fill(self, element: Any, value: Any) -> None:
+        if not isinstance(value, dict):
+            element.text = str(value)
+            return
+        for key, below in value.items():
+            if key == "#":
+                element.text = str(below)
+            elif key[0] == "@":
+                name = key[1:]
+                element.set(name.lower() if name in self.attributes_kept else name, str(below))
+            else:
+                for item in below if isinstance(below, list) else (below,):
+                    self._fill(etree.SubElement(element, self._tag(key)), item)
+
+    def position(self, path: Position) -> str:
+        return path_position((self.roots[0], *path))

@@ -97,6 +97,7 @@ class Group:
 
     @property
     def contexts(self) -> int:
+        """How many combinations of value classes there are; `answers` holds those the rules can tell apart."""
         product = 1
         for _, classes in self.axes:
             product *= len(classes)
@@ -225,13 +226,18 @@ def axes_of(tables: Mapping[str, Mapping[str, int]], mask: int) -> tuple[tuple[s
     return tuple((name, classes) for name, classes in axes if len(classes) > 1)
 
 
-def reachable(tables: Mapping[str, Mapping[str, int]], mask: int) -> set[int]:
-    """Every match, cut to `mask`, that some facts have. Exact; costs the number of different partial matches."""
+def reachable(tables: Mapping[str, Mapping[str, int]], mask: int, most: int | None = None) -> set[int]:
+    """Every match, cut to `mask`, that some facts have. Exact; costs the number of different partial matches.
+
+    Contexts with one match cannot be told apart by the rules. With `most`, stops once there are more matches than that.
+    """
     matches = {mask}
     for table in tables.values():
         standing = {value & mask for value in table.values()}
         if standing != {mask}:
             matches = {match & value for match in matches for value in standing}
+            if most is not None and len(matches) > most:
+                break
     return matches
 
 
@@ -339,18 +345,19 @@ def compile_policy(document: PolicyDocument, as_of: date, division: str = "") ->
             is_personal=any(vocabulary.facts[name].is_personal for name, _ in axes),
             owed=functools.reduce(operator.or_, (bits.owed for bits in own), 0),
         )
-        if group.contexts > MAX_CONTEXTS:
+        matches = reachable(tables, mask, MAX_CONTEXTS)
+        if len(matches) > MAX_CONTEXTS:
             first = min((bits.rule.origin for bits in own), key=lambda origin: (origin.file, origin.line))
             problems.append(
                 Problem(
                     "too-many-contexts",
                     str(first),
-                    f"the field group of `{field_ids[0]}` depends on {group.contexts} contexts; {MAX_CONTEXTS} are allowed",
+                    f"the field group of `{field_ids[0]}` depends on more than {MAX_CONTEXTS} different contexts",
                     "let fewer facts matter to these fields: " + ", ".join(name for name, _ in axes),
                 )
             )
         else:
-            for match in reachable(tables, mask):
+            for match in matches:
                 group.answers[match] = answer(own, match)
         groups.append(group)
     if problems:

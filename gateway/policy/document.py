@@ -86,14 +86,33 @@ class _Reader:
             )
         return FieldId(text)
 
-    def fields(self, node: Node) -> frozenset[FieldId]:
-        """Field ids and group names; `all` alone means every field but delivery itself."""
+    def fields(self, node: Node, *, open_ended: bool = False) -> frozenset[FieldId]:
+        """Field ids and group names.
+
+        Where something is withheld or waived (`open_ended`), `all` means every
+        field but delivery itself, and `guardian.*` every field of that name.
+        A permit must name what it shows: a field added to the schemas later is
+        withheld until somebody writes it down.
+        """
         found: set[FieldId] = set()
         for text, item in node.texts():
-            if text == "all" and node.is_scalar:
-                return frozenset(self.catalogue) - {DELIVER}
             if text in self.groups:
                 found |= self.groups[text]
+            elif text == "all" or text.endswith(".*"):
+                matching = {
+                    one
+                    for one in self.catalogue
+                    if one != DELIVER and (text == "all" or one.startswith(text.removesuffix("*")))
+                }
+                if not open_ended:
+                    item.problem(
+                        "open-ended",
+                        f"`{text}` would also show fields that are added later",
+                        "name the fields or a group",
+                    )
+                elif not matching:
+                    item.problem("unknown-field", f"there is no field of the form `{text}`")
+                found |= matching
             else:
                 found.add(self.field(text, item))
         return frozenset(found)
@@ -245,7 +264,7 @@ class _Reader:
             citation=self.citation(read["citation"]) if "citation" in read else (),
             where=self.where(read["where"]) if "where" in read else {},
             unless=self.unless(read["unless"]) if "unless" in read else (),
-            fields=self.fields(read["fields"]) if "fields" in read else frozenset(),
+            fields=self.fields(read["fields"], open_ended=kind is RuleKind.LIMIT) if "fields" in read else frozenset(),
             facets=self.facets(read[verb]) if verb in read else Facet.NOTHING,
             valid_from=valid_from,
             valid_to=valid_to,
@@ -288,7 +307,7 @@ class _Reader:
             if value is Facet.NOTHING:
                 read[key].problem("unknown-value", "not a facet", f"one of: {', '.join(FACETS)}")
         source = self.field(read["field"].text(), read["field"])
-        for told in sorted(self.fields(read["tells"])):
+        for told in sorted(self.fields(read["tells"], open_ended=True)):
             if told != source:
                 self.implications.append(Implication(source, facet, told, told_facet, node.origin))
 
@@ -339,8 +358,8 @@ class _Reader:
                 id=self.identifier(read.get("id"), node),
                 proof=proof,
                 of=read["of"].text() if "of" in read else "",
-                fields=self.fields(read["fields"]) if "fields" in read else frozenset(),
-                tells=self.fields(read["tells"]) if "tells" in read else frozenset(),
+                fields=self.fields(read["fields"], open_ended=True) if "fields" in read else frozenset(),
+                tells=self.fields(read["tells"], open_ended=True) if "tells" in read else frozenset(),
                 where=self.where(read["where"]) if "where" in read else {},
                 reason=read["reason"].title(),
                 citation=self.citation(read["citation"]),

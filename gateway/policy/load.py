@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
+from gateway.model.errors import InvalidDocument
 from gateway.model.fields import FieldSpec
 from gateway.model.identifiers import FieldId
 from gateway.policy.compile import Policy, compile_policy
 from gateway.policy.document import load_document
+from gateway.policy.proofs import prove
 
 
 def load_policy(
@@ -23,4 +25,11 @@ def load_policy(
     Costs up to a few seconds; never on the hot path. Recompile on
     `compile.next_change`. Raises InvalidDocument; its problems carry `file:line`.
     """
-    return compile_policy(load_document(files, catalogue), as_of, division)
+    policy = compile_policy(load_document(files, catalogue), as_of, division)
+    failures = prove(policy).failures
+    if failures:
+        raise InvalidDocument(
+            "the policy does not keep what it declares",
+            problems=tuple(failure.as_problem(policy) for failure in failures),
+        )
+    return policy

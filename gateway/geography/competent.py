@@ -188,10 +188,11 @@ class CompetentOffices:
         conflicted: frozenset[OfficeId],
     ) -> Competence:
         trace: list[str] = []
-        division = self._governing(matter, places, event, on, trace)
+        flags: list[str] = []
+        division = self._governing(matter, places, event, on, trace, flags)
         if division is None:
             trace.append("unresolved:no-known-place")
-            return Competence(None, None, trace=tuple(trace))
+            return Competence(None, None, flags=tuple(flags), trace=tuple(trace))
         line = self.tree.line(division, on)
         trace.append(f"ask:{agency}/{matter.value}@{division.code}")
         home = _first(line, lambda row: row.level <= HOME[matter])
@@ -210,7 +211,9 @@ class CompetentOffices:
                 trace.append(f"found:{found}@{row.code}/{how}")
                 if fallback:
                     trace.append(f"fallback:{fallback}")
-                return Competence(found, division.code, fallback, tuple(stepped), trace=tuple(trace))
+                return Competence(
+                    found, division.code, fallback, tuple(stepped), flags=tuple(flags), trace=tuple(trace)
+                )
             stepped.append(SteppedOver(found, reason))
             trace.append(f"stepped-over:{found}:{reason}")
             ceiling = max(ceiling, position + 1)
@@ -225,10 +228,16 @@ class CompetentOffices:
         )
         centre = self._at_city(POLICE, Matter.CALL_CENTRE, line, on, conflicted)
         trace.extend(f"told:{office}" for office in told)
-        return Competence(None, division.code, 0, tuple(stepped), told, centre, tuple(trace))
+        return Competence(None, division.code, 0, tuple(stepped), told, centre, tuple(flags), tuple(trace))
 
     def _governing(
-        self, matter: Matter, places: tuple[Place, ...], event: date, on: date, trace: list[str]
+        self,
+        matter: Matter,
+        places: tuple[Place, ...],
+        event: date,
+        on: date,
+        trace: list[str],
+        flags: list[str],
     ) -> Division | None:
         for kind in (*GOVERNING[matter], PlaceKind.SENDER):
             for place in places:
@@ -237,9 +246,12 @@ class CompetentOffices:
                 resolved = self.tree.resolve_from(place.code, event, on)
                 if resolved is None:
                     trace.append(f"unknown-place:{kind.value}")
+                    flags.append(f"unknown-region:{kind.value}")
                     continue
                 trace.append(f"place:{kind.value}={resolved.division.code}")
                 trace.extend(resolved.steps)
+                if kind is PlaceKind.SENDER:
+                    flags.append("place-from-sender")
                 return resolved.division
         return None
 
@@ -261,11 +273,10 @@ class CompetentOffices:
     def _at_city(
         self, agency: AgencyName, matter: Matter, line: tuple[Division, ...], on: date, conflicted: frozenset[OfficeId]
     ) -> OfficeId | None:
-        """The usable office at the city of a line, or above it; where there is no city, from the county upwards."""
-        start = _first(line, lambda row: row.level <= Level.CITY)
-        if line[start].level < Level.CITY:
-            start = _first(line, lambda row: row.level <= Level.COUNTY)
-        for row in line[start:]:
+        """The usable office at the city of a line, else above it, else at the county (a line may have no city)."""
+        city = _first(line, lambda row: row.level <= Level.CITY)
+        county = _first(line, lambda row: row.level <= Level.COUNTY)
+        for row in (*line[city:], line[county]):
             found, _ = self._at(agency, matter, row.code, on, own=True)
             if found is not None and self._why_not(found, conflicted) is None:
                 return found

@@ -153,7 +153,8 @@ class Competence:
     of it (the city's civil affairs office and the coordinator), and
     `call_centre` is the city's 110 centre. `fallback_level` counts steps up
     the reporting line from where the matter belongs. `division` is the place
-    after dated changes. `trace` holds codes and office ids, nothing personal.
+    after dated changes. `trace` holds codes and office ids, nothing personal;
+    `flags` are what a person should look at.
     """
 
     office: OfficeId | None
@@ -162,4 +163,5 @@ class Competence:
     stepped_over: tuple[SteppedOver, ...] = ()
     told: tuple[OfficeId, ...] = ()
     call_centre: OfficeId | None = None
+    flags: tuple[str, ...] = ()
     trace: tuple[str, ...] = ()

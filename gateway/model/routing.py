@@ -66,9 +66,9 @@ class Held:
 class Routing:
     """Who might receive a notice. Each office appears once; `problems` are empty unless the sender may not send this.
 
-    `flags` ask for a person's look: `unknown-region:incident`,
-    `place-from-sender`, `conflict:<office>`, `requested-not-permitted:<position>`,
-    `not-registered:<rule>`, `nobody`.
+    `flags` ask for a person's look: `unknown-region:incident`, `place-from-sender`,
+    `conflict:<office>`, `requested-unknown:<position>`, `requested-not-permitted:<position>`,
+    `not-registered:<rule or office>`, `sender-is-competent:<rule>`, `nobody`.
     """
 
     recipients: tuple[Recipient, ...] = ()

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from gateway.model.agency import Office, OfficeState
 from gateway.model.errors import Problem
@@ -54,6 +54,8 @@ _YES, _NO = frozenset({"yes"}), frozenset({"no"})
 _NOTHING_STATED = frozenset({NOTHING_STATED})
 _URGENCY = tuple(frozenset({str(level)}) for level in range(3))
 _SCHOOL_WORDS = ("学校", "校园", "幼儿园", "上学", "放学", "school")
+_LONGEST_CODE = 12
+_COUNTY_DIGITS = 6
 _HARM_BY_STAFF_OR_SEXUAL = frozenset({"H1", "H22"})
 _SEXUAL_FLAGS = frozenset({"M1", "M2", "M3"})
 
@@ -204,7 +206,7 @@ class _Route:
                     self._competent(rule, agency)
             else:
                 self._listed(rule)
-        if not self.found and not self.held:
+        if not self.found and not self.held and not self.flags:
             self.flags.append("nobody")
         ordered = sorted(self.found.values(), key=_by_rank)
         return Routing(
@@ -215,6 +217,8 @@ class _Route:
         assert rule.matter is not None
         answer = self.directory.competent(agency, rule.matter, self.places, self.event, self.on, self.conflicted)
         office = answer.office
+        if answer.flags:
+            self.flags.extend(answer.flags)
         if rule.reach_suspended:
             for stepped, reason in answer.stepped_over:
                 if reason == "suspended" and stepped != self.sender:
@@ -223,11 +227,13 @@ class _Route:
                             stepped, rule.id, rule.purpose, rule.legal_basis, "competent_suspended", 0, answer.trace
                         )
                     )
-        if office == self.sender and rule.past_sender:
+        if office == self.sender and rule.past_sender and len(office.split(".", 2)[1]) > _COUNTY_DIGITS:
             office = self.directory.superior(self.sender, self.on, self.conflicted)
         if office is None:
             self._missing(rule, answer)
-        elif office != self.sender:
+        elif office == self.sender:
+            self.flags.append(f"sender-is-competent:{rule.id}")
+        else:
             self._add(
                 Recipient(
                     office, rule.id, rule.purpose, rule.legal_basis, rule.role, answer.fallback_level, answer.trace
@@ -238,8 +244,9 @@ class _Route:
         if rule.role not in REQUIRED_ROLES:
             self.flags.append(f"not-registered:{rule.id}")
             return
-        if answer.office == self.sender:
-            return  # the sender is the highest office there is
+        if answer.office == self.sender:  # the sender is the highest office there is
+            self.flags.append(f"sender-is-competent:{rule.id}")
+            return
         self.held.append(Held("region_unresolved", rule.id, rule.purpose, rule.legal_basis, answer.told, answer.trace))
         centre = answer.call_centre
         if self.notice.urgency == 2 and centre is not None and centre != self.sender:
@@ -375,7 +382,7 @@ def places_of(notice: ValidNotice, case: CaseContext = NO_CASE) -> tuple[Place, 
     data = notice.notice.data
     found: list[Place] = []
     region = _member(data, "place").get("region")
-    if isinstance(region, str):
+    if _may_be_code(region):
         found.append(Place(PlaceKind.INCIDENT, region))
     for person in _people(data):
         roles = person.get("roles")
@@ -386,11 +393,11 @@ def places_of(notice: ValidNotice, case: CaseContext = NO_CASE) -> tuple[Place, 
                 where = person.get(name)
                 if isinstance(where, dict):
                     region = where.get("region")
-                    if isinstance(region, str):
+                    if _may_be_code(region):
                         found.append(Place(kind, region))
         elif "guardian" in roles:
             region = _member(person, "residence").get("region")
-            if isinstance(region, str):
+            if _may_be_code(region):
                 found.append(Place(PlaceKind.GUARDIAN_RESIDENCE, region))
     found.extend(case.places)
     if case.owner is not None:
@@ -399,6 +406,11 @@ def places_of(notice: ValidNotice, case: CaseContext = NO_CASE) -> tuple[Place, 
     if len(parts) > 1:
         found.append(Place(PlaceKind.SENDER, parts[1]))
     return tuple(found)
+
+
+def _may_be_code(region: object) -> TypeGuard[str]:
+    """Longer text is no division code, and answers are remembered by what was asked."""
+    return isinstance(region, str) and len(region) <= _LONGEST_CODE
 
 
 _MINORS_PLACES = (

@@ -116,7 +116,7 @@ class RoutingRule:
     where: tuple[Clause, ...] = ()
     unless: tuple[Clause, ...] = ()
     setting: str | None = None  # a local rule: applies where this setting is on
-    past_sender: bool = False  # when the office found is the sender, its superior instead: facts go up
+    past_sender: bool = False  # when a township or village finds itself, its superior: facts go up to the county
     reach_suspended: bool = False  # a suspended office gets it too (reports to the police)
 
     def applies(self, facts: Mapping[str, frozenset[str]]) -> bool:

@@ -121,7 +121,11 @@ class _Object:
             if name in source:
                 late(source, source[name], out, run)
         if EXISTS_MEMBER in out:
-            out[EXISTS_MEMBER].sort()
+            unseen = sorted(name for name in out[EXISTS_MEMBER] if name not in out)
+            if unseen:
+                out[EXISTS_MEMBER] = unseen
+            else:
+                del out[EXISTS_MEMBER]
         return out
 
 
@@ -332,7 +336,11 @@ class Program:
         )
         self._persons: dict[frozenset[str], _PersonProgram | None] = {}
         self._body = self._compile(self._specs.get(None, {}).values(), "")
-        self._references = [path for path in PERSON_REFERENCES if path in self._specs.get(None, {})]
+        self._references = [
+            path
+            for path, spec in self._specs.get(None, {}).items()
+            if path in PERSON_REFERENCES and self._allowed(spec) & Facet.FULL
+        ]
         self.disclosure: dict[str, Any] = {
             "note": PARTIAL_NOTICE_ZH,
             "note_en": PARTIAL_NOTICE_EN,

@@ -1,0 +1,262 @@
+"""Which parts of a notice are kept under which key, and which are set apart before anybody decides?
+
+A notice at rest is cut into *segments*, one for each person (or none) and compartment, so that destroying a person's
+key erases the person and a compartment opens only with its own key. Each segment is a partial JSON document that
+says by itself where its values belong, so it can be joined years later under other schemas:
+
+    [[["persons", 0], {"name": "...", "sex": "1"}], [["persons", 0, "residence"], {"region": "..."}]]
+
+is a list of containers, each with the steps to it and the members it has there; a container that is an array has
+`[[index, value], ...]` in place of members. Laws: `join(split(data)) == data` for every JSON object, and no value is
+in two segments. Values the schema has no field for go to the segment `UNKNOWN`, which is kept and never projected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.model.fields import COMPARTMENTS, GENERAL, PERSON_ROLES, REPORTER, SEALED, FieldSpec
+
+UNKNOWN = "UNKNOWN"
+SET_APART: frozenset[str] = frozenset({SEALED, REPORTER})
+
+# Where a field could be in two compartments (a person with two roles, content rules), the first of these holds.
+_STRICTEST: tuple[str, ...] = (SEALED, *sorted(set(COMPARTMENTS) - {SEALED, REPORTER, GENERAL}), REPORTER, GENERAL)
+_RANK: Mapping[str, int] = {name: rank for rank, name in enumerate(_STRICTEST)}
+
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """`person` is the sender's `ref` (`#3` for the fourth person where it has none), None for what speaks of nobody.
+
+    `parts` is plain JSON, the partial document described above; `canonical_json(parts)` are the bytes to encrypt.
+    """
+
+    person: str | None
+    compartment: str
+    parts: Sequence[Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SetApart:
+    """`data` is what facts may be computed from and releases be made of; `apart` is what was taken out."""
+
+    data: dict[str, Any]
+    apart: tuple[Segment, ...]
+
+
+class _Node:
+    """A place in the schema: an object with members, an array with an item, or a field with its specs by role."""
+
+    __slots__ = ("item", "members", "specs")
+
+    def __init__(self) -> None:
+        self.members: dict[str, _Node] = {}
+        self.item: _Node | None = None
+        self.specs: dict[str | None, FieldSpec] = {}
+
+
+class Layout:
+    """Where each field belongs. Built once from the catalogue's fields, for all notice types together.
+
+    `about` names arrays outside `persons` whose elements speak about one person, with the member that holds its
+    `ref`: `{"measures": "about"}` puts each measure into that person's segments.
+    """
+
+    def __init__(self, specs: Iterable[FieldSpec], about: Mapping[str, str] | None = None) -> None:
+        self._root = _Node()
+        self._about = dict(about or {})
+        for spec in specs:
+            node = self._root
+            for name in spec.path.removesuffix("[]").split("."):
+                node = node.members.setdefault(name.removesuffix("[]"), _Node())
+                if name.endswith("[]"):
+                    node.item = node.item or _Node()
+                    node = node.item
+            node.specs[spec.role] = spec
+
+    def split(self, data: Mapping[str, Any]) -> tuple[Segment, ...]:
+        """The segments of a body, in order of person and compartment. Total for JSON objects."""
+        cut = _Cut(self._about)
+        cut.object(self._root, data, (), None, frozenset())
+        return cut.segments()
+
+    def set_apart(self, data: Mapping[str, Any], keep: frozenset[str] = frozenset()) -> SetApart:
+        """Take sealed and reporter parts out, but for compartments in `keep` (recipient, basis and approval fit).
+
+        What is left equals a body that never had them: somebody who is only the reporter is gone as a whole, and
+        somebody with another role as well has lost the role `reporter`. Vault handles stay: they name nobody.
+        """
+        leaving = SET_APART - keep
+        segments = self.split(data)
+        apart = tuple(segment for segment in segments if segment.compartment in leaving)
+        rest = join(segment for segment in segments if segment.compartment not in leaving) if apart else dict(data)
+        if REPORTER in leaving:
+            rest = _without_reporter_role(rest)
+        return SetApart(rest, apart)
+
+
+def join(segments: Iterable[Segment]) -> dict[str, Any]:
+    """The body that segments were split from. Where some are missing (erased, set apart), array elements close up.
+
+    Raises ValueError when the segments are not of one body.
+    """
+    root = _Tree()
+    for segment in segments:
+        for place, members in segment.parts:
+            container = _container(root, place, is_array=type(members) is list)
+            for name, value in members if type(members) is list else members.items():
+                if name in container:
+                    raise ValueError("two segments hold the same place")
+                container[name] = value
+    whole = _finished(root)
+    assert isinstance(whole, dict)
+    return whole
+
+
+class _Tree(dict[Any, Any]):
+    """An object under construction."""
+
+
+class _Row(dict[Any, Any]):
+    """An array under construction: values by index."""
+
+
+def _container(root: _Tree, place: Sequence[Any], *, is_array: bool) -> _Tree | _Row:
+    node: _Tree | _Row = root
+    for depth, step in enumerate(place):
+        last = depth == len(place) - 1
+        wanted = _Row if (is_array if last else type(place[depth + 1]) is int) else _Tree
+        below = node.setdefault(step, wanted())
+        if type(below) is not wanted or (type(step) is int) is not isinstance(node, _Row):
+            raise ValueError("the segments are not of one body")
+        node = below
+    return node
+
+
+def _finished(node: Any) -> Any:
+    if type(node) is _Tree:
+        return {name: _finished(value) for name, value in node.items()}
+    if type(node) is _Row:
+        return [_finished(node[index]) for index in sorted(node)]
+    return node
+
+
+class _Cut:
+    """One split in progress: for each person and compartment the containers and what they hold there."""
+
+    def __init__(self, about: Mapping[str, str]) -> None:
+        self._about = about
+        self._pieces: dict[tuple[str | None, str], dict[tuple[Place, bool], Any]] = {}
+
+    def segments(self) -> tuple[Segment, ...]:
+        return tuple(
+            Segment(person, compartment, [[list(place), members] for (place, _), members in containers.items()])
+            for (person, compartment), containers in sorted(
+                self._pieces.items(), key=lambda item: (item[0][0] is not None, item[0][0] or "", item[0][1])
+            )
+        )
+
+    def _put(self, person: str | None, compartment: str, place: Place, name: str | int, value: Any) -> None:
+        pieces = self._pieces.setdefault((person, compartment), {})
+        if type(name) is int:
+            pieces.setdefault((place, True), []).append([name, value])
+        else:
+            pieces.setdefault((place, False), {})[name] = value
+
+    def object(
+        self, node: _Node, value: Mapping[str, Any], place: Place, person: str | None, roles: frozenset[str]
+    ) -> None:
+        general = REPORTER if roles == _REPORTER_ONLY else GENERAL
+        for name, member in value.items():
+            known = node.members.get(name)
+            if known is None:
+                self._put(person, UNKNOWN if general is GENERAL else general, place, name, member)
+            elif known.specs:
+                self._put(person, _compartment(known.specs, roles, member), place, name, member)
+            elif known.item is not None and type(member) is list and member:
+                self._array(known.item, member, (*place, name), person, roles)
+            elif known.item is None and type(member) is dict and member:
+                self.object(known, member, (*place, name), person, roles)
+            else:
+                fits = member == [] if known.item is not None else member == {}
+                self._put(person, general if fits else UNKNOWN, place, name, member)
+
+    def _array(
+        self, item: _Node, elements: Sequence[Any], place: Place, person: str | None, roles: frozenset[str]
+    ) -> None:
+        is_persons = place == ("persons",)
+        pointing = self._about.get(".".join(str(step) for step in place if type(step) is str))
+        for index, element in enumerate(elements):
+            if type(element) is not dict or not element:
+                self._put(person, UNKNOWN if element != {} else GENERAL, place, index, element)
+                continue
+            whom, as_roles = person, roles
+            if is_persons:
+                whom = _ref(element.get("ref")) or f"#{index}"
+                as_roles = _roles(element.get("roles"))
+            elif pointing is not None:
+                whom = _ref(element.get(pointing)) or person
+            self.object(item, element, (*place, index), whom, as_roles)
+
+
+_REPORTER_ONLY = frozenset({"reporter"})
+
+
+def _ref(value: Any) -> str | None:
+    return value if type(value) is str and value else None
+
+
+def _roles(value: Any) -> frozenset[str]:
+    if type(value) is not list:
+        return frozenset()
+    return frozenset(role for role in value if type(role) is str and role in PERSON_ROLES)
+
+
+def _compartment(specs: Mapping[str | None, FieldSpec], roles: frozenset[str], value: Any) -> str:
+    """The strictest compartment of the field for this person's roles and this value.
+
+    The role `reporter` counts only for somebody who has no other: the other role's data are not the reporter's.
+    A person without a known role has no known fields.
+    """
+    if None in specs:
+        found = [specs[None]]
+    else:
+        found = [spec for role, spec in specs.items() if role in roles and (role != "reporter" or len(roles) == 1)]
+        if not found:
+            return REPORTER if roles == _REPORTER_ONLY else UNKNOWN
+    compartments = [_of_value(spec, value) for spec in found]
+    if roles == _REPORTER_ONLY:
+        compartments.append(REPORTER)
+    return min(compartments, key=lambda name: _RANK.get(name, 0))
+
+
+def _of_value(spec: FieldSpec, value: Any) -> str:
+    if spec.kind == "handle" and spec.compartment == REPORTER:
+        return GENERAL
+    for rule in spec.content:
+        values = value if type(value) is list else [value]
+        if any(type(one) is str and one.startswith(rule.prefixes) for one in values):
+            return rule.compartment
+    return spec.compartment
+
+
+def _without_reporter_role(data: dict[str, Any]) -> dict[str, Any]:
+    persons = data.get("persons")
+    if type(persons) is not list or not any("reporter" in _roles(_member(person, "roles")) for person in persons):
+        return data
+    left = [
+        {**person, "roles": [role for role in person["roles"] if role != "reporter"]}
+        if "reporter" in _roles(_member(person, "roles"))
+        else person
+        for person in persons
+    ]
+    return {**data, "persons": left}
+
+
+def _member(value: Any, name: str) -> Any:
+    return value.get(name) if type(value) is dict else None

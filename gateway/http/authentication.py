@@ -36,6 +36,7 @@ PURPOSE_HEADER = "Hutong-Purpose"
 _OFFICER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 _PERSONAL_NUMBER = re.compile(r"[0-9]{17}[0-9Xx]|[0-9]{15}|1[3-9][0-9]{9}")  # identity card, old card, mobile phone
 _PURPOSE = re.compile(r"P[0-9]{2}")
+_NONE: list[str] = []
 _JSON = {**SAFE_HEADERS, hdrs.CONTENT_TYPE: "application/json"}
 
 
@@ -56,11 +57,11 @@ class Gate:
         TooManyRequests when the office's general rate is used up (`is_metered`).
         """
         headers = request.headers
-        credentials = headers.get(hdrs.AUTHORIZATION, "")
+        credentials = headers.getall(hdrs.AUTHORIZATION, _NONE)
         try:
-            if credentials[:7].lower() != "bearer " or len(credentials) > 4096:
-                raise Unauthenticated("no credentials")
-            caller = self._authenticate.caller_of(credentials[7:].strip(), certificate_of(request))
+            if len(credentials) != 1 or credentials[0][:7].lower() != "bearer " or len(credentials[0]) > 4096:
+                raise Unauthenticated("no credentials, or more than one")
+            caller = self._authenticate.caller_of(credentials[0][7:].strip(), certificate_of(request))
         except Unauthenticated:
             self._strangers.count(self.peer(request))
             raise
@@ -100,9 +101,6 @@ class TokenEndpoint:
         )
 
     async def issue(self, request: web.Request) -> web.Response:
-        peer = self._gate.peer(request)
-        if self._gate.strangers.must_wait(peer):
-            return _oauth_error(429, "temporarily_unavailable", retry_after=math.ceil(60))
         try:
             form = await self._form(request)
             issued = await self._authenticate.issue(form, certificate_of(request))
@@ -112,7 +110,7 @@ class TokenEndpoint:
             return _oauth_error(400, "invalid_request")
         except Unauthenticated:
             try:
-                self._gate.strangers.count(peer)
+                self._gate.strangers.count(self._gate.peer(request))
             except TooManyRequests as many:
                 return _oauth_error(429, "temporarily_unavailable", math.ceil(many.retry_after.total_seconds()))
             return _oauth_error(401, "invalid_client")

@@ -156,12 +156,13 @@ class Inbox:
             raise InvalidParameter("`Accept` is not of its form", remedy="name media types, or leave it out")
         wait = float(whole_number(request.query, "wait", 0, 0, self._settings.max_wait_seconds))
         ends_at = asyncio.get_running_loop().time() + wait
-        while True:
+        while not self._drain.is_draining:
             left = max(0.0, ends_at - asyncio.get_running_loop().time())
-            part = 0.0 if self._drain.is_draining else min(left, self._settings.poll_slice_seconds)
+            part = min(left, self._settings.poll_slice_seconds)
             handouts = await self._pull(caller, accept, limit, timedelta(seconds=part))
-            if handouts or part >= left or self._drain.is_draining or request.transport is None:
+            if handouts or part >= left or request.transport is None:
                 return handouts
+        return ()
 
 
 def _listed(handout: HandoutLike) -> dict[str, Any]:

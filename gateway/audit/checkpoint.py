@@ -15,11 +15,12 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.audit.ed25519 import verify_ed25519, verify_mldsa44
+from gateway.audit.ed25519 import Unavailable44, can_verify_mldsa44, verify_ed25519, verify_mldsa44
 from gateway.audit.findings import MAX_SIZE, Unreadable, Wrong, decimal, decode_base64
 from gateway.audit.merkle import EMPTY_ROOT
 from gateway.audit.note import (
     COSIGNATURE_ED25519,
+    COSIGNATURE_MLDSA44,
     ED25519,
     Note,
     NoteKey,
@@ -120,13 +121,29 @@ def check_line(line: SignatureLine, key: NoteKey, checkpoint: Checkpoint) -> Cos
 
 
 def check_lines(note: Note, checkpoint: Checkpoint, keys: Iterable[NoteKey]) -> tuple[Cosignature, ...]:
-    """The lines of known keys, all valid; lines of unknown keys are left out. Wrong when a known key's line fails."""
+    """The lines of known keys, all valid. Wrong when a known key's line fails.
+
+    Lines of unknown keys are left out, and so are ML-DSA-44 lines where they cannot be checked (`unchecked_keys`).
+    """
     known = {(key.name, key.key_id): key for key in keys}
-    return tuple(
-        check_line(line, known[line.name, line.key_id], checkpoint)
-        for line in note.signatures
-        if (line.name, line.key_id) in known
-    )
+    valid: list[Cosignature] = []
+    for line in note.signatures:
+        key = known.get((line.name, line.key_id))
+        if key is None:
+            continue
+        try:
+            valid.append(check_line(line, key, checkpoint))
+        except Unavailable44:
+            continue
+    return tuple(valid)
+
+
+def unchecked_keys(note: Note, keys: Iterable[NoteKey]) -> tuple[NoteKey, ...]:
+    """The known keys whose lines this machine cannot check: ML-DSA-44 where `cryptography` is missing."""
+    if can_verify_mldsa44():
+        return ()
+    present = {(line.name, line.key_id) for line in note.signatures}
+    return tuple(key for key in keys if key.type == COSIGNATURE_MLDSA44 and (key.name, key.key_id) in present)
 
 
 def open_checkpoint(raw: bytes, keys: Iterable[NoteKey]) -> tuple[Checkpoint, Note, tuple[Cosignature, ...]]:

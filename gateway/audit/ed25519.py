@@ -110,3 +110,11 @@ def verify_mldsa44(key: bytes, signature: bytes, message: bytes) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def can_verify_mldsa44() -> bool:
+    try:
+        import cryptography.hazmat.primitives.asymmetric.mldsa  # noqa: F401
+    except ImportError:
+        return False
+    return True

@@ -73,12 +73,13 @@ def _word(field: LogField) -> Encode:
 def _words(field: LogField) -> Encode:
     match = re.compile(PATTERNS[field.form]).fullmatch
     most = _LISTS[field.form]
+    choices = field.choices
 
     @lru_cache(4096)
     def encode(value: tuple[str, ...]) -> bytes:
         if type(value) is not tuple or len(value) > most:
             raise _refuse(field)
-        if any(type(word) is not str or match(word) is None for word in value):
+        if any(type(word) is not str or (word not in choices if choices else match(word) is None) for word in value):
             raise _refuse(field)
         if any(a >= b for a, b in itertools.pairwise(value)):
             raise ValueError(f"log field `{field.name}` is not sorted, or says something twice")

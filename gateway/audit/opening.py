@@ -17,20 +17,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.audit.commitment import LINK_BYTES, SALT_BYTES, commitment, masked, salts, seal_stream
 from gateway.audit.findings import Wrong, decode_base64
 from gateway.audit.leaf import entry_root
 from gateway.audit.merkle import root_of
-from gateway.audit.record import (
-    LINK_BYTES,
-    SALT_BYTES,
-    commitment,
-    committed_names,
-    link_bytes,
-    masked,
-    read_fixed_link,
-    salts,
-    seal_stream,
-)
+from gateway.audit.record import committed_names, link_bytes, read_fixed_link
 from gateway.model.audit import HEADER, LINK, OFFICER, PERSON, EventName, Link
 from gateway.model.audit_events import EVENTS
 from gateway.model.identifiers import EventId

@@ -65,7 +65,12 @@ def verify_subtree_inclusion(index: int, start: int, end: int, leaf: bytes, path
 def verify_subtree_consistency(
     start: int, end: int, size: int, subtree_root: bytes, root: bytes, path: Sequence[bytes]
 ) -> bool:
-    """Whether the subtree over leaves `start .. end-1` is part of the tree of `size` leaves."""
+    """Whether the subtree over leaves `start .. end-1` is part of the tree of `size` leaves.
+
+    The subtree over no leaves is part of every tree: then `root` is not looked at, and nothing is proved about it.
+    """
+    if 0 <= start == end <= size:
+        return not path and subtree_root == EMPTY_ROOT
     if not is_subtree(start, end) or end > size or not _are_hashes(subtree_root, root, *path):
         return False
     fn, sn, tn = start, end - 1, size - 1

@@ -25,8 +25,19 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256, shake_256
+from hashlib import sha256
 
+from gateway.audit.commitment import (
+    ABSENT,
+    LINK_BYTES,
+    SALT_BYTES,
+    SECRET_BYTES,
+    TAG,
+    framed,
+    masked,
+    salts,
+    seal_stream,
+)
 from gateway.audit.forms import Encode, encoder, instant_text, is_id
 from gateway.audit.leaf import entry_bytes
 from gateway.audit.merkle import leaf_hash
@@ -49,42 +60,6 @@ from gateway.model.audit import (
 )
 from gateway.model.audit_events import EVENTS
 from gateway.model.identifiers import EventId
-
-TAG = b"\x00hutong/field/v1"
-SALT_TAG = b"hutong/salt/v1"
-SEAL_TAG = b"hutong/seal/v1"
-SALT_BYTES = 32
-ABSENT = b"\x00"
-SECRET_BYTES = 32
-
-LINK_BYTES = 8 + ROOT_BYTES + 1 + 64  # a link of fixed length: number, root, length of the event id, event id
-
-
-def framed(name: str) -> bytes:
-    """The name inside a commitment: two bytes of length, then ASCII."""
-    raw = name.encode("ascii")
-    return len(raw).to_bytes(2, "big") + raw
-
-
-def salts(secret: bytes, slot: int, event_id: str, count: int) -> bytes:
-    """`count` salts of 32 bytes for slot number `slot` (0: the envelope, 1: the first slot ...)."""
-    stream = shake_256(SALT_TAG + bytes((slot, len(secret))) + secret + event_id.encode())
-    return stream.digest(SALT_BYTES * count)
-
-
-def seal_stream(secret: bytes, slot: int, event_id: str, size: int) -> bytes:
-    """The key stream for what is stored of a slot."""
-    return shake_256(SEAL_TAG + bytes((slot, len(secret))) + secret + event_id.encode()).digest(size)
-
-
-def masked(data: bytes, stream: bytes) -> bytes:
-    """The exclusive or of two strings of one length."""
-    return (int.from_bytes(data, "big") ^ int.from_bytes(stream, "big")).to_bytes(len(data), "big")
-
-
-def commitment(salt: bytes, name: str, value: bytes | None) -> bytes:
-    """`value` is canonical JSON, None for an absent field."""
-    return sha256(TAG + salt + framed(name) + (ABSENT if value is None else b"\x01" + value)).digest()
 
 
 class _Fields:
@@ -328,10 +303,10 @@ def prepare(event: LogEvent) -> PreparedRecord:
     prepared: list[tuple[str, bytes, bytes, list[bytes], int, bytes]] = []
     fields = compiled.person
     count = len(fields.rows)
+    if not all(slot.subject for slot in persons) or len({slot.subject for slot in persons}) < len(persons):
+        raise ValueError("every person slot needs the keyed name of a subject of its own")
     for slot in persons:
         _check_secret(slot)
-        if not slot.subject:
-            raise ValueError("a person slot needs the keyed name of its subject")
         salt = salts(slot.secret, number, event.id, count + 1)
         inner = []
         encoded = _commit(inner, fields, slot.values, salt, 0)

@@ -66,7 +66,7 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LogField:
-    """One field of an event. `choices` closes a CODE to a list."""
+    """One field of an event. `choices` closes a CODE or CODES to a list."""
 
     name: str
     form: Form

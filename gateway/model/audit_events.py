@@ -53,7 +53,7 @@ _REVISION = _may("revision", F.COUNT)
 # What every person slot says; `age_band` is the band at the time of the event.
 _PERSON = (
     _must("person", F.HANDLE),
-    _may("role", F.CODE, *PERSON_ROLES),
+    _may("roles", F.CODES, *PERSON_ROLES),
     _may("case", F.HANDLE),
     _may("age_band", F.CODE, *AGE_BANDS),
 )

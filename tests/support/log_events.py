@@ -20,6 +20,8 @@ def new_id(rng: random.Random) -> str:
 
 def value_of(field: LogField, rng: random.Random) -> Any:
     """A value that this field takes."""
+    if field.choices and field.form is Form.CODES:
+        return tuple(sorted(rng.sample(sorted(field.choices), 2)))
     if field.choices:
         return rng.choice(sorted(field.choices))
     match field.form:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from gateway.audit.commitment import commitment
 from gateway.audit.leaf import entry_bytes, entry_root
-from gateway.audit.record import MAX_PERSONS, commitment, prepare
+from gateway.audit.record import MAX_PERSONS, prepare
 from gateway.model.audit import EventName, EventSchema, Link, LogEvent, LogRecord, Slot, SlotRecord
 from gateway.model.audit_events import EVENTS
 from gateway.model.identifiers import EventId
@@ -128,7 +129,7 @@ def test_every_value_secret_and_link_moves_the_root() -> None:
 def test_two_slots_under_one_secret_do_not_share_salts() -> None:
     event = sample()
     same = Slot(event.persons[0].values, b"k" * 32, "subject-a")
-    record = prepare(replace(event, persons=(same, same))).finish()
+    record = prepare(replace(event, persons=(same, replace(same, subject="subject-b")))).finish()
     assert record.person_slots[0].root != record.person_slots[1].root
 
 
@@ -142,6 +143,7 @@ def test_two_slots_under_one_secret_do_not_share_salts() -> None:
         ({"persons": (Slot({}, b"a" * 32, "s"),)}, "`person` is required"),
         ({"persons": (Slot({"person": "x" * 20}, b"a" * 31, "s"),)}, "slot's secret"),
         ({"persons": (Slot({"person": "x" * 20}, b"a" * 32),)}, "keyed name"),
+        ({"persons": (Slot({"person": "x" * 20}, b"a" * 32, "s"),) * 2}, "of its own"),
         ({"at": datetime(2026, 3, 1)}, "offset"),
     ],
 )

@@ -1,0 +1,304 @@
+"""The offline verifier: does this proof hold, with this file, these keys, and nothing else?
+
+Needs no network, no gateway and no package; `cryptography` is used when it is
+there (and needed for ML-DSA-44 lines, which are left aside and named otherwise).
+`ops/build-verifier.py` joins this module and those it imports into one file,
+`hutong_verify.py`, which a court's expert can read from top to bottom.
+
+Exit codes: 0 verified, 1 proven wrong, 2 unreadable, 3 stale or too few witnesses.
+Keys come from `--policy` (a C2SP tlog-policy file) or `--key` (verifier keys), never
+from what is being checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from multiprocessing import Pool
+from pathlib import Path
+from typing import Any
+
+from gateway.audit.bundle import Checked, check_bundle, check_report
+from gateway.audit.checkpoint import Checkpoint, Cosignature, unchecked_keys
+from gateway.audit.export import check_records, read_records
+from gateway.audit.findings import NotEnough, Unreadable, Wrong, decode_base64
+from gateway.audit.leaf import entry_bytes
+from gateway.audit.merkle import EMPTY_ROOT, leaf_hash
+from gateway.audit.note import Note, parse_vkey
+from gateway.audit.proof import verify_consistency, verify_inclusion
+from gateway.audit.proof_text import parse_hashes, parse_proof
+from gateway.audit.tiles import WIDTH, tile_path, tile_width
+from gateway.audit.trust import NONE, TrustPolicy, check_checkpoint, parse_trust_policy
+from gateway.audit.whole_log import Chunk, verify_chunk, verify_log
+
+VERIFIED, WRONG, UNREADABLE, NOT_ENOUGH = 0, 1, 2, 3
+Answer = dict[str, Any]
+
+
+def read_file(path: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as cause:
+        raise Unreadable(f"`{path}` cannot be read: {cause.strerror}") from None
+
+
+def policy_of(arguments: argparse.Namespace) -> TrustPolicy:
+    if arguments.policy:
+        return parse_trust_policy(read_file(arguments.policy))
+    keys = tuple(parse_vkey(text) for text in arguments.key)
+    if not keys:
+        raise Unreadable("give --policy or --key: what is checked brings no keys of its own")
+    return TrustPolicy(keys, {}, {}, NONE, {})
+
+
+def oldest(arguments: argparse.Namespace) -> int | None:
+    if arguments.max_age is None:
+        return None
+    now = int(time.time()) if arguments.now is None else arguments.now
+    return int(now) - int(arguments.max_age)
+
+
+def head_answer(checkpoint: Checkpoint, lines: Sequence[Cosignature], note: Note | None, policy: TrustPolicy) -> Answer:
+    answer: Answer = {
+        "origin": checkpoint.origin,
+        "size": checkpoint.size,
+        "root": b64encode(checkpoint.root).decode(),
+        "signed_by": [
+            {"name": line.key.name, "type": line.key.type, **({"at": line.at} if line.at else {})} for line in lines
+        ],
+    }
+    left = sorted(key.name for key in unchecked_keys(note, policy.keys)) if note else []
+    return {**answer, "not_checked": left} if left else answer
+
+
+def read_head(raw: bytes, arguments: argparse.Namespace) -> tuple[Checkpoint, Answer]:
+    policy = policy_of(arguments)
+    checkpoint, note, lines = check_checkpoint(raw, policy, origin=arguments.origin, not_before=oldest(arguments))
+    return checkpoint, head_answer(checkpoint, lines, note, policy)
+
+
+def verify_head(arguments: argparse.Namespace) -> Answer:
+    return read_head(read_file(arguments.file), arguments)[1]
+
+
+def verify_proof(arguments: argparse.Namespace) -> Answer:
+    proof = parse_proof(read_file(arguments.file))
+    checkpoint, answer = read_head(proof.checkpoint, arguments)
+    if arguments.entry is not None:
+        leaf = leaf_hash(read_file(arguments.entry))
+    elif arguments.record_root is not None:
+        leaf = leaf_hash(entry_bytes(decode_base64(arguments.record_root.encode(), 32)))
+    else:
+        raise Unreadable("give --entry or --record-root: what is it that should be in the log?")
+    if not verify_inclusion(proof.index, checkpoint.size, leaf, proof.path, checkpoint.root):
+        raise Wrong("the entry is not in the signed tree", proof.index)
+    return {**answer, "index": proof.index}
+
+
+def verify_growth(arguments: argparse.Namespace) -> Answer:
+    old, _ = read_head(read_file(arguments.old), argparse.Namespace(**{**vars(arguments), "max_age": None}))
+    new, answer = read_head(read_file(arguments.new), arguments)
+    if old.origin != new.origin:
+        raise Wrong("checkpoints of two logs")
+    if old.size > new.size:
+        raise Wrong("the newer checkpoint is of a smaller tree: its end was cut off", new.size)
+    path = parse_hashes(read_file(arguments.proof).split(b"\n")[:-1]) if arguments.proof else ()
+    if old.size == 0:
+        holds = not path and old.root == EMPTY_ROOT
+    else:
+        holds = verify_consistency(old.size, new.size, old.root, new.root, path)
+    if not holds:
+        if old.size == new.size and old.root != new.root:
+            raise Wrong("two signed trees of one size: the log was forked, and these two notes prove it")
+        raise Wrong("the newer tree does not continue the older one, or the proof is of another pair")
+    return {**answer, "old_size": old.size}
+
+
+class Folder:
+    """Reads a log's files under one folder; a tile that became full meanwhile serves for its partial one."""
+
+    def __init__(self, root: str) -> None:
+        self.root = Path(root)
+
+    def __call__(self, path: str) -> bytes:
+        try:
+            return (self.root / path).read_bytes()
+        except OSError:
+            raise Unreadable(f"`{path}` is missing or cannot be read") from None
+
+
+def _worker(job: tuple[str, int, int, int]) -> Chunk | tuple[str, str, int | None]:
+    folder, first, last, size = job
+    try:
+        return verify_chunk(Folder(folder), first, last, size)
+    except Wrong as cause:
+        return "wrong", str(cause), cause.index
+    except Unreadable as cause:
+        return "unreadable", str(cause), None
+
+
+def in_parallel(folder: str, size: int, jobs: int) -> Callable[[Sequence[tuple[int, int]]], Iterator[Chunk]]:
+    def run(ranges: Sequence[tuple[int, int]]) -> Iterator[Chunk]:
+        with Pool(jobs) as pool:
+            for result in pool.imap(_worker, [(folder, low, high, size) for low, high in ranges]):
+                if isinstance(result, Chunk):
+                    yield result
+                    continue
+                kind, message, index = result
+                raise Wrong(message, index) if kind == "wrong" else Unreadable(message)
+
+    return run
+
+
+class Leaves:
+    """Leaf hashes by index, from the tiles of level 0 already verified."""
+
+    def __init__(self, folder: Folder, size: int) -> None:
+        self.folder, self.size = folder, size
+        self.number, self.tile = -1, b""
+
+    def __getitem__(self, index: int) -> bytes:
+        number, offset = divmod(index, WIDTH)
+        if number != self.number:
+            self.number, self.tile = number, self.folder(tile_path(0, number, tile_width(0, number, self.size)))
+        return self.tile[offset * 32 : offset * 32 + 32]
+
+
+def verify_files(arguments: argparse.Namespace) -> Answer:
+    folder = Folder(arguments.folder)
+    raw = read_file(arguments.checkpoint) if arguments.checkpoint else folder("checkpoint")
+    checkpoint, answer = read_head(raw, arguments)
+    plain = argparse.Namespace(**{**vars(arguments), "max_age": None})
+    older = [read_head(read_file(path), plain)[0] for path in arguments.old]
+    if any(one.origin != checkpoint.origin for one in older):
+        raise Wrong("an older checkpoint of another log")
+    many = arguments.jobs > 1 and checkpoint.size > 50_000
+    verify_log(
+        folder, checkpoint, older, in_parallel(arguments.folder, checkpoint.size, arguments.jobs) if many else None
+    )
+    if not arguments.records:
+        return answer
+    lines: Iterable[bytes] = read_file(arguments.records).splitlines(keepends=True)
+    coverage = check_records(read_records(lines), Leaves(folder, checkpoint.size), checkpoint.size)
+    return {
+        **answer,
+        "records_opened": coverage.opened,
+        "leaves_without_record": len(coverage.missing),
+        **({"first_leaf_without_record": coverage.missing[0]} if coverage.missing else {}),
+        "slots_closed": coverage.closed_slots,
+        "erasures": coverage.erasures,
+    }
+
+
+def bundle_answer(checked: Checked) -> Answer:
+    rows = [
+        {
+            "index": proven.index,
+            "at": proven.record.at,
+            "event": proven.record.event,
+            "id": proven.record.event_id,
+            **dict(proven.record.values),
+            **({"not_shown": proven.record.hidden} if proven.record.hidden else {}),
+            "persons": [dict(slot.values) for slot in proven.record.slots if slot is not None],
+        }
+        for proven in checked.records
+    ]
+    return {
+        **head_answer(checked.checkpoint, checked.cosignatures, None, TrustPolicy((), {}, {}, NONE, {})),
+        "records": rows,
+    }
+
+
+def verify_bundle(arguments: argparse.Namespace) -> Answer:
+    return bundle_answer(check_bundle(read_file(arguments.file), policy_of(arguments), not_before=oldest(arguments)))
+
+
+def verify_report(arguments: argparse.Namespace) -> Answer:
+    checked = check_report(read_file(arguments.file), policy_of(arguments), not_before=oldest(arguments))
+    return {**bundle_answer(checked), "complete": True}
+
+
+def arguments_of(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description="Verify proofs of a Hutong exchange log offline. / 离线核验护通交换日志的证明。",
+        epilog="exit codes: 0 verified, 1 proven wrong, 2 unreadable, 3 stale or too few witnesses",
+    )
+    parser.add_argument("--json", action="store_true", help="print what was found as JSON / 以 JSON 输出")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], Answer], help_text: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=help_text, description=help_text)
+        one.add_argument("--policy", help="trusted keys and quorum, a tlog-policy file / 信任策略文件")
+        one.add_argument("--key", action="append", default=[], metavar="VKEY", help="a trusted log key / 可信日志公钥")
+        one.add_argument("--origin", help="the origin the checkpoint must have / 指定日志名称")
+        one.add_argument("--max-age", type=int, metavar="SECONDS", help="oldest cosignature allowed / 见证签名最长时效")
+        one.add_argument("--now", type=int, metavar="POSIX", help="instead of this machine's clock / 代替本机时间")
+        one.set_defaults(run=run)
+        return one
+
+    one = command("checkpoint", verify_head, "a signed tree head / 检查点")
+    one.add_argument("file")
+    one = command("proof", verify_proof, "an entry is in the log (tlog-proof file) / 收录证明")
+    one.add_argument("file")
+    one.add_argument("--entry", help="file with the exact entry bytes / 条目文件")
+    one.add_argument("--record-root", metavar="BASE64", help="the record's root / 记录根")
+    one = command("consistency", verify_growth, "one checkpoint continues another / 一致性证明")
+    one.add_argument("old")
+    one.add_argument("new")
+    one.add_argument("--proof", help="file with one base64 hash a line / 证明文件")
+    one = command("log", verify_files, "every entry, tile and the root of a log / 整本日志")
+    one.add_argument("folder")
+    one.add_argument("--checkpoint", help="instead of FOLDER/checkpoint / 指定检查点文件")
+    one.add_argument(
+        "--old",
+        action="append",
+        default=[],
+        metavar="NOTE",
+        help="an older checkpoint held elsewhere / 他处保存的旧检查点",
+    )
+    one.add_argument("--records", help="exported records to open against their leaves / 导出的记录")
+    one.add_argument("--jobs", type=int, default=1, help="processes / 进程数")
+    one = command("bundle", verify_bundle, "opened records with their proofs / 证据包")
+    one.add_argument("file")
+    one = command("report", verify_report, "all records about one person, complete / 个人报告")
+    one.add_argument("file")
+    return parser
+
+
+_SAYS = {
+    VERIFIED: "verified / 核验通过",
+    WRONG: "PROVEN WRONG / 证明不成立",
+    UNREADABLE: "unreadable / 无法读取",
+    NOT_ENOUGH: "stale, or too few witnesses / 已过期或见证不足",
+}
+
+
+def main(arguments: Sequence[str] | None = None, program: str = "hutong_verify.py") -> int:
+    """Run one check; returns the exit code and prints what was found."""
+    given = arguments_of(program).parse_args(arguments)
+    answer: Answer
+    try:
+        code, answer = VERIFIED, given.run(given)
+    except Wrong as found:
+        code, answer = WRONG, {"problem": str(found), **({} if found.index is None else {"index": found.index})}
+    except Unreadable as found:
+        code, answer = UNREADABLE, {"problem": str(found)}
+    except NotEnough as found:
+        code, answer = NOT_ENOUGH, {"problem": str(found)}
+    if given.json:
+        text = json.dumps({"result": code, **answer}, ensure_ascii=False, sort_keys=True)
+    else:
+        text = "\n".join(
+            [_SAYS[code], *(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in answer.items())]
+        )
+    sys.stdout.write(text + "\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

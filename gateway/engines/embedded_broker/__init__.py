@@ -1,0 +1,1 @@
+"""The doorbell within one process."""

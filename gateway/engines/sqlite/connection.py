@@ -1,0 +1,79 @@
+"""How is the database file opened, and where can a test make it fail?
+
+WAL with synchronous=FULL: a commit that returned is on the disk. Pages of 8 KiB,
+because content rows are a few KiB. `secure_delete` zeroes what is deleted, so what
+is erased is gone from free pages too. Checkpoints never happen inside a commit.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+PAGE_BYTES = 8192
+APPLICATION_ID = 0x48555430  # "HUT0"
+
+# Called with the name of a durable step before it happens and, for a commit, after it; raises to make it fail.
+FaultPoint = Callable[[str], None]
+
+
+def no_fault(step: str) -> None:
+    """Nothing fails on purpose."""
+
+
+def open_writer(path: Path, cache_mib: int = 128) -> sqlite3.Connection:
+    """The one connection that writes. The caller begins and ends transactions; any thread may use it, one at a time."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5, cached_statements=512)
+    for setting in (
+        f"page_size={PAGE_BYTES}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "secure_delete=ON",
+        "foreign_keys=ON",
+        "wal_autocheckpoint=0",
+        f"cache_size=-{cache_mib * 1024}",
+    ):
+        connection.execute(f"PRAGMA {setting}")
+    return connection
+
+
+def open_reader(path: Path, cache_mib: int = 16) -> sqlite3.Connection:
+    """A connection that can't write and sees whole commits alone."""
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=5
+    )
+    connection.execute("PRAGMA query_only=ON")
+    connection.execute(f"PRAGMA cache_size=-{cache_mib * 1024}")
+    return connection
+
+
+class Statements:
+    """Runs named queries on one connection, past the fault point."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, queries: Mapping[str, str], fault: FaultPoint = no_fault
+    ) -> None:
+        self._connection = connection
+        self._queries = queries
+        self._fault = fault
+
+    def run(self, name: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> sqlite3.Cursor:
+        self._fault(name)
+        return self._connection.execute(self._queries[name], values)
+
+    def many(self, name: str, rows: Iterable[Sequence[Any]]) -> None:
+        self._fault(name)
+        self._connection.executemany(self._queries[name], rows)
+
+    def all(self, name: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self.run(name, values).fetchall()
+
+    def one(self, name: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self.run(name, values).fetchone()
+        return row
+
+    def bare(self, sql: str) -> None:
+        """A transaction statement: BEGIN, SAVEPOINT, RELEASE, ROLLBACK."""
+        self._connection.execute(sql)

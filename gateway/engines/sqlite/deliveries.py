@@ -1,0 +1,337 @@
+"""How is a delivery leased, disclosed under, concluded, and counted?
+
+A lease moves `ready_at` to its own end, so that a leased delivery leaves the inbox and
+comes back by itself. Urgencies are three ranges of the inbox index, read from the most
+urgent down; within one, who has been ready longest goes first. Nothing here scans:
+what a page costs depends on the page.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from gateway.delivery.transitions import is_repetition, may_move
+from gateway.engines.sqlite import lanes
+from gateway.engines.sqlite.connection import Statements
+from gateway.engines.sqlite.readers import Readers
+from gateway.engines.sqlite.values import DUE, STATES, blob_of, instant, known_blob, millis, text_of
+from gateway.engines.sqlite.writer import Kind, Transaction, Writer
+from gateway.model.delivery import Delivery
+from gateway.model.identifiers import CaseId, DeliveryId, NoticeId, NoticeType, OfficeId
+from gateway.ports.clock import Clock
+from gateway.ports.storage import (
+    Backlog,
+    Concluded,
+    Conclusion,
+    DeadLetterFilter,
+    Disclosed,
+    Disclosure,
+    Stale,
+)
+
+if TYPE_CHECKING:
+    from gateway.crypto.scatter import Scatter
+
+URGENCIES = (2, 1, 0)
+_FOREVER = 1 << 62
+_TOKEN_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRequest:
+    recipient: OfficeId
+    now: int
+    until: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """One delivery as a write finds it."""
+
+    number: int
+    recipient: str
+    state: int
+    lane: bytes
+    overtakes: int
+    lease_token: str | None
+    lease_expires_at: int | None
+    lease_disclosed: int
+    attempts: int
+    revision: int
+    release_digest: bytes | None
+
+    def has_lease(self, token: str, at: int) -> bool:
+        return (
+            self.lease_token is not None
+            and self.lease_expires_at is not None
+            and secrets.compare_digest(self.lease_token, token)
+            and self.lease_expires_at > at
+        )
+
+
+class SqliteDeliveries:
+    """DeliveryStorage on the embedded store."""
+
+    def __init__(self, writer: Writer, readers: Readers, clock: Clock, scatter: Scatter) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._clock = clock
+        self._scatter = scatter
+        self._conclude: Kind[Conclusion, Concluded | Stale] = Kind(
+            "conclude",
+            20,
+            lambda tx, units: [self._concluded(tx, unit) for unit in units],
+            lambda tx, unit: self._concluded_before(tx, unit),
+        )
+        self._disclose: Kind[Disclosure, Disclosed | Stale] = Kind(
+            "disclose",
+            50,
+            lambda tx, units: [self._disclosed(tx, unit) for unit in units],
+            lambda tx, unit: self._disclosed_before(tx, unit),
+        )
+        self._lease: Kind[LeaseRequest, Sequence[Delivery]] = Kind(
+            "lease", 60, lambda tx, units: [self._leased(tx, unit) for unit in units]
+        )
+
+    async def lease_due(self, recipient: OfficeId, now: datetime, lease: timedelta, limit: int) -> Sequence[Delivery]:
+        request = LeaseRequest(recipient, millis(now), millis(now + lease), limit)
+        if request.until <= request.now or limit < 1:
+            raise ValueError("a lease lasts a while and is for at least one delivery")
+        if not await self._readers.ask(lambda sql: self._leasable(sql, request, 1)):
+            return []  # an empty poll costs no transaction
+        return await self._writer.submit(self._lease, request)
+
+    async def offices_due(self, now: datetime, limit: int) -> Sequence[tuple[OfficeId, datetime]]:
+        at = millis(now)
+
+        def question(sql: Statements) -> list[tuple[int, str]]:
+            found: list[tuple[int, str]] = []
+            office = sql.one("first_ready_recipient", ("",))
+            while office is not None:
+                ready = [sql.one("next_ready", (office[0], urgency, at)) for urgency in URGENCIES]
+                soonest = min((row[0] for row in ready if row is not None), default=None)
+                if soonest is not None:
+                    found.append((soonest, office[0]))
+                office = sql.one("first_ready_recipient", (office[0],))
+            return sorted(found)[:limit]
+
+        return [(OfficeId(office), instant(ready)) for ready, office in await self._readers.ask(question)]
+
+    async def disclose(self, unit: Disclosure) -> Disclosed | Stale:
+        return await self._writer.submit(self._disclose, unit)
+
+    async def conclude(self, unit: Conclusion) -> Concluded | Stale:
+        return await self._writer.submit(self._conclude, unit)
+
+    async def delivery(self, delivery: DeliveryId) -> Delivery | None:
+        blob = known_blob(delivery)
+        if blob is None:
+            return None
+        row = await self._readers.ask(lambda sql: sql.one("delivery_by_id", (self._scatter.gather(blob),)))
+        return None if row is None else self._delivery(row)
+
+    async def expire_due(self, now: datetime, limit: int) -> Sequence[Delivery]:
+        at = millis(now)
+
+        def question(sql: Statements) -> list[Delivery]:
+            return self._deliveries(sql, (row[0] for row in sql.all("run_out", {"now": at, "limit": limit})))
+
+        return await self._readers.ask(question)
+
+    async def dead_letters(self, where: DeadLetterFilter, after: DeliveryId | None, limit: int) -> Sequence[Delivery]:
+        values: dict[str, Any] = {
+            "recipient": where.recipient,
+            "sender": where.sender,
+            "reason": where.reason,
+            "type": where.notice_type,
+            "since": millis(where.since) if where.since else 0,
+            "until": millis(where.until) if where.until else _FOREVER,
+            "id": None,
+            "limit": limit,
+        }
+        if where.delivery is not None:
+            blob = known_blob(where.delivery)
+            if blob is None:
+                return []
+            values["id"] = self._scatter.gather(blob)
+        start = known_blob(after) if after is not None else None
+
+        def question(sql: Statements) -> list[Delivery]:
+            place = sql.one("parked_at", (self._scatter.gather(start),)) if start is not None else None
+            values["parked_at"], values["number"] = place if place is not None and place[0] is not None else (-1, -1)
+            return self._deliveries(sql, (row[0] for row in sql.all("parked_after", values)))
+
+        return await self._readers.ask(question)
+
+    async def backlog(self, recipient: OfficeId, now: datetime) -> Backlog:
+        at = millis(now)
+
+        def question(sql: Statements) -> Backlog:
+            def count(query: str, *values: Any) -> int:
+                row = sql.one(query, values)
+                return int(row[0]) if row else 0
+
+            leased = count("count_leased", recipient, at)
+            oldest = [sql.one("oldest_due", (recipient, urgency, at)) for urgency in URGENCIES]
+            oldest.append(sql.one("oldest_lapsed", (recipient, at)))
+            oldest_due_at = min((row[0] for row in oldest if row is not None and row[0] is not None), default=None)
+            parked = dict(sql.all("count_parked", (recipient,)))
+            return Backlog(
+                due=count("count_due", recipient) - leased,
+                leased=leased,
+                oldest_due_at=None if oldest_due_at is None else instant(oldest_due_at),
+                dead_letters=sum(parked.values()),
+                held=count("count_held", recipient),
+                by_reason=parked,
+            )
+
+        return await self._readers.ask(question)
+
+    # Inside the writer.
+
+    def _leasable(self, sql: Statements, request: LeaseRequest, limit: int) -> list[int]:
+        found: list[int] = []
+        for urgency in URGENCIES:
+            if len(found) >= limit:
+                break
+            values = (request.recipient, urgency, request.now, request.now, limit - len(found))
+            found += [row[0] for row in sql.all("leasable", values)]
+        return found
+
+    def _leased(self, tx: Transaction, request: LeaseRequest) -> Sequence[Delivery]:
+        numbers = self._leasable(tx.sql, request, request.limit)
+        tx.sql.many(
+            "lease",
+            [(secrets.token_urlsafe(_TOKEN_BYTES), request.until, request.until, number) for number in numbers],
+        )
+        return self._deliveries(tx.sql, numbers)
+
+    def _standing(self, sql: Statements, delivery: DeliveryId) -> _Standing | None:
+        blob = known_blob(delivery)
+        row = None if blob is None else sql.one("standing", (self._scatter.gather(blob),))
+        return None if row is None else _Standing(*row)
+
+    def _disclosed(self, tx: Transaction, unit: Disclosure) -> Disclosed | Stale:
+        found = self._standing(tx.sql, unit.delivery)
+        if found is None:
+            return Stale("state")
+        state, at = STATES[found.state], millis(unit.at)
+        if found.state != DUE:
+            return Stale("state", state)
+        if not found.has_lease(unit.lease_token, at):
+            return Stale("lease", state)
+        stale = tx.stale(unit.epochs)
+        if stale is not None:
+            return Stale(stale.what, state)
+        revision = found.revision + (found.release_digest != unit.release_digest)
+        if unit.revision != revision:
+            return Stale("state", state)
+        attempts = found.attempts + (not found.lease_disclosed)
+        tx.sql.run("disclosed", (attempts, revision, unit.release_digest, at, found.number))
+        tx.sql.run("add_case_handle", (found.recipient, unit.case_handle, found.number >> 12))
+        tx.log(unit.records)
+        return Disclosed(attempts)
+
+    def _disclosed_before(self, tx: Transaction, unit: Disclosure) -> Disclosed | Stale:
+        _find_events(tx.sql, unit.records)
+        found = self._standing(tx.sql, unit.delivery)
+        if found is None:
+            raise LookupError("no such delivery")
+        state = STATES[found.state]
+        if found.state != DUE or not found.has_lease(unit.lease_token, millis(unit.at)):
+            return Stale("lease", state)
+        return Disclosed(found.attempts)
+
+    def _concluded(self, tx: Transaction, unit: Conclusion) -> Concluded | Stale:
+        found = self._standing(tx.sql, unit.delivery)
+        if found is None:
+            return Stale("state")
+        state, at = STATES[found.state], millis(unit.at)
+        if is_repetition(state, unit.state):
+            return Concluded(state, already=True)
+        if unit.lease_token is not None and (found.state != DUE or not found.has_lease(unit.lease_token, at)):
+            return Stale("lease", state)
+        if not may_move(state, unit.state):
+            return Stale("state", state)
+        due_at = None if unit.due_at is None else millis(unit.due_at)
+        lanes.move(
+            tx.sql, found.number, found.lane, bool(found.overtakes), found.state, unit.state, at, unit.reason, due_at
+        )
+        tx.log(unit.records)
+        return Concluded(unit.state)
+
+    def _concluded_before(self, tx: Transaction, unit: Conclusion) -> Concluded | Stale:
+        _find_events(tx.sql, unit.records)
+        found = self._standing(tx.sql, unit.delivery)
+        if found is None:
+            raise LookupError("no such delivery")
+        return Concluded(STATES[found.state], already=True)
+
+    def _deliveries(self, sql: Statements, numbers: Iterable[int]) -> list[Delivery]:
+        rows = (sql.one("delivery_by_number", (number,)) for number in numbers)
+        return [self._delivery(row) for row in rows if row is not None]
+
+    def _delivery(self, row: tuple[Any, ...]) -> Delivery:
+        (
+            _,
+            delivery,
+            recipient,
+            state,
+            urgency,
+            _,
+            _,
+            due_at,
+            expires_at,
+            _,
+            token,
+            lease_expires_at,
+            attempts,
+            revision,
+            digest,
+            reason,
+            route,
+            notice,
+            kind,
+            case,
+            sender,
+            received_at,
+            is_behind_parked,
+        ) = row
+        purpose, basis, rule, role, level = lanes.unpack_route(route)
+        return Delivery(
+            id=DeliveryId(text_of(self._scatter.scatter(delivery))),
+            notice=NoticeId(text_of(notice)),
+            notice_type=NoticeType(kind),
+            case=CaseId(text_of(case)),
+            sender=OfficeId(sender),
+            recipient=OfficeId(recipient),
+            purpose=purpose,
+            legal_basis=basis,
+            rule=rule,
+            role=role,
+            state=STATES[state],
+            urgency=urgency,
+            attempts=attempts,
+            revision=revision,
+            release_digest=digest,
+            created_at=instant(received_at),
+            due_at=instant(due_at),
+            expires_at=instant(expires_at),
+            lease_token=token,
+            lease_expires_at=None if lease_expires_at is None else instant(lease_expires_at),
+            reason=reason,
+            fallback_level=level,
+            is_behind_parked=bool(is_behind_parked),
+        )
+
+
+def _find_events(sql: Statements, records: Sequence[Any]) -> None:
+    """LookupError unless every record is in the log already."""
+    for record in records:
+        if sql.one("has_event", (blob_of(record.event_id),)) is None:
+            raise LookupError("not in the log")

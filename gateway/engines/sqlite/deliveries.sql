@@ -1,0 +1,143 @@
+-- name: occupied_lanes
+-- Which of the lanes have a delivery that holds up others. The lanes come end to end, 16 bytes each, with their count.
+WITH RECURSIVE place (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM place WHERE n + 1 < :count)
+SELECT substr(:lanes, 16 * n + 1, 16) FROM place
+WHERE EXISTS (SELECT 1 FROM delivery WHERE lane = substr(:lanes, 16 * n + 1, 16) AND state < 2);
+
+-- name: add_deliveries
+-- Store the deliveries of a group.
+INSERT INTO delivery (number, id, recipient, state, urgency, overtakes, lane, due_at, ready_at, expires_at, updated_at, reason, route)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: add_expiries
+-- Note when deliveries of a notice run out.
+INSERT OR IGNORE INTO expiry (at, notice) VALUES (?, ?);
+
+-- name: leasable
+-- Deliveries of one recipient and urgency that may be leased now, longest ready first.
+SELECT number FROM delivery INDEXED BY delivery_inbox
+WHERE recipient = ? AND urgency = ? AND state = 1 AND ready_at <= ? AND expires_at > ?
+ORDER BY ready_at LIMIT ?;
+
+-- name: lease
+-- Give a delivery to a holder until an instant.
+UPDATE delivery SET lease_token = ?, lease_expires_at = ?, ready_at = ?, lease_disclosed = 0 WHERE number = ?;
+
+-- name: delivery_by_number
+-- One delivery with what it takes from its notice.
+SELECT d.number, d.id, d.recipient, d.state, d.urgency, d.overtakes, d.lane, d.due_at, d.expires_at, d.updated_at, d.lease_token,
+       d.lease_expires_at, d.attempts, d.revision, d.release_digest, d.reason, d.route,
+       n.id, n.type, n.case_id, n.sender, n.received_at,
+       EXISTS (SELECT 1 FROM delivery AS p WHERE p.lane = d.lane AND p.state = 2 AND p.number < d.number)
+FROM delivery AS d JOIN notice AS n ON n.number = d.number >> 12
+WHERE d.number = ?;
+
+-- name: delivery_by_id
+-- One delivery with what it takes from its notice, by its ordered id.
+SELECT d.number, d.id, d.recipient, d.state, d.urgency, d.overtakes, d.lane, d.due_at, d.expires_at, d.updated_at, d.lease_token,
+       d.lease_expires_at, d.attempts, d.revision, d.release_digest, d.reason, d.route,
+       n.id, n.type, n.case_id, n.sender, n.received_at,
+       EXISTS (SELECT 1 FROM delivery AS p WHERE p.lane = d.lane AND p.state = 2 AND p.number < d.number)
+FROM delivery AS d JOIN notice AS n ON n.number = d.number >> 12
+WHERE d.id = ?;
+
+-- name: standing
+-- What a write about a delivery has to know, by its ordered id.
+SELECT number, recipient, state, lane, overtakes, lease_token, lease_expires_at, lease_disclosed, attempts, revision, release_digest
+FROM delivery WHERE id = ?;
+
+-- name: disclosed
+-- Count the attempt and keep what was released.
+UPDATE delivery SET lease_disclosed = 1, attempts = ?, revision = ?, release_digest = ?, updated_at = ? WHERE number = ?;
+
+-- name: add_case_handle
+-- Let a recipient answer by the handle it was given for the case.
+INSERT INTO case_handle (office, handle, case_id)
+SELECT ?, ?, case_id FROM notice WHERE number = ?
+ON CONFLICT (office, handle) DO NOTHING;
+
+-- name: move
+-- Move a delivery to a state; the lease is over.
+UPDATE delivery SET state = ?, updated_at = ?, reason = ?, due_at = coalesce(?, due_at), ready_at = ?, parked_at = coalesce(?, parked_at),
+       lease_token = NULL, lease_expires_at = NULL, lease_disclosed = 0
+WHERE number = ?;
+
+-- name: first_in_lane
+-- The first delivery of a lane that holds up others.
+SELECT number, state, due_at, ready_at FROM delivery INDEXED BY delivery_lane WHERE lane = ? AND state < 2 ORDER BY rowid LIMIT 1;
+
+-- name: free_first_in_lane
+-- Let the first of a lane be leased when it is due.
+UPDATE delivery SET ready_at = max(due_at, coalesce(lease_expires_at, 0)) WHERE number = ? AND state = 1 AND ready_at IS NULL;
+
+-- name: hold_up_lane
+-- Make those that do not overtake wait behind a delivery that came back.
+UPDATE delivery SET ready_at = NULL WHERE lane = ? AND state = 1 AND overtakes = 0 AND number > ?;
+
+-- name: deliveries_of_notice
+-- What the sender may know of the deliveries of a notice.
+SELECT id, recipient, state, attempts, updated_at, reason, number, lane FROM delivery WHERE number >= ? << 12 AND number < (? + 1) << 12 ORDER BY number;
+
+-- name: first_ready_recipient
+-- The first office in the inbox order after a given one.
+SELECT recipient FROM delivery INDEXED BY delivery_inbox WHERE state = 1 AND recipient > ? ORDER BY recipient LIMIT 1;
+
+-- name: next_ready
+-- When the next delivery of one recipient and urgency may be leased.
+SELECT ready_at FROM delivery INDEXED BY delivery_inbox
+WHERE recipient = ? AND urgency = ? AND state = 1 AND ready_at IS NOT NULL AND max(ready_at, ?) < expires_at
+ORDER BY ready_at LIMIT 1;
+
+-- name: run_out
+-- Open deliveries whose time has run out, by the instants noted for their notices.
+SELECT d.number FROM expiry AS e CROSS JOIN delivery AS d
+WHERE e.at <= :now AND d.number >= e.notice << 12 AND d.number < (e.notice + 1) << 12 AND d.expires_at = e.at AND d.state <= 2
+ORDER BY e.at, d.number LIMIT :limit;
+
+-- name: forget_expiries
+-- Drop noted instants that have come and concern no open delivery any more, at most so many.
+DELETE FROM expiry WHERE (at, notice) IN (
+  SELECT e.at, e.notice FROM expiry AS e
+  WHERE e.at <= :now AND NOT EXISTS (
+    SELECT 1 FROM delivery AS d
+    WHERE d.number >= e.notice << 12 AND d.number < (e.notice + 1) << 12 AND d.expires_at = e.at AND d.state <= 2
+  )
+  ORDER BY e.at LIMIT :limit
+);
+
+-- name: parked_at
+-- When a delivery was parked, and its number.
+SELECT parked_at, number FROM delivery WHERE id = ?;
+
+-- name: parked_after
+-- Dead letters in order of parking after a place in it.
+SELECT d.number FROM delivery AS d INDEXED BY delivery_parked JOIN notice AS n ON n.number = d.number >> 12
+WHERE d.state = 2 AND (d.parked_at, d.number) > (:parked_at, :number) AND d.parked_at >= :since AND d.parked_at < :until
+  AND (:recipient IS NULL OR d.recipient = :recipient) AND (:sender IS NULL OR n.sender = :sender)
+  AND (:reason IS NULL OR d.reason = :reason) AND (:type IS NULL OR n.type = :type) AND (:id IS NULL OR d.id = :id)
+ORDER BY d.parked_at, d.number LIMIT :limit;
+
+-- name: count_due
+-- How many deliveries of an office are due or leased.
+SELECT count(*) FROM delivery INDEXED BY delivery_inbox WHERE recipient = ? AND state = 1;
+
+-- name: count_leased
+-- How many deliveries of an office are under a live lease.
+SELECT count(*) FROM delivery INDEXED BY delivery_leased WHERE recipient = ? AND lease_token IS NOT NULL AND lease_expires_at > ?;
+
+-- name: count_held
+-- How many deliveries of an office wait for a person.
+SELECT count(*) FROM delivery INDEXED BY delivery_held WHERE recipient = ? AND state = 0;
+
+-- name: count_parked
+-- Dead letters of an office by reason.
+SELECT reason, count(*) FROM delivery INDEXED BY delivery_parked_by_recipient WHERE recipient = ? AND state = 2 GROUP BY reason;
+
+-- name: oldest_due
+-- Since when the longest waiting delivery of one recipient and urgency has been due.
+SELECT due_at FROM delivery INDEXED BY delivery_inbox
+WHERE recipient = ? AND urgency = ? AND state = 1 AND ready_at <= ? ORDER BY ready_at LIMIT 1;
+
+-- name: oldest_lapsed
+-- Since when the longest waiting delivery under a lease that has run out has been due.
+SELECT min(due_at) FROM delivery INDEXED BY delivery_leased WHERE recipient = ? AND lease_token IS NOT NULL AND lease_expires_at <= ?;

@@ -1,0 +1,283 @@
+"""How does a record become a leaf in the transaction that it tells of, and how is it found again?
+
+The writer gathers the records of a group and appends them at its end: each gets its
+place, its links in the chains of its persons, and its hash on a copy of the tree's
+edge, which becomes the edge once COMMIT has returned. At start-up, and whenever the
+outcome of a commit is unknown, the edge is read back and compared with the stored head;
+what does not fit stops the store.
+
+The search index is no part of that: words of the envelopes are added behind the writes,
+at the latest by the search that needs them, and can be thrown away and made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gateway.audit.leaf import entry_root
+from gateway.audit.merkle import TILE_WIDTH, Edge
+from gateway.engines.sqlite.connection import Statements
+from gateway.engines.sqlite.readers import Readers
+from gateway.engines.sqlite.values import blob_of, instant, known_blob, millis, text_of
+from gateway.engines.sqlite.writer import Kind, Transaction, Writer
+from gateway.model.audit import FIRST_LINK, Link
+from gateway.model.errors import Tampered
+from gateway.model.identifiers import EventId
+from gateway.ports.log_storage import Head, LogQuery, StoredRecord
+
+if TYPE_CHECKING:
+    from gateway.audit.record import PreparedRecord
+
+SUBJECT_BYTES = 32
+_END = 1 << 62
+_INDEX_STEP = 2_000
+_SCAN_STEP = 500
+# Fields of an envelope that are searched by the index; the others are compared record by record.
+_OFFICE_FIELDS = ("actor", "recipient", "office", "sender")
+_WORD_FIELDS = ("notice", "delivery", "purpose", "policy")
+
+
+def subject_blob(subject: str) -> bytes:
+    """The keyed name of a person as stored: 32 bytes. ValueError for one that is not 32 bytes in hex."""
+    blob = bytes.fromhex(subject)
+    if len(blob) != SUBJECT_BYTES:
+        raise ValueError("the keyed name of a subject has 32 bytes")
+    return blob
+
+
+def load_edge(sql: Statements) -> Edge:
+    """The edge as committed. Tampered when leaves, rows above them and head do not fit each other."""
+    head = sql.one("log_head")
+    count = sql.one("leaf_count")
+    leaves = int(count[0] or 0) if count else 0
+    if head is None:
+        if leaves:
+            raise Tampered("the log has leaves but no head", remedy="restore the store from a backup")
+        return Edge()
+    size, root, upper = head
+    if size != leaves:
+        raise Tampered("the log's head counts other leaves than there are", remedy="restore the store from a backup")
+    last = [row[0] for row in sql.all("leaf_hashes", (size - size % TILE_WIDTH, size))]
+    try:
+        edge = Edge.load(size, last, upper)
+    except ValueError as broken:
+        raise Tampered("the log's edge does not fit its size", remedy="restore the store from a backup") from broken
+    if edge.root() != root:
+        raise Tampered("the log's leaves do not give its root", remedy="restore the store from a backup")
+    return edge
+
+
+def write_log(tx: Transaction) -> None:
+    """Append the gathered records: places, links, leaves, full tiles, head."""
+    sql, edge = tx.sql, tx.state.edge
+    heads = _chain_heads(sql, {subject_blob(subject) for record in tx.records for subject in record.subjects})
+    leaves: list[tuple[int, bytes, bytes, bytes]] = []
+    kept: list[tuple[int, str, int, bytes]] = []
+    subjects: list[tuple[bytes, int, int]] = []
+    place = edge.size
+    for prepared in tx.records:
+        names = [subject_blob(subject) for subject in prepared.subjects]
+        links = [heads.get(name, FIRST_LINK) for name in names]
+        record = prepared.finish(links)
+        for name, link in dict(zip(names, links, strict=True)).items():
+            subjects.append((name, link.seq, place))
+            heads[name] = Link(link.seq + 1, record.event_id, record.root)
+        leaves.append((place, blob_of(record.event_id), record.entry, record.leaf_hash))
+        kept.append((place, record.name, millis(record.at), record.opening))
+        place += 1
+    tiles = edge.extend([leaf[3] for leaf in leaves])
+    sql.many("add_leaves", leaves)
+    sql.many("add_log_records", kept)
+    if subjects:
+        sql.many("add_log_subjects", sorted(subjects))
+    if tiles:
+        sql.many("add_tiles", [(tile.level, tile.index, tile.data) for tile in tiles])
+    sql.run("set_log_head", (edge.size, edge.root(), edge.upper()))
+
+
+def _chain_heads(sql: Statements, subjects: set[bytes]) -> dict[bytes, Link]:
+    """The link that the next record of each known subject gets."""
+    if not subjects:
+        return {}
+    rows = sql.all("chain_heads", {"subjects": b"".join(sorted(subjects)), "count": len(subjects)})
+    return {
+        subject: Link(chain + 1, EventId(text_of(event)), entry_root(entry)) for subject, chain, event, entry in rows
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkpoint:
+    size: int
+    root: bytes
+    note: bytes
+    signed_at: int
+
+
+class SqliteLog:
+    """LogStorage on the embedded store."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._append: Kind[Sequence[PreparedRecord], Sequence[int]] = Kind(
+            "append", 70, lambda tx, units: [self._appended(tx, unit) for unit in units], self._appended_before
+        )
+        self._index: Kind[int, int] = Kind("index", 80, lambda tx, units: [_indexed(tx, unit) for unit in units])
+        self._checkpoint: Kind[_Checkpoint, bool] = Kind(
+            "checkpoint", 5, lambda tx, units: [_put_checkpoint(tx, unit) for unit in units]
+        )
+
+    async def append(self, records: Sequence[PreparedRecord]) -> Sequence[int]:
+        return await self._writer.submit(self._append, tuple(records))
+
+    async def head(self) -> Head:
+        edge = self._writer.state.edge
+        return Head(edge.size, edge.root())
+
+    async def entries(self, start: int, stop: int) -> Sequence[bytes]:
+        return await self._readers.ask(lambda sql: [row[0] for row in sql.all("leaf_entries", (start, stop))])
+
+    async def tile(self, level: int, index: int) -> bytes | None:
+        row = await self._readers.ask(lambda sql: sql.one("tile", (level, index)))
+        return None if row is None else row[0]
+
+    async def record(self, event: EventId) -> StoredRecord | None:
+        blob = known_blob(event)
+
+        def question(sql: Statements) -> StoredRecord | None:
+            place = sql.one("place_of_event", (blob,))
+            return None if place is None else _stored(sql.one("log_record_at", place))
+
+        return await self._readers.ask(question)
+
+    async def record_at(self, index: int) -> StoredRecord | None:
+        return await self._readers.ask(lambda sql: _stored(sql.one("log_record_at", (index,))))
+
+    async def search(self, query: LogQuery, after: int | None, limit: int) -> Sequence[StoredRecord]:
+        while await self._writer.submit(self._index, _INDEX_STEP):
+            pass
+        return await self._readers.ask(lambda sql: _found(sql, query, _END if after is None else after, limit))
+
+    async def reindex(self) -> None:
+        """Throw the search index away; the next search makes it again."""
+        await self._writer.submit(self._index, -1)
+
+    async def put_checkpoint(self, size: int, root: bytes, note: bytes, signed_at: datetime) -> None:
+        await self._writer.submit(self._checkpoint, _Checkpoint(size, root, note, millis(signed_at)))
+
+    async def latest_checkpoint(self) -> tuple[int, bytes] | None:
+        row = await self._readers.ask(lambda sql: sql.one("latest_checkpoint"))
+        return None if row is None else (row[0], row[1])
+
+    def _appended(self, tx: Transaction, records: Sequence[PreparedRecord]) -> Sequence[int]:
+        first = tx.log(records)
+        return range(first, first + len(records))
+
+    def _appended_before(self, tx: Transaction, records: Sequence[PreparedRecord]) -> Sequence[int]:
+        places = [tx.sql.one("place_of_event", (blob_of(record.event_id),)) for record in records]
+        if None in places:
+            raise LookupError("not in the log")
+        return [place[0] for place in places if place is not None]
+
+
+def _put_checkpoint(tx: Transaction, unit: _Checkpoint) -> bool:
+    """Whether the note is new."""
+    there = tx.sql.one("checkpoint", (unit.size,))
+    if there is None:
+        tx.sql.run("put_checkpoint", (unit.size, unit.root, unit.note, unit.signed_at))
+        return True
+    if there != (unit.root, unit.note):
+        raise Tampered("another note was signed for this size of the log", remedy="stop signing and let a person look")
+    return False
+
+
+def _stored(row: tuple[Any, ...] | None) -> StoredRecord | None:
+    if row is None:
+        return None
+    place, event, name, at, entry, opening = row
+    return StoredRecord(place, EventId(text_of(event)), name, instant(at), entry, opening)
+
+
+def _indexed(tx: Transaction, step: int) -> int:
+    """Index up to `step` more records and say how many; a negative step empties the index instead."""
+    if step < 0:
+        tx.sql.run("forget_words")
+        tx.sql.run("set_indexed_until", (0,))
+        return 0
+    row = tx.sql.one("indexed_until")
+    until = int(row[0]) if row else 0
+    openings = tx.sql.all("openings_from", (until, step))
+    if openings:
+        tx.sql.many("add_words", sorted({(word, place) for place, opening in openings for word in _words(opening)}))
+        tx.sql.run("set_indexed_until", (openings[-1][0] + 1,))
+    return len(openings)
+
+
+def _words(opening: bytes) -> list[str]:
+    envelope = orjson.loads(opening)["envelope"]
+    fields = envelope["fields"]
+    words = [f"event={envelope['header']['event']}"]
+    words += [f"office={fields[name]}" for name in _OFFICE_FIELDS if name in fields]
+    words += [f"{name}={fields[name]}" for name in _WORD_FIELDS if name in fields]
+    return words
+
+
+def _found(sql: Statements, query: LogQuery, before: int, limit: int) -> list[StoredRecord]:
+    if query.case is not None:
+        raise ValueError("records carry no keyed name of a case: search by notice or subject")
+    words = [
+        f"{name}={value}"
+        for name, value in (
+            ("delivery", query.delivery),
+            ("notice", query.notice),
+            ("policy", query.policy),
+            ("office", query.office),
+            ("event", query.event),
+            ("purpose", query.purpose),
+        )
+        if value is not None
+    ]
+    subjects = [subject for subject in (query.subject, query.person) if subject is not None]
+    found: list[StoredRecord] = []
+    while len(found) < limit:
+        if subjects:
+            places = sql.all("newest_places_of_subject", (subjects[0], before, _SCAN_STEP))
+        elif words:
+            places = sql.all("newest_places_of_word", (words[0], before, _SCAN_STEP))
+        else:
+            places = sql.all("newest_places", (before, _SCAN_STEP))
+        for (place,) in places:
+            record = _stored(sql.one("log_record_at", (place,))) if _has_all(sql, place, words, subjects) else None
+            if record is not None and _fits(record, query):
+                found.append(record)
+                if len(found) == limit:
+                    return found
+        if len(places) < _SCAN_STEP:
+            return found
+        before = places[-1][0]
+    return found
+
+
+def _has_all(sql: Statements, place: int, words: Sequence[str], subjects: Sequence[bytes]) -> bool:
+    return all(sql.one("has_word", (word, place)) is not None for word in words) and all(
+        sql.one("has_subject", (subject, place)) is not None for subject in subjects[1:]
+    )
+
+
+def _fits(record: StoredRecord, query: LogQuery) -> bool:
+    if query.since is not None and record.at < query.since:
+        return False
+    if query.until is not None and record.at >= query.until:
+        return False
+    wanted = dict(query.extra)
+    if query.outcome is not None:
+        wanted["outcome"] = query.outcome
+    if not wanted:
+        return True
+    fields = orjson.loads(record.opening)["envelope"]["fields"]
+    return all(fields.get(name) == value for name, value in wanted.items())

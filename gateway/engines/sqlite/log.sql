@@ -1,0 +1,113 @@
+-- name: log_head
+-- The head as committed.
+SELECT size, root, upper FROM log_head;
+
+-- name: set_log_head
+-- Move the head.
+INSERT INTO log_head (one, size, root, upper) VALUES (1, ?, ?, ?)
+ON CONFLICT (one) DO UPDATE SET size = excluded.size, root = excluded.root, upper = excluded.upper;
+
+-- name: leaf_hashes
+-- The hashes of leaves from a place up to before another.
+SELECT hash FROM log_leaf WHERE place >= ? AND place < ? ORDER BY place;
+
+-- name: leaf_count
+-- How many leaves there are, by the last place.
+SELECT max(place) + 1 FROM log_leaf;
+
+-- name: leaf_entries
+-- The entries of leaves from a place up to before another.
+SELECT entry FROM log_leaf WHERE place >= ? AND place < ? ORDER BY place;
+
+-- name: chain_heads
+-- The newest record of each subject: subject, running number, event, entry. The subjects come end to end, 32 bytes each, with their count.
+WITH RECURSIVE each (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM each WHERE n + 1 < :count)
+SELECT s.subject, s.chain, l.event, l.entry
+FROM each
+CROSS JOIN log_subject AS s ON s.subject = substr(:subjects, 32 * n + 1, 32)
+  AND s.chain = (SELECT max(chain) FROM log_subject WHERE subject = substr(:subjects, 32 * n + 1, 32))
+CROSS JOIN log_leaf AS l ON l.place = s.place;
+
+-- name: add_leaves
+-- Append leaves.
+INSERT INTO log_leaf (place, event, entry, hash) VALUES (?, ?, ?, ?);
+
+-- name: add_log_records
+-- Keep what opens the leaves.
+INSERT INTO log_record (place, name, at, opening) VALUES (?, ?, ?, ?);
+
+-- name: add_log_subjects
+-- Lengthen the chains of persons.
+INSERT INTO log_subject (subject, chain, place) VALUES (?, ?, ?);
+
+-- name: add_tiles
+-- Keep full tiles.
+INSERT INTO log_tile (level, place, data) VALUES (?, ?, ?);
+
+-- name: tile
+-- A full tile.
+SELECT data FROM log_tile WHERE level = ? AND place = ?;
+
+-- name: log_record_at
+-- A record by its place.
+SELECT l.place, l.event, r.name, r.at, l.entry, r.opening FROM log_leaf AS l JOIN log_record AS r ON r.place = l.place WHERE l.place = ?;
+
+-- name: place_of_event
+-- Where the record of an event is.
+SELECT place FROM log_leaf WHERE event = ?;
+
+-- name: newest_places
+-- Places before another, newest first.
+SELECT place FROM log_record WHERE place < ? ORDER BY place DESC LIMIT ?;
+
+-- name: newest_places_of_word
+-- Places of records with a word, before another place, newest first.
+SELECT place FROM log_word WHERE word = ? AND place < ? ORDER BY place DESC LIMIT ?;
+
+-- name: newest_places_of_subject
+-- Places of records about a subject, before another place, newest first.
+SELECT place FROM log_subject WHERE subject = ? AND place < ? ORDER BY chain DESC LIMIT ?;
+
+-- name: has_word
+-- Whether a record has a word.
+SELECT 1 FROM log_word WHERE word = ? AND place = ?;
+
+-- name: has_subject
+-- Whether a record is about a subject.
+SELECT 1 FROM log_subject WHERE subject = ? AND place = ?;
+
+-- name: forget_subject
+-- Drop the chain of an erased person.
+DELETE FROM log_subject WHERE subject = ?;
+
+-- name: indexed_until
+-- Up to where the search index is filled.
+SELECT value FROM property WHERE name = 'log-indexed';
+
+-- name: set_indexed_until
+-- Say up to where the search index is filled.
+INSERT INTO property (name, value) VALUES ('log-indexed', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: openings_from
+-- Openings to be indexed.
+SELECT place, opening FROM log_record WHERE place >= ? ORDER BY place LIMIT ?;
+
+-- name: add_words
+-- Fill the search index.
+INSERT OR IGNORE INTO log_word (word, place) VALUES (?, ?);
+
+-- name: forget_words
+-- Empty the search index.
+DELETE FROM log_word;
+
+-- name: put_checkpoint
+-- Keep a signed note; the first of a size stays.
+INSERT INTO log_checkpoint (size, root, note, signed_at) VALUES (?, ?, ?, ?) ON CONFLICT (size) DO NOTHING;
+
+-- name: checkpoint
+-- The note of a size.
+SELECT root, note FROM log_checkpoint WHERE size = ?;
+
+-- name: latest_checkpoint
+-- The newest note.
+SELECT size, note FROM log_checkpoint ORDER BY size DESC LIMIT 1;

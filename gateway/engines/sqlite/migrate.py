@@ -1,0 +1,139 @@
+"""Which shape has a store, and how does it get the one this code wants?
+
+The shape is `user_version`: twice the number of the last migration, less one while
+only its first half (`before`) was run. Each half is one transaction with the number
+it leads to, so a crash leaves a whole step done or not begun. A store is made on
+request alone; a newer shape than this code knows, or a file that isn't one of our
+stores, is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+
+from gateway.engines.sqlite.connection import APPLICATION_ID, open_writer
+from gateway.model.errors import InvalidDocument, Unavailable
+
+STORE_FILE = "store.db"
+_FILE = re.compile(r"(\d{4})_([a-z_]+)\.(before|after)\.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One half of a migration; `version` is the `user_version` it leads to."""
+
+    version: int
+    name: str
+    sql: str
+
+
+@lru_cache(maxsize=1)
+def steps() -> tuple[Step, ...]:
+    """All halves in order. ValueError when a number or a half is missing."""
+    found: list[Step] = []
+    for entry in resources.files("gateway.engines.sqlite.migrations").iterdir():
+        match = _FILE.fullmatch(entry.name)
+        if match:
+            number, name, half = int(match[1]), match[2], match[3]
+            version = 2 * number - (half == "before")
+            found.append(Step(version, f"{number:04d} {name} {half}", entry.read_text(encoding="utf-8")))
+    found.sort(key=lambda step: step.version)
+    if [step.version for step in found] != list(range(1, len(found) + 1)) or len(found) % 2:
+        raise ValueError("migrations come in numbered pairs without gaps")
+    return tuple(found)
+
+
+def create_store(directory: Path) -> None:
+    """Make a new, empty store in `directory` (made too, 0700, if absent). Raises InvalidDocument when there is one already."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = directory / STORE_FILE
+    if path.exists():
+        raise InvalidDocument("there is a store already", remedy="open it, or choose another directory")
+    making = directory / f"{STORE_FILE}.making"
+    for stale in (making, Path(f"{making}-wal"), Path(f"{making}-shm")):
+        stale.unlink(missing_ok=True)
+    os.close(os.open(making, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    connection = open_writer(making)
+    try:
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        _run(connection, 0)
+        connection.execute("INSERT INTO property VALUES ('delivery-order', ?)", (secrets.token_bytes(32),))
+        connection.execute("INSERT INTO property VALUES ('store-id', ?)", (secrets.token_bytes(16),))
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
+    making.rename(path)
+    _sync(directory)
+
+
+def migrate_store(directory: Path, *, only_before: bool = False) -> int:
+    """Bring an existing store to this code's shape and return its version; does nothing when it has it.
+
+    `only_before` runs no `after` half that is last, so that older code goes on working beside.
+    Raises InvalidDocument for a shape of newer code or a foreign file, Unavailable when there is no store.
+    """
+    path = directory / STORE_FILE
+    if not path.exists():
+        raise Unavailable("there is no store in this directory", remedy="make one with `hutong init`")
+    connection = open_writer(path)
+    try:
+        _run(connection, check_shape(connection), len(steps()) - 1 if only_before else len(steps()))
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    finally:
+        connection.close()
+
+
+def check_shape(connection: sqlite3.Connection) -> int:
+    """The version of an open store; InvalidDocument when it is not ours or newer than this code."""
+    try:
+        owner = connection.execute("PRAGMA application_id").fetchone()[0]
+    except sqlite3.DatabaseError as broken:
+        raise InvalidDocument("the file is not a store") from broken
+    if owner != APPLICATION_ID:
+        raise InvalidDocument("the file is a database, but not a store of this gateway")
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(steps()):
+        raise InvalidDocument(
+            f"the store has shape {version}, newer than this code knows ({len(steps())})",
+            remedy="run the release that wrote it, or a newer one",
+        )
+    return version
+
+
+def _run(connection: sqlite3.Connection, version: int, last: int | None = None) -> None:
+    for step in steps()[version:last]:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in _statements(step.sql):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={step.version}")
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            connection.execute("ROLLBACK")
+            raise
+
+
+def _statements(script: str) -> list[str]:
+    """Single statements of a script (a trigger counts as one): `executescript` would end our transaction."""
+    found, text = [], ""
+    for line in script.splitlines(keepends=True):
+        text += line
+        if sqlite3.complete_statement(text):
+            found.append(text)
+            text = ""
+    return found
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

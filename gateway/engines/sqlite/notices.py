@@ -1,0 +1,387 @@
+"""How is a notice accepted, found again, and withdrawn?
+
+All acceptances of a group are checked together (keys, epochs, aliases, lanes: a few
+statements), then stored together (one statement a table). What two requests of the
+same group would do to each other is decided here: the first counts.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gateway.engines.sqlite import lanes
+from gateway.engines.sqlite.connection import Statements
+from gateway.engines.sqlite.readers import Readers
+from gateway.engines.sqlite.values import (
+    DEAD,
+    DUE,
+    STATE_NUMBERS,
+    STATES,
+    blob_of,
+    head_of,
+    instant,
+    known_blob,
+    millis,
+    pack_content,
+    text_of,
+    unpack_content,
+)
+from gateway.engines.sqlite.writer import Kind, Transaction, Writer
+from gateway.model.delivery import DeliveryState, DeliveryStatus
+from gateway.model.identifiers import CaseId, DeliveryId, KeyId, NoticeId, NoticeType, OfficeId, PersonId
+from gateway.ports.clock import Clock
+from gateway.ports.storage import (
+    Acceptance,
+    Accepted,
+    Conflict,
+    NoticeSummary,
+    Replayed,
+    SealedSegment,
+    Stale,
+    StoredNotice,
+    StoredReceipt,
+)
+
+if TYPE_CHECKING:
+    from gateway.audit.record import PreparedRecord
+    from gateway.crypto.scatter import Scatter
+
+MOST_DELIVERIES = 4096  # a delivery's number is its notice's times this, plus its place
+Answer = Accepted | Replayed | Conflict | Stale
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    notice: NoticeId
+    at: datetime
+    reason: str
+    records: tuple[PreparedRecord, ...]
+
+
+def receipts_of(sql: Statements, keys: Iterable[bytes]) -> list[tuple[bytes, bytes, bytes, bytes, int]]:
+    """Stored receipts whose keys begin like any of these: idempotency key, native key, digest, receipt, end."""
+    heads = orjson.dumps([head_of(key) for key in keys]).decode()
+    return sql.all("receipts_of_keys", {"heads": heads})
+
+
+class _Intake:
+    """The acceptances of one group, on their way into the tables."""
+
+    def __init__(self, tx: Transaction, scatter: Scatter) -> None:
+        self.tx = tx
+        self._scatter = scatter
+        self._notices: list[tuple[Any, ...]] = []
+        self._raw: list[tuple[Any, ...]] = []
+        self._receipts: list[tuple[Any, ...]] = []
+        self._receipt_keys: list[tuple[int, int]] = []
+        self._persons: list[tuple[bytes, str]] = []
+        self._aliases: list[tuple[bytes, bytes]] = []
+        self._notice_persons: list[tuple[bytes, int, str]] = []
+        self._deliveries: list[tuple[Any, ...]] = []
+        self._expiries: list[tuple[int, int]] = []
+        self._superseded: list[tuple[bytes, bytes, int, frozenset[OfficeId]]] = []
+
+    def apply(self, units: Sequence[Acceptance]) -> Sequence[Answer]:
+        seen: dict[bytes, tuple[bytes, bytes]] = {}
+        for key, _, digest, receipt, _ in receipts_of(self.tx.sql, (unit.idempotency_key for unit in units)):
+            seen[key] = (digest, receipt)
+        known = self._known_people(units)
+        occupied = lanes.occupied(
+            self.tx.sql, {lanes.lane_of(one.lane) for unit in units for one in unit.deliveries if not one.overtakes}
+        )
+        answers: list[Answer] = []
+        for unit in units:
+            answer = self._decide(unit, seen, known)
+            if isinstance(answer, Accepted):
+                seen[unit.idempotency_key] = (unit.body_digest, unit.receipt)
+                for link in unit.persons:
+                    if link.is_new:
+                        known.update((blob_of(link.person), *link.aliases))
+                self._add(unit, occupied)
+            answers.append(answer)
+        self._store()
+        return answers
+
+    def _known_people(self, units: Sequence[Acceptance]) -> set[bytes]:
+        """Which of the aliases wished for, and of the persons relied on, are there."""
+        sql, known = self.tx.sql, set[bytes]()
+        for unit in units:
+            for link in unit.persons:
+                if not link.is_new:
+                    person = blob_of(link.person)
+                    if person not in known and sql.one("person_exists", (person,)):
+                        known.add(person)
+                    continue
+                for alias in link.aliases:
+                    if sql.one("person_of_alias", (alias,)):
+                        known.add(alias)
+        return known
+
+    def _decide(self, unit: Acceptance, seen: Mapping[bytes, tuple[bytes, bytes]], known: set[bytes]) -> Answer:
+        before = seen.get(unit.idempotency_key)
+        if before is not None:
+            return Replayed(before[1]) if before[0] == unit.body_digest else Conflict()
+        stale = self.tx.stale(unit.epochs)
+        if stale is not None:
+            return stale
+        for link in unit.persons:
+            wrong = not known.isdisjoint(link.aliases) if link.is_new else blob_of(link.person) not in known
+            if wrong:
+                return Stale("person")
+        return Accepted(unit.receipt)
+
+    def _add(self, unit: Acceptance, occupied: set[bytes]) -> None:
+        if len(unit.deliveries) > MOST_DELIVERIES:
+            raise ValueError(f"a notice has at most {MOST_DELIVERIES} deliveries")
+        number = self.tx.state.next_notice
+        self.tx.state.next_notice += 1
+        notice, received_at = blob_of(unit.notice), millis(unit.received_at)
+        self._notices.append(
+            (
+                number,
+                notice,
+                unit.type,
+                blob_of(unit.case),
+                unit.sender,
+                unit.urgency,
+                received_at,
+                ",".join(unit.flags),
+                self._scatter.gather(blob_of(unit.replies_to)) if unit.replies_to else None,
+                unit.header_key,
+                unit.header,
+                pack_content(unit.persons, unit.segments),
+            )
+        )
+        raw = unit.raw
+        person = blob_of(raw.person) if raw.person else None
+        self._raw.append((number, millis(unit.raw_expires_at), person, raw.compartment, raw.key, raw.ciphertext))
+        self._receipts.append(
+            (
+                number,
+                millis(unit.receipt_expires_at),
+                unit.idempotency_key,
+                unit.native_id_key,
+                unit.body_digest,
+                unit.receipt,
+            )
+        )
+        heads = {head_of(unit.idempotency_key), head_of(unit.native_id_key)}
+        self._receipt_keys += [(head, number) for head in heads]
+        for link in unit.persons:
+            blob = blob_of(link.person)
+            self._notice_persons.append((blob, number, link.ref))
+            if link.is_new:
+                self._persons.append((blob, link.key))
+                self._aliases += [(alias, blob) for alias in link.aliases]
+        self._add_deliveries(unit, number, received_at, occupied)
+        if unit.supersedes:
+            taking_over = frozenset(one.recipient for one in unit.deliveries if one.state is DeliveryState.DUE)
+            self._superseded.append((blob_of(unit.supersedes), notice, received_at, taking_over))
+        self.tx.log(unit.records)
+
+    def _add_deliveries(self, unit: Acceptance, notice: int, at: int, occupied: set[bytes]) -> None:
+        for place, new in enumerate(unit.deliveries):
+            lane = lanes.lane_of(new.lane)
+            state = STATE_NUMBERS[new.state]
+            is_free = new.overtakes or lane not in occupied
+            if state < DEAD:
+                occupied.add(lane)
+            expires_at = millis(new.expires_at)
+            self._expiries.append((expires_at, notice))
+            self._deliveries.append(
+                (
+                    notice * MOST_DELIVERIES + place,
+                    self._scatter.gather(blob_of(new.id)),
+                    new.recipient,
+                    state,
+                    unit.urgency,
+                    new.overtakes,
+                    lane,
+                    at,
+                    at if is_free and state == DUE else None,
+                    expires_at,
+                    at,
+                    new.hold_reason,
+                    lanes.pack_route(new),
+                )
+            )
+
+    def _store(self) -> None:
+        many = self.tx.sql.many
+        for query, rows in (
+            ("add_notices", self._notices),
+            ("add_raw_bodies", self._raw),
+            ("add_receipts", self._receipts),
+            ("add_receipt_keys", sorted(self._receipt_keys)),
+            ("add_persons", self._persons),
+            ("add_aliases", sorted(self._aliases)),
+            ("add_notice_persons", sorted(self._notice_persons)),
+            ("add_deliveries", self._deliveries),
+            ("add_expiries", sorted(set(self._expiries))),
+        ):
+            if rows:
+                many(query, rows)
+        for old, new, at, recipients in self._superseded:
+            number = self.tx.sql.one("number_of_notice", (old,))
+            if number is not None:
+                self.tx.sql.run("mark_superseded", (number[0], new))
+                lanes.end_open(self.tx.sql, number[0], DeliveryState.SUPERSEDED, at, "superseded", recipients)
+
+
+class SqliteNotices:
+    """NoticeStorage on the embedded store."""
+
+    def __init__(self, writer: Writer, readers: Readers, clock: Clock, scatter: Scatter) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._clock = clock
+        self._scatter = scatter
+        self._accept: Kind[Acceptance, Answer] = Kind("accept", 40, lambda tx, units: _Intake(tx, scatter).apply(units))
+        self._withdraw: Kind[Withdrawal, Sequence[DeliveryStatus]] = Kind(
+            "withdraw", 10, lambda tx, units: [self._withdrawn(tx, unit) for unit in units]
+        )
+
+    async def accept(self, unit: Acceptance) -> Accepted | Replayed | Conflict | Stale:
+        return await self._writer.submit(self._accept, unit)
+
+    async def find_receipt(self, idempotency_key: bytes) -> StoredReceipt | None:
+        now = millis(self._clock.now())
+
+        def question(sql: Statements) -> StoredReceipt | None:
+            for key, _, digest, receipt, expires_at in receipts_of(sql, [idempotency_key]):
+                if key == idempotency_key and expires_at > now:
+                    return StoredReceipt(receipt, digest)
+            return None
+
+        return await self._readers.ask(question)
+
+    async def has_native_id(self, native_id_key: bytes) -> bool:
+        return await self._readers.ask(
+            lambda sql: any(key == native_id_key for _, key, *_ in receipts_of(sql, [native_id_key]))
+        )
+
+    async def load(self, notice: NoticeId) -> StoredNotice | None:
+        blob = known_blob(notice)
+        if blob is None:
+            return None
+        row = await self._readers.ask(lambda sql: sql.one("notice_by_id", (blob,)))
+        if row is None:
+            return None
+        _, kind, case, sender, urgency, received_at, flags, header_key, header, content, withdrawn_at, superseded = row
+        persons, segments = unpack_content(content)
+        return StoredNotice(
+            notice,
+            NoticeType(kind),
+            CaseId(text_of(case)),
+            OfficeId(sender),
+            urgency,
+            instant(received_at),
+            header,
+            KeyId(header_key),
+            segments,
+            persons,
+            _flags(flags),
+            NoticeId(text_of(superseded)) if superseded else None,
+            withdrawn_at is not None,
+        )
+
+    async def raw(self, notice: NoticeId) -> SealedSegment | None:
+        blob, now = known_blob(notice), millis(self._clock.now())
+        row = await self._readers.ask(lambda sql: sql.one("raw_of_notice", (blob, now)))
+        if row is None:
+            return None
+        person, compartment, key, ciphertext = row
+        return SealedSegment(PersonId(text_of(person)) if person else None, compartment, KeyId(key), ciphertext)
+
+    async def summarise(self, case: CaseId) -> Sequence[NoticeSummary]:
+        blob = known_blob(case)
+        return await self._readers.ask(
+            lambda sql: [self._summary(sql, row) for row in sql.all("summaries_of_case", (blob,))]
+        )
+
+    async def summary(self, notice: NoticeId) -> NoticeSummary | None:
+        blob = known_blob(notice)
+
+        def question(sql: Statements) -> NoticeSummary | None:
+            row = sql.one("summary_of_notice", (blob,))
+            return None if row is None else self._summary(sql, row)
+
+        return await self._readers.ask(question)
+
+    async def find_persons(self, aliases: Sequence[bytes]) -> Mapping[bytes, tuple[PersonId, KeyId]]:
+        def question(sql: Statements) -> dict[bytes, tuple[PersonId, KeyId]]:
+            found = {}
+            for alias in set(aliases):
+                row = sql.one("person_of_alias", (alias,))
+                if row is not None:
+                    found[alias] = (PersonId(text_of(row[0])), KeyId(row[1]))
+            return found
+
+        return await self._readers.ask(question)
+
+    async def find_case(self, office: OfficeId, handle: bytes) -> CaseId | None:
+        row = await self._readers.ask(lambda sql: sql.one("case_of_handle", (office, handle)))
+        return None if row is None else CaseId(text_of(row[0]))
+
+    async def withdraw(
+        self, notice: NoticeId, at: datetime, reason: str, records: Sequence[PreparedRecord]
+    ) -> Sequence[DeliveryStatus]:
+        return await self._writer.submit(self._withdraw, Withdrawal(notice, at, reason, tuple(records)))
+
+    def _withdrawn(self, tx: Transaction, unit: Withdrawal) -> Sequence[DeliveryStatus]:
+        row = tx.sql.one("number_of_notice", (known_blob(unit.notice),))
+        if row is None:
+            return []
+        number: int = row[0]
+        if tx.sql.one("is_withdrawn", (number,)) is None:
+            at = millis(unit.at)
+            tx.sql.run("mark_withdrawn", (number, at, unit.reason))
+            lanes.end_open(tx.sql, number, DeliveryState.WITHDRAWN, at, unit.reason)
+            tx.log(unit.records)
+        return self._statuses(tx.sql, number)
+
+    def _summary(self, sql: Statements, row: tuple[Any, ...]) -> NoticeSummary:
+        number, notice, kind, case, sender, urgency, received_at, flags = row
+        return NoticeSummary(
+            NoticeId(text_of(notice)),
+            NoticeType(kind),
+            CaseId(text_of(case)),
+            OfficeId(sender),
+            urgency,
+            instant(received_at),
+            _flags(flags),
+            self._statuses(sql, number),
+        )
+
+    def _statuses(self, sql: Statements, notice: int) -> tuple[DeliveryStatus, ...]:
+        return tuple(
+            DeliveryStatus(
+                DeliveryId(text_of(self._scatter.scatter(delivery))),
+                OfficeId(recipient),
+                STATES[state],
+                attempts,
+                instant(updated_at),
+                reason,
+            )
+            for delivery, recipient, state, attempts, updated_at, reason, _, _ in sql.all(
+                "deliveries_of_notice", (notice, notice)
+            )
+        )
+
+
+def _flags(text: str) -> tuple[str, ...]:
+    return tuple(text.split(",")) if text else ()
+
+
+def last_notice(sql: Statements) -> int:
+    """The number of the newest notice, 0 when there is none."""
+    row = sql.one("last_notice")
+    if row is None:
+        raise sqlite3.DatabaseError("an aggregate gave no row")
+    return int(row[0] or 0)

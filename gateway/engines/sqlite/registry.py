@@ -1,0 +1,187 @@
+"""How are offices, policies and consents kept, and how does a change of one reach whatever was prepared before it?
+
+A change raises its epoch in its own transaction, before anything else of the same
+group is looked at: a disclosure that was prepared under the older epoch is `Stale`
+from that commit on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from gateway.engines.sqlite.office_document import read_office, write_office
+from gateway.engines.sqlite.readers import Readers
+from gateway.engines.sqlite.values import blob_of, instant, known_blob, millis
+from gateway.engines.sqlite.writer import Kind, Transaction, Writer
+from gateway.model.agency import Office
+from gateway.model.identifiers import PersonId, PolicyHash
+from gateway.ports.clock import Clock
+from gateway.ports.registry_storage import ConsentRecord, PolicyVersion
+from gateway.ports.storage import Epochs
+
+if TYPE_CHECKING:
+    from gateway.audit.record import PreparedRecord
+
+_KEPT_AFTER_END_MS = 24 * 3600 * 1000  # a one-time value outlives its time by a day: clocks differ
+_FORGET_STEP = 64
+
+Records = tuple["PreparedRecord", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _OfficeChange:
+    office: Office
+    at: int
+    records: Records
+
+
+@dataclass(frozen=True, slots=True)
+class _PolicyChange:
+    version: PolicyVersion
+    records: Records
+
+
+@dataclass(frozen=True, slots=True)
+class _ConsentChange:
+    record: ConsentRecord
+    records: Records
+
+
+@dataclass(frozen=True, slots=True)
+class _OneTime:
+    realm: str
+    value: bytes
+    until: int
+    now: int
+
+
+class SqliteDirectory:
+    """DirectoryStorage on the embedded store."""
+
+    def __init__(self, writer: Writer, readers: Readers, clock: Clock) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._readers = readers
+        self._put: Kind[_OfficeChange, int] = Kind(
+            "put-office",
+            0,
+            lambda tx, units: [_put_office(tx, unit) for unit in units],
+            lambda tx, unit: tx.state.epochs.directory,
+        )
+        self._once: Kind[_OneTime, bool] = Kind("use-once", 3, _use_once)
+
+    async def epochs(self) -> Epochs:
+        return self._writer.state.epochs
+
+    async def offices(self) -> Sequence[Office]:
+        rows = await self._readers.ask(lambda sql: sql.all("offices"))
+        return [replace(read_office(document), directory_version=version) for version, document in rows]
+
+    async def put_office(self, office: Office, at: datetime, records: Sequence[PreparedRecord]) -> int:
+        return await self._writer.submit(self._put, _OfficeChange(office, millis(at), tuple(records)))
+
+    async def use_once(self, realm: str, value: bytes, until: datetime) -> bool:
+        return await self._writer.submit(self._once, _OneTime(realm, value, millis(until), millis(self._clock.now())))
+
+
+class SqlitePolicies:
+    """PolicyStorage on the embedded store."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._activate: Kind[_PolicyChange, int] = Kind(
+            "activate-policy",
+            1,
+            lambda tx, units: [_activate(tx, unit) for unit in units],
+            lambda tx, unit: tx.state.epochs.policy,
+        )
+
+    async def active_policy(self, region: str) -> PolicyVersion | None:
+        return _policy(await self._readers.ask(lambda sql: sql.one("active_policy", (region,))))
+
+    async def policy(self, hash_: PolicyHash) -> PolicyVersion | None:
+        return _policy(await self._readers.ask(lambda sql: sql.one("policy_by_hash", (hash_,))))
+
+    async def activate_policy(self, version: PolicyVersion, records: Sequence[PreparedRecord]) -> int:
+        return await self._writer.submit(self._activate, _PolicyChange(version, tuple(records)))
+
+
+class SqliteConsents:
+    """ConsentStorage on the embedded store."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._put: Kind[_ConsentChange, int] = Kind(
+            "put-consent",
+            2,
+            lambda tx, units: [_put_consent(tx, unit) for unit in units],
+            lambda tx, unit: tx.state.epochs.consent,
+        )
+
+    async def consents_of(self, persons: Sequence[PersonId]) -> Sequence[ConsentRecord]:
+        blobs = [(person, known_blob(person)) for person in dict.fromkeys(persons)]
+        rows = await self._readers.ask(
+            lambda sql: [(person, row) for person, blob in blobs for row in sql.all("consents_of", {"person": blob})]
+        )
+        return [
+            ConsentRecord(id_, person, document, state, instant(recorded_at))
+            for person, (id_, document, state, recorded_at) in rows
+        ]
+
+    async def put_consent(self, record: ConsentRecord, records: Sequence[PreparedRecord]) -> int:
+        return await self._writer.submit(self._put, _ConsentChange(record, tuple(records)))
+
+
+def _raise_epoch(tx: Transaction, **changed: int) -> None:
+    epochs = tx.state.epochs = replace(tx.state.epochs, **changed)
+    tx.sql.run("set_epochs", (epochs.policy, epochs.consent, epochs.directory))
+
+
+def _put_office(tx: Transaction, unit: _OfficeChange) -> int:
+    version = tx.state.epochs.directory + 1
+    document = write_office(unit.office)
+    tx.sql.run("put_office", (unit.office.id, version, document))
+    tx.sql.run("keep_office_version", (unit.office.id, version, unit.at, document))
+    _raise_epoch(tx, directory=version)
+    tx.log(unit.records)
+    return version
+
+
+def _use_once(tx: Transaction, units: Sequence[_OneTime]) -> Sequence[bool]:
+    first = [tx.sql.run("use_once", (unit.realm, unit.value, unit.until)).rowcount == 1 for unit in units]
+    tx.sql.run("forget_one_time", (min(unit.now for unit in units) - _KEPT_AFTER_END_MS, _FORGET_STEP))
+    return first
+
+
+def _activate(tx: Transaction, unit: _PolicyChange) -> int:
+    epoch = tx.state.epochs.policy + 1
+    version = unit.version
+    tx.sql.run("add_policy", (version.hash, version.documents))
+    tx.sql.run(
+        "activate_policy", (epoch, version.hash, version.region, millis(version.effective_from), version.activated_by)
+    )
+    _raise_epoch(tx, policy=epoch)
+    tx.log(unit.records)
+    return epoch
+
+
+def _put_consent(tx: Transaction, unit: _ConsentChange) -> int:
+    epoch = tx.state.epochs.consent + 1
+    record = unit.record
+    values = (epoch, record.id, blob_of(record.person), record.state, millis(record.recorded_at), record.document)
+    tx.sql.run("add_consent", values)
+    _raise_epoch(tx, consent=epoch)
+    tx.log(unit.records)
+    return epoch
+
+
+def _policy(row: tuple[Any, ...] | None) -> PolicyVersion | None:
+    if row is None:
+        return None
+    hash_, documents, region, effective_from, activated_by = row
+    return PolicyVersion(PolicyHash(hash_), documents, region, instant(effective_from), activated_by)

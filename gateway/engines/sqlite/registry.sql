@@ -1,0 +1,58 @@
+-- name: epochs
+-- The epochs in force.
+SELECT policy, consent, directory FROM epoch;
+
+-- name: set_epochs
+-- Put new epochs in force.
+UPDATE epoch SET policy = ?, consent = ?, directory = ?;
+
+-- name: offices
+-- All offices as now in force.
+SELECT version, document FROM office ORDER BY id;
+
+-- name: put_office
+-- Put a version of an office in force.
+INSERT INTO office (id, version, document) VALUES (?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET version = excluded.version, document = excluded.document;
+
+-- name: keep_office_version
+-- Keep a version of an office.
+INSERT INTO office_version (id, version, changed_at, document) VALUES (?, ?, ?, ?);
+
+-- name: use_once
+-- Remember a one-time value.
+INSERT INTO one_time (realm, value, until) VALUES (?, ?, ?) ON CONFLICT (realm, value) DO NOTHING;
+
+-- name: forget_one_time
+-- Forget one-time values whose time is well over, at most so many.
+DELETE FROM one_time WHERE (realm, value) IN (SELECT realm, value FROM one_time WHERE until <= ? ORDER BY until LIMIT ?);
+
+-- name: add_policy
+-- Keep the documents of a policy; the same hash is the same documents.
+INSERT INTO policy_version (hash, documents) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING;
+
+-- name: activate_policy
+-- Say that a policy is in force from this epoch on.
+INSERT INTO policy_activation (epoch, hash, region, effective_from, activated_by) VALUES (?, ?, ?, ?, ?);
+
+-- name: active_policy
+-- The policy activated last for a region.
+SELECT v.hash, v.documents, a.region, a.effective_from, a.activated_by
+FROM policy_activation AS a JOIN policy_version AS v ON v.hash = a.hash
+WHERE a.region = ? ORDER BY a.epoch DESC LIMIT 1;
+
+-- name: policy_by_hash
+-- A policy with its latest activation.
+SELECT v.hash, v.documents, a.region, a.effective_from, a.activated_by
+FROM policy_version AS v JOIN policy_activation AS a ON a.hash = v.hash
+WHERE v.hash = ? ORDER BY a.epoch DESC LIMIT 1;
+
+-- name: add_consent
+-- Keep a state of a consent record.
+INSERT INTO consent (epoch, id, person, state, recorded_at, document) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: consents_of
+-- The newest state of every consent record of a person.
+SELECT c.id, c.document, c.state, c.recorded_at FROM consent AS c
+WHERE c.person = :person AND c.epoch = (SELECT max(l.epoch) FROM consent AS l WHERE l.person = :person AND l.id = c.id)
+ORDER BY c.id;

@@ -1,0 +1,180 @@
+"""What is the embedded store as a whole, and how does it begin and end?
+
+    SqliteStore.create(directory)          once, on request
+    store = SqliteStore.open(directory, clock)
+    ids = SystemIds(clock, store.delivery_ids)
+    await store.notices.accept(...)
+    await store.close()
+
+`open` takes the owner's lock, checks the shape, reads the state back and compares the
+log's edge with its head: the same steps after a clean end and after a crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from gateway.crypto.scatter import Scatter
+from gateway.engines.files.lock import OwnerLock
+from gateway.engines.sqlite import queries
+from gateway.engines.sqlite.connection import FaultPoint, Statements, no_fault, open_writer
+from gateway.engines.sqlite.deliveries import SqliteDeliveries
+from gateway.engines.sqlite.log import SqliteLog, load_edge, write_log
+from gateway.engines.sqlite.migrate import STORE_FILE, check_shape, create_store, migrate_store, steps
+from gateway.engines.sqlite.notices import SqliteNotices, last_notice
+from gateway.engines.sqlite.readers import Readers
+from gateway.engines.sqlite.registry import SqliteConsents, SqliteDirectory, SqlitePolicies
+from gateway.engines.sqlite.values import head_of, millis
+from gateway.engines.sqlite.writer import Kind, State, Transaction, Writer
+from gateway.model.errors import InvalidDocument, Unavailable
+from gateway.ports.clock import Clock
+from gateway.ports.storage import Epochs
+
+
+def _queries() -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for file in ("notices.sql", "deliveries.sql", "log.sql", "registry.sql", "store.sql"):
+        for name, sql in queries.load(file).items():
+            if name in found:
+                raise ValueError(f"the query `{name}` is there twice")
+            found[name] = sql
+    return found
+
+
+QUERIES = _queries()
+
+
+def load_state(sql: Statements) -> State:
+    """What the writer has to know, read back from the database. Tampered when the log does not fit its head."""
+    row = sql.one("epochs")
+    if row is None:
+        raise sqlite3.DatabaseError("the store has no epochs")
+    return State(Epochs(*row), last_notice(sql) + 1, load_edge(sql))
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """How much was forgotten because its time had run out."""
+
+    raw_bodies: int
+    receipts: int
+    expiries: int
+
+
+class SqliteStore:
+    """The open store, one object per port: `notices`, `deliveries`, `directory`, `policies`, `consents`, `log`."""
+
+    def __init__(self, lock: OwnerLock, writer: Writer, readers: Readers, clock: Clock, order_key: bytes) -> None:
+        self._lock = lock
+        self._writer = writer
+        self._readers = readers
+        self.delivery_ids = Scatter(order_key)
+        self.notices = SqliteNotices(writer, readers, clock, self.delivery_ids)
+        self.deliveries = SqliteDeliveries(writer, readers, clock, self.delivery_ids)
+        self.directory = SqliteDirectory(writer, readers, clock)
+        self.policies = SqlitePolicies(writer, readers)
+        self.consents = SqliteConsents(writer, readers)
+        self.log = SqliteLog(writer, readers)
+        self._discard: Kind[tuple[int, int], Discarded] = Kind(
+            "discard", 90, lambda tx, units: [_discarded(tx, now, limit) for now, limit in units]
+        )
+
+    @classmethod
+    def create(cls, directory: Path) -> None:
+        """Make a new, empty store. Raises InvalidDocument when there is one already."""
+        create_store(directory)
+
+    @classmethod
+    def migrate(cls, directory: Path, *, only_before: bool = False) -> int:
+        """Bring a store that nobody has open to this code's shape; returns its version. Raises as `migrate_store`."""
+        if not (directory / STORE_FILE).exists():
+            raise Unavailable("there is no store in this directory", remedy="make one with `hutong init`")
+        lock = OwnerLock(directory)
+        try:
+            return migrate_store(directory, only_before=only_before)
+        finally:
+            lock.release()
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        clock: Clock,
+        *,
+        reader_threads: int = 2,
+        cache_mib: int = 128,
+        wal_limit_bytes: int = 64 << 20,
+        testing_only_fault: FaultPoint = no_fault,
+    ) -> SqliteStore:
+        """Open an existing store of this code's shape and become its owner.
+
+        Raises Unavailable when there is none or another process owns it, InvalidDocument for
+        another shape, Tampered when the log does not fit its head.
+        """
+        path = directory / STORE_FILE
+        if not path.exists():
+            raise Unavailable("there is no store in this directory", remedy="make one with `hutong init`")
+        lock = OwnerLock(directory)
+        try:
+            order_key = _read_shape(path)
+            writer = Writer(
+                path,
+                QUERIES,
+                load_state,
+                write_log,
+                wal_limit_bytes=wal_limit_bytes,
+                cache_mib=cache_mib,
+                testing_only_fault=testing_only_fault,
+            )
+        except BaseException:
+            lock.release()
+            raise
+        writer.start()
+        readers = Readers(path, QUERIES, reader_threads)
+        return cls(lock, writer, readers, clock, order_key)
+
+    async def close(self) -> None:
+        """Commit what waits, fold the journal into the database, give the store free. A second call does nothing."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._readers.close()
+        self._writer.stop()
+        self._lock.release()
+
+    async def discard_expired(self, now: datetime, limit: int = 500) -> Discarded:
+        """Forget raw bodies, receipts and noted instants whose time has run out at `now`, at most `limit` of each."""
+        return await self._writer.submit(self._discard, (millis(now), limit))
+
+
+def _read_shape(path: Path) -> bytes:
+    connection = open_writer(path)
+    try:
+        version = check_shape(connection)
+        if version < len(steps()) - 1:
+            raise InvalidDocument(
+                f"the store has shape {version}, this code wants {len(steps())}", remedy="run `hutong migrate`"
+            )
+        row = Statements(connection, QUERIES).one("property", ("delivery-order",))
+        if row is None:
+            raise InvalidDocument("the store lacks its delivery order key")
+        return bytes(row[0])
+    finally:
+        connection.close()
+
+
+def _discarded(tx: Transaction, now: int, limit: int) -> Discarded:
+    raw = tx.sql.run("discard_raw_bodies", (now, limit)).rowcount
+    receipts = tx.sql.all("expired_receipts", (now, limit))
+    tx.sql.many("discard_receipts", [(notice,) for notice, _, _ in receipts])
+    tx.sql.many(
+        "discard_receipt_keys",
+        [(head, notice) for notice, *keys in receipts for head in {head_of(key) for key in keys}],
+    )
+    expiries = tx.sql.run("forget_expiries", {"now": now, "limit": limit}).rowcount
+    return Discarded(raw, len(receipts), expiries)

@@ -1,0 +1,363 @@
+"""How do many callers share one commit, and what does each of them know afterwards?
+
+One thread owns the write connection. Callers hand over a request and await a future;
+all that wait at one moment become one transaction:
+
+1. BEGIN; the requests of the group are applied, kind by kind, in few statements.
+2. The log records of all of them become leaves; the head moves along.
+3. COMMIT. A crash before its return leaves all or nothing, the database decides.
+4. The new state (edge of the tree, epochs, next numbers) replaces the old; the
+   futures are resolved, with one wake-up of the event loop.
+
+When a request breaks a rule of the schema, nothing of step 1 counts: the group is
+rolled back and every request is applied again in a savepoint of its own, so one
+caller's trouble is never another's. When the disk fails, everyone in the group gets
+`Unavailable`. When COMMIT itself raises, the commit may have happened: the connection
+is opened anew and the state read back from the database, as at start-up.
+
+Checkpoints (copying the journal into the database) run in a thread of their own; only
+when the journal outgrows its bound does the writer spend a moment, between two
+groups, on starting it over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from gateway.audit.merkle import Edge
+from gateway.engines.sqlite.connection import FaultPoint, Statements, no_fault, open_writer
+from gateway.model.errors import HutongError, Tampered, Unavailable
+from gateway.ports.storage import Epochs, Stale
+
+if TYPE_CHECKING:
+    from gateway.audit.record import PreparedRecord
+
+Request = TypeVar("Request")
+Result = TypeVar("Result")
+
+MAX_GROUP = 256
+MAX_WAITING = 20_000
+
+
+@dataclass(slots=True)
+class State:
+    """What the writer knows of the store as committed: changed only by the transaction it belongs to."""
+
+    epochs: Epochs
+    next_notice: int
+    edge: Edge
+
+    def copy(self) -> State:
+        return State(self.epochs, self.next_notice, self.edge.copy())
+
+
+@dataclass(slots=True)
+class Transaction:
+    """One open transaction: its statements, its working state, and the log records gathered so far."""
+
+    sql: Statements
+    state: State
+    records: list[PreparedRecord] = field(default_factory=list)
+
+    def log(self, records: Sequence[PreparedRecord]) -> int:
+        """Add records to those that become leaves at the end; returns the place of the first."""
+        place = self.state.edge.size + len(self.records)
+        self.records.extend(records)
+        return place
+
+    def stale(self, epochs: Epochs | None) -> Stale | None:
+        """Stale when something was prepared under other epochs than those now in force."""
+        now = self.state.epochs
+        if epochs is None or epochs == now:
+            return None
+        for what in ("policy", "consent", "directory"):
+            if getattr(epochs, what) != getattr(now, what):
+                return Stale(what)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[Request, Result]):
+    """One kind of write. `apply` takes all requests of a group and answers each; kinds of lower `rank` go first.
+
+    `again` answers a request whose log records are there already (a repetition after `Unavailable`).
+    """
+
+    name: str
+    rank: int
+    apply: Callable[[Transaction, Sequence[Request]], Sequence[Result]]
+    again: Callable[[Transaction, Request], Result] | None = None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    kind: Kind[Any, Any]
+    request: Any
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+    outcome: Any = None
+
+
+class Writer:
+    """The one owner of the write connection. `start` and `stop` are called once each, from the thread that made it."""
+
+    def __init__(
+        self,
+        path: Path,
+        queries: Mapping[str, str],
+        load_state: Callable[[Statements], State],
+        write_log: Callable[[Transaction], None],
+        *,
+        wal_limit_bytes: int = 64 << 20,
+        cache_mib: int = 128,
+        testing_only_fault: FaultPoint = no_fault,
+    ) -> None:
+        self._path = path
+        self._queries = queries
+        self._load_state = load_state
+        self._write_log = write_log
+        self._cache_mib = cache_mib
+        self._fault = testing_only_fault
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._connection: sqlite3.Connection | None = None
+        self._tampered: Tampered | None = None
+        self._is_stopped = False
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._checkpointer = _Checkpointer(path, wal_limit_bytes)
+        self.state: State
+        self.groups = 0
+        self._open()
+
+    def start(self) -> None:
+        self._thread.start()
+        self._checkpointer.start()
+
+    def stop(self) -> None:
+        """Finish what waits, then close. Later requests get `Unavailable`."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        self._waiting.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+        self._checkpointer.stop()
+        if self._connection is not None:
+            if self._tampered is None:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._connection.close()
+            self._connection = None
+
+    async def submit(self, kind: Kind[Request, Result], request: Request) -> Result:
+        """Apply a request in the next transaction; returns once that is durable.
+
+        Raises Unavailable when the store is out of reach or too many wait: then the write may or may
+        not have happened. A caller that is cancelled meanwhile leaves its write standing.
+        """
+        if self._is_stopped or self._waiting.qsize() > MAX_WAITING:
+            raise Unavailable("the store takes no more writes now")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        self._waiting.put(_Waiting(kind, request, future, loop))
+        return await future
+
+    # The thread.
+
+    def _run(self) -> None:
+        last = False
+        while not last:
+            group: list[_Waiting] = []
+            item = self._waiting.get()
+            while True:
+                if item is None:
+                    last = True
+                    break
+                group.append(item)
+                if len(group) >= MAX_GROUP:
+                    break
+                try:
+                    item = self._waiting.get_nowait()
+                except queue.Empty:
+                    break
+            if group:
+                self._serve(group)
+                _wake(group)
+                self.groups += 1
+                self._checkpointer.committed()
+                if self._checkpointer.wants_restart and self._connection is not None:
+                    self._checkpointer.restart(self._connection)
+
+    def _serve(self, group: list[_Waiting]) -> None:
+        """Give every one of the group its outcome: a result, or an exception to be raised."""
+        try:
+            if self._connection is None:
+                self._open()
+            self._transact(group)
+        except (sqlite3.Error, OSError):
+            self._connection_lost()
+            unavailable = Unavailable("the store is out of reach")
+            for one in group:
+                one.outcome = unavailable
+        except Tampered as tampered:
+            for one in group:
+                one.outcome = tampered
+
+    def _transact(self, group: list[_Waiting]) -> None:
+        connection = self._connection
+        if connection is None:
+            raise sqlite3.OperationalError("the store is not open")
+        sql = Statements(connection, self._queries, self._fault)
+        self._fault("begin")
+        sql.bare("BEGIN IMMEDIATE")
+        tx = Transaction(sql, self.state.copy())
+        try:
+            self._apply(tx, group)
+        except (sqlite3.OperationalError, OSError):
+            raise
+        except Exception:  # noqa: BLE001 - whose request it was shows in the second attempt, one by one
+            sql.bare("ROLLBACK")
+            sql.bare("BEGIN IMMEDIATE")
+            tx = Transaction(sql, self.state.copy())
+            for one in group:
+                self._apply_alone(tx, one)
+        self._fault("commit")
+        sql.bare("COMMIT")
+        self._fault("committed")
+        self.state = tx.state
+
+    def _apply(self, tx: Transaction, group: list[_Waiting]) -> None:
+        by_kind: dict[str, list[_Waiting]] = {}
+        for one in group:
+            by_kind.setdefault(one.kind.name, []).append(one)
+        for same in sorted(by_kind.values(), key=lambda several: several[0].kind.rank):
+            results = same[0].kind.apply(tx, [one.request for one in same])
+            for one, result in zip(same, results, strict=True):
+                one.outcome = result
+        if tx.records:
+            self._write_log(tx)
+            tx.records.clear()
+
+    def _apply_alone(self, tx: Transaction, one: _Waiting) -> None:
+        before = tx.state.copy()
+        tx.sql.bare("SAVEPOINT unit")
+        try:
+            self._apply(tx, [one])
+        except (sqlite3.OperationalError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - goes to the caller whose request it is
+            tx.sql.bare("ROLLBACK TO unit")
+            tx.records.clear()
+            tx.state = before
+            one.outcome = self._second_look(tx, one, error)
+        tx.sql.bare("RELEASE unit")
+
+    def _second_look(self, tx: Transaction, one: _Waiting, error: Exception) -> Any:
+        if not isinstance(error, sqlite3.IntegrityError):
+            return error
+        if one.kind.again is not None:
+            try:
+                return one.kind.again(tx, one.request)
+            except (LookupError, HutongError):
+                pass  # not a repetition: the first error stands
+        return HutongError(f"the store refuses this `{one.kind.name}`: an id in it is taken")
+
+    def _open(self) -> None:
+        if self._tampered is not None:
+            raise self._tampered
+        connection = open_writer(self._path, self._cache_mib)
+        try:
+            self.state = self._load_state(Statements(connection, self._queries))
+        except Tampered as tampered:
+            connection.close()
+            self._tampered = tampered
+            raise
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+
+    def _connection_lost(self) -> None:
+        """Drop the connection and with it the open transaction; the next group opens it again and reads the state back."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _wake(group: Sequence[_Waiting]) -> None:
+    loops: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
+    for one in group:
+        loops.setdefault(one.loop, []).append(one)
+    for loop, several in loops.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_resolve, several)
+
+
+def _resolve(group: Sequence[_Waiting]) -> None:
+    for one in group:
+        if one.future.done():
+            continue  # its caller gave up; the write stands
+        if isinstance(one.outcome, BaseException):
+            one.future.set_exception(one.outcome)
+        else:
+            one.future.set_result(one.outcome)
+
+
+class _Checkpointer:
+    """Copies the journal into the database beside the writer, and says when the journal has to start over."""
+
+    def __init__(self, path: Path, limit_bytes: int, every_seconds: float = 0.25) -> None:
+        self._path = path
+        self._limit_bytes = limit_bytes
+        self._every_seconds = every_seconds
+        self._changed = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="store-checkpoint", daemon=True)
+        self.wants_restart = False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._changed.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def committed(self) -> None:
+        if not self._changed.is_set():
+            self._changed.set()
+
+    def restart(self, connection: sqlite3.Connection) -> None:
+        """On the writer's connection, between two groups: copy the rest and begin the journal anew. Gives way to readers."""
+        self.wants_restart = False
+        connection.execute("PRAGMA busy_timeout=20")
+        try:
+            connection.execute("PRAGMA wal_checkpoint(RESTART)")
+        except sqlite3.OperationalError:
+            return  # a full disk or a long reader: the next round tries again, and commits tell the callers
+        finally:
+            connection.execute("PRAGMA busy_timeout=5000")
+
+    def _run(self) -> None:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
+        connection.execute("PRAGMA synchronous=FULL")
+        try:
+            while not self._stopping.is_set():
+                self._changed.wait()
+                self._changed.clear()
+                if self._stopping.wait(self._every_seconds):
+                    return
+                try:
+                    _, frames, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                except sqlite3.OperationalError:
+                    continue  # locked or no room: the journal holds everything, the next round tries again
+                self.wants_restart = frames * page_bytes > self._limit_bytes
+        finally:
+            connection.close()

@@ -1,0 +1,15 @@
+"""The embedded store keeps the promises of the storage ports."""
+
+from tests.contracts.storage_suite import DeliveryStorageSuite, NoticeStorageSuite, RegistryStorageSuite
+
+
+class TestNotices(NoticeStorageSuite):
+    pass
+
+
+class TestDeliveries(DeliveryStorageSuite):
+    pass
+
+
+class TestRegistry(RegistryStorageSuite):
+    pass

@@ -29,6 +29,12 @@ def birth_range(birth_date: Any) -> tuple[date, date] | None:
     """First and last day a partial date (`2015`, `2015-03`, `2015-03-01`) may mean; None when it is no such date."""
     if not isinstance(birth_date, str) or len(birth_date) not in (4, 7, 10):
         return None
+    if len(birth_date) == 10 and birth_date[4] == "-":
+        try:
+            day = date.fromisoformat(birth_date)
+        except ValueError:
+            return None
+        return day, day
     numbers = birth_date.split("-")
     if not all(number.isascii() and number.isdigit() for number in numbers):
         return None
@@ -38,8 +44,6 @@ def birth_range(birth_date: Any) -> tuple[date, date] | None:
                 return date(year, 1, 1), date(year, 12, 31)
             case [year, month]:
                 return date(year, month, 1), date(year, month, monthrange(year, month)[1])
-            case [year, month, day]:
-                return date(year, month, day), date(year, month, day)
     except ValueError:
         return None
     return None

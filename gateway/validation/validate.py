@@ -17,7 +17,7 @@ Hints are flags for a human and never refuse anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import islice
@@ -42,8 +42,7 @@ _ROUNDS = 4
 
 # What the gateway keeps of a person who is the reporter and nobody else: that such a person exists.
 _REPORTER_KEEPS = frozenset({"ref", "roles", "of"})
-_EVERYBODY_HAS = frozenset({"persons[].ref", "persons[].roles", "persons[].of"})
-_REPORTER_ONLY = frozenset({"reporter"})
+_MAX_REMEMBERED = 1024
 _ANY = "*"
 
 
@@ -73,17 +72,24 @@ class Rules:
             for spec in catalogue.fields.values()
             if spec.role is not None
         )
-        self._allowed: dict[frozenset[str], frozenset[str]] = {}
+        self._allowed: dict[tuple[str, ...], frozenset[str]] = {}
 
-    def allowed_members(self, roles: frozenset[str]) -> frozenset[str]:
-        """The names of members that a person with these roles may have."""
-        known = self._allowed.get(roles)
+    def allowed_members(self, roles: Sequence[str]) -> frozenset[str]:
+        """The names of members that a person with these roles may have; a mere reporter is only known to exist."""
+        known = self._allowed.get(tuple(roles))
         if known is None:
-            known = self._allowed[roles] = frozenset(
-                spec.path.removeprefix("persons[].").split(".", 1)[0]
-                for spec in self.catalogue.fields.values()
-                if spec.role in roles or spec.path in _EVERYBODY_HAS
+            named = set(roles)
+            known = (
+                _REPORTER_KEEPS
+                if named == {"reporter"}
+                else _REPORTER_KEEPS.union(
+                    spec.path.removeprefix("persons[].").split(".", 1)[0]
+                    for spec in self.catalogue.fields.values()
+                    if spec.role in named
+                )
             )
+            if len(self._allowed) < _MAX_REMEMBERED:
+                self._allowed[tuple(roles)] = known
         return known
 
 
@@ -139,9 +145,10 @@ def _holds(data: Any, rules: Rules, kind: NoticeType) -> bool:
             return False
     except (ValueError, TypeError, RecursionError, OverflowError):
         return False
-    return next(_role_faults(data, rules), None) is None and not any(
-        isinstance(value, float) for path in rules.integers[kind] for value in _values_at(data, path)
-    )
+    for person in data.get("persons", ()):
+        if not person.keys() <= rules.allowed_members(person["roles"]):
+            return False
+    return not any(isinstance(value, float) for path in rules.integers[kind] for value in _values_at(data, path))
 
 
 def _faults(data: Any, rules: Rules, kind: NoticeType) -> Iterator[Fault]:
@@ -168,11 +175,11 @@ def _role_faults(data: Mapping[str, Any], rules: Rules) -> Iterator[Fault]:
         if not isinstance(person, dict):
             continue
         roles = person_roles(person)
-        allowed = _REPORTER_KEEPS if roles == _REPORTER_ONLY else rules.allowed_members(roles)
+        allowed = rules.allowed_members(sorted(roles))
         if person.keys() <= allowed:
             continue
         known = rules.person_members
-        code = "reporter-in-data" if roles == _REPORTER_ONLY else "not-for-role"
+        code = "reporter-in-data" if roles == {"reporter"} else "not-for-role"
         for name in person:
             if name not in allowed and name in known:
                 place: Place = ("persons", index, name)

@@ -69,7 +69,7 @@ def test_the_place_of_a_repeated_name_is_told_but_not_a_strange_name():
         parse_json(b'{"data":{"persons":[{},{"name":"a","name":"b"}]}}')
     assert refused.value.problem.position == "/data/persons/1/name"
     with pytest.raises(Malformed) as refused:
-        parse_json('{"data":{"13812345678":"a","13812345678":"b"}}'.encode())
+        parse_json(b'{"data":{"13812345678":"a","13812345678":"b"}}')
     assert refused.value.problem.position == "/data/*"
 
 

@@ -2,9 +2,9 @@
 
 The first line names the committed fields of every event and version, so that the
 lines need not: `{"format":"hutong-records/v1","names":{"notice_accepted/1":{...}}}`.
-A line is `{"index":n,"opening":{"envelope":{...},"secret":..,"slots":[...]},"slots":{"2":{"values":..,"link":..,"salts":..}}}`:
-what the gateway keeps of a record, and for each slot opened to this reader its
-values and salts. Slots that are not opened stay closed under their root.
+A line is `{"envelope":{...},"index":n,"secret":..,"slots":[...]}`: the envelope with
+its secret, and per slot either `kind`, `salts`, `values` and `link`, or, where it is
+not opened to this reader or was erased, `kind` and `root`.
 """
 
 from __future__ import annotations
@@ -36,8 +36,12 @@ def first_line(names: Names) -> bytes:
 
 def record_line(index: int, opening: bytes, opened: Mapping[int, Mapping[str, Any]]) -> bytes:
     """`opening` is what was kept of the record; `opened` has, per slot number, its values, link (where one) and salts in base64."""
-    slots = canonical({str(number): slot for number, slot in opened.items()})
-    return b'{"index":%d,"opening":%b,"slots":%b}\n' % (index, opening, slots)
+    kept = load_json(opening)
+    slots = [
+        {"kind": slot["kind"], **(opened[number] if number in opened else {"root": slot["root"]})}
+        for number, slot in enumerate(kept["slots"], 1)
+    ]
+    return canonical({"envelope": kept["envelope"], "index": index, "secret": kept["secret"], "slots": slots}) + b"\n"
 
 
 def read_records(lines: Iterable[bytes]) -> Iterator[ExportedRecord]:
@@ -57,34 +61,36 @@ def read_records(lines: Iterable[bytes]) -> Iterator[ExportedRecord]:
             raise Unreadable(f"line {number} of the export: {cause}") from None
 
 
+_CLOSED = {"kind", "root"}
+_OPENED = {"kind", "salts", "values"}
+
+
 def _open(row: Any, names: Names) -> ExportedRecord:
     index = member(row, "index", int)
+    if row.keys() != {"envelope", "index", "secret", "slots"}:
+        raise Unreadable(f"leaf {index}: not a record")
     try:
-        opening = member(row, "opening", dict)
-        envelope = member(opening, "envelope", dict)
-        header = member(envelope, "header", dict)
-        fields = member(envelope, "fields", dict)
-        event_id = member(header, "id", str)
+        envelope = member(row, "envelope", dict)
+        header, fields = member(envelope, "header", dict), member(envelope, "fields", dict)
         committed = names[f"{header['event']}/{header['v']}"]
-        shown = member(row, "slots", dict)
-        salt = salts(decode_base64(member(opening, "secret", str).encode()), 0, event_id, len(committed["envelope"]))
+        secret = decode_base64(member(row, "secret", str).encode())
+        salt = salts(secret, 0, member(header, "id", str), len(committed["envelope"]))
         parts: list[dict[str, Any]] = []
-        for number, slot in enumerate(member(opening, "slots", list), 1):
-            given = shown.get(str(number))
-            if given is None:
-                parts.append({"kind": slot["kind"], "root": slot["root"]})
+        for slot in member(row, "slots", list):
+            if slot.keys() == _CLOSED:
+                parts.append(slot)
                 continue
-            values = dict(given["values"])
-            if "link" in given:
-                values["link"] = given["link"]
-            salt_text = decode_base64(given["salts"].encode())
+            if slot.keys() - {"link"} != _OPENED or envelope.keys() != {"fields", "header"}:
+                raise Unreadable(f"leaf {index}: not a record")
+            values = dict(slot["values"], **({"link": slot["link"]} if "link" in slot else {}))
+            salt_text = decode_base64(slot["salts"].encode())
             parts.append({"kind": slot["kind"], "fields": items_of(committed[slot["kind"]], salt_text, values)})
         items = items_of(committed["envelope"], salt, {"header": header, **fields})
         record = check_record({"envelope": items, "slots": parts})
     except Wrong as cause:
         raise Wrong(str(cause), index) from None
-    except (KeyError, TypeError, AttributeError):
-        raise Unreadable(f"leaf {index}: not a record") from None
+    except (KeyError, TypeError, AttributeError, ValueError) as cause:
+        raise Unreadable(f"leaf {index}: not a record") from cause
     return ExportedRecord(index, leaf_hash(entry_bytes(record.root)), record)
 
 

@@ -383,7 +383,7 @@ def places_of(notice: ValidNotice, case: CaseContext = NO_CASE) -> tuple[Place, 
     found: list[Place] = []
     region = _member(data, "place").get("region")
     if _may_be_code(region):
-        found.append(Place(PlaceKind.INCIDENT, region))
+        found.append(_place(PlaceKind.INCIDENT, region))
     for person in _people(data):
         roles = person.get("roles")
         if not isinstance(roles, list):
@@ -394,18 +394,24 @@ def places_of(notice: ValidNotice, case: CaseContext = NO_CASE) -> tuple[Place, 
                 if isinstance(where, dict):
                     region = where.get("region")
                     if _may_be_code(region):
-                        found.append(Place(kind, region))
+                        found.append(_place(kind, region))
         elif "guardian" in roles:
             region = _member(person, "residence").get("region")
             if _may_be_code(region):
-                found.append(Place(PlaceKind.GUARDIAN_RESIDENCE, region))
+                found.append(_place(PlaceKind.GUARDIAN_RESIDENCE, region))
     found.extend(case.places)
     if case.owner is not None:
-        found.append(Place(PlaceKind.HANDLING, case.owner.split(".", 2)[1]))
+        found.append(_place(PlaceKind.HANDLING, case.owner.split(".", 2)[1]))
     parts = notice.notice.sender.split(".", 2)
     if len(parts) > 1:
-        found.append(Place(PlaceKind.SENDER, parts[1]))
+        found.append(_place(PlaceKind.SENDER, parts[1]))
     return tuple(found)
+
+
+@lru_cache(maxsize=16_384)
+def _place(kind: PlaceKind, code: str) -> Place:
+    """One object per place, so that asking for it again compares by identity."""
+    return Place(kind, code)
 
 
 def _may_be_code(region: object) -> TypeGuard[str]:

@@ -71,7 +71,6 @@ GOVERNING: Mapping[Matter, tuple[PlaceKind, ...]] = {
 HOME: Mapping[Matter, Level] = {
     **dict.fromkeys(Matter, Level.COUNTY),
     Matter.SUPPORT: Level.TOWNSHIP,
-    Matter.ALLOWANCE: Level.TOWNSHIP,
     Matter.CALL_CENTRE: Level.CITY,
 }
 
@@ -101,15 +100,15 @@ class CompetentOffices:
         for row in directory.jurisdictions:
             self._mapped.setdefault((row.agency, row.division), []).append(row)
         self._institutions = {
-            office.attributes["institution_code"]: office.id
+            office.attributes["school_code"]: office.id
             for office in directory.offices.values()
-            if "institution_code" in office.attributes
+            if "school_code" in office.attributes
         }
         self._answers: dict[tuple[object, ...], Competence] = {}
         self._superiors: dict[tuple[object, ...], OfficeId | None] = {}
 
     def institution(self, code: str) -> OfficeId | None:
-        """The office of a school or hospital by its own code (`attributes["institution_code"]`), if it is enrolled."""
+        """The office of a school by its own code (`attributes["school_code"]`), if it is enrolled."""
         return self._institutions.get(code)
 
     def office(self, office: OfficeId) -> Office | None:

@@ -55,7 +55,6 @@ _NOTHING_STATED = frozenset({NOTHING_STATED})
 _URGENCY = tuple(frozenset({str(level)}) for level in range(3))
 _SCHOOL_WORDS = ("学校", "校园", "幼儿园", "上学", "放学", "school")
 _LONGEST_CODE = 12
-_COUNTY_DIGITS = 6
 _HARM_BY_STAFF_OR_SEXUAL = frozenset({"H1", "H22"})
 _SEXUAL_FLAGS = frozenset({"M1", "M2", "M3"})
 
@@ -222,13 +221,7 @@ class _Route:
         if rule.reach_suspended:
             for stepped, reason in answer.stepped_over:
                 if reason == "suspended" and stepped != self.sender:
-                    self._add(
-                        Recipient(
-                            stepped, rule.id, rule.purpose, rule.legal_basis, "competent_suspended", 0, answer.trace
-                        )
-                    )
-        if office == self.sender and rule.past_sender and len(office.split(".", 2)[1]) > _COUNTY_DIGITS:
-            office = self.directory.superior(self.sender, self.on, self.conflicted)
+                    self._add(Recipient(stepped, rule.id, rule.purpose, rule.legal_basis, rule.role, 0, answer.trace))
         if office is None:
             self._missing(rule, answer)
         elif office == self.sender:
@@ -244,13 +237,10 @@ class _Route:
         if rule.role not in REQUIRED_ROLES:
             self.flags.append(f"not-registered:{rule.id}")
             return
-        if answer.office == self.sender:  # the sender is the highest office there is
-            self.flags.append(f"sender-is-competent:{rule.id}")
-            return
         self.held.append(Held("region_unresolved", rule.id, rule.purpose, rule.legal_basis, answer.told, answer.trace))
         centre = answer.call_centre
         if self.notice.urgency == 2 and centre is not None and centre != self.sender:
-            self._add(Recipient(centre, rule.id, rule.purpose, rule.legal_basis, "call_centre", 0, answer.trace))
+            self._add(Recipient(centre, rule.id, rule.purpose, rule.legal_basis, rule.role, 0, answer.trace))
 
     def _listed(self, rule: RoutingRule) -> None:
         for office, before in self._offices(rule):

@@ -84,8 +84,6 @@ def _when(rule: RoutingRule) -> str:
         parts.append(f"除非 unless {_conditions(rule.unless)}")
     if rule.setting is not None:
         parts.append(f"开关 setting `{rule.setting}`")
-    if rule.past_sender:
-        parts.append("乡镇、村发送的送其上级 from a township or village: its superior")
     if rule.reach_suspended:
         parts.append("停用的也送达 also when suspended")
     return "<br>".join(parts) or "总是 always"

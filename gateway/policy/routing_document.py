@@ -53,8 +53,9 @@ _BASIS = re.compile(r"L[0-9]{2}")
 _CODE = re.compile(r"[0-9]{6}|[0-9]{9}|[0-9]{12}")
 _RULE_ID = re.compile(r"[A-Z]{3,5}(-[A-Z]{1,2})?(\.[a-z0-9-]+)+")
 
+_ROLE_FACT = "recipient_role"
 _RULE_REQUIRED = frozenset({"id", "title", "citation", "to", "as", "purpose", "basis"})
-_RULE_OPTIONAL = frozenset({"agencies", "matter", "where", "unless", "setting", "past_sender", "reach_suspended"})
+_RULE_OPTIONAL = frozenset({"agencies", "matter", "where", "unless", "setting", "reach_suspended"})
 
 
 def load_routing(files: Mapping[str, str], vocabulary: Vocabulary | None = None) -> RoutingTables:
@@ -166,6 +167,10 @@ class _Reader:
         if "to" in read:
             source = read["to"].one_of({source.value: source for source in Source}, "source of recipients") or source
         role = read["as"].one_of({role: role for role in RANK}, "role") if "as" in read else None
+        if role is not None and self.vocabulary is not None and role not in self.vocabulary.facts[_ROLE_FACT].values:
+            read["as"].problem(
+                "unknown-value", f"`{role}` is no value of the fact `{_ROLE_FACT}`: no policy could name it"
+            )
         agencies = self._agencies(read["agencies"]) if "agencies" in read else None
         matter = (
             read["matter"].one_of({matter.value: matter for matter in Matter}, "matter") if "matter" in read else None
@@ -197,7 +202,6 @@ class _Reader:
             where=self._clauses(read.get("where")),
             unless=self._clauses(read.get("unless")),
             setting=setting,
-            past_sender=read["past_sender"].boolean() if "past_sender" in read else False,
             reach_suspended=read["reach_suspended"].boolean() if "reach_suspended" in read else False,
         )
 

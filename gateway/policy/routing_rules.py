@@ -37,9 +37,7 @@ class Source(StrEnum):
 
 
 # Strongest first: an office that two rules name receives once, in the stronger role.
-ROLES: tuple[str, ...] = (
-    "competent", "competent_suspended", "call_centre", "executor", "party", "reply", "stand_by", "named", "filing", "copy",
-)  # fmt: skip
+ROLES: tuple[str, ...] = ("competent", "executor", "applicant", "contractor", "coordinator", "copy")
 RANK: Mapping[str, int] = {role: rank for rank, role in enumerate(ROLES)}
 
 # A recipient in one of these roles must be found; a missing one holds the notice for people to settle.
@@ -116,7 +114,6 @@ class RoutingRule:
     where: tuple[Clause, ...] = ()
     unless: tuple[Clause, ...] = ()
     setting: str | None = None  # a local rule: applies where this setting is on
-    past_sender: bool = False  # when a township or village finds itself, its superior: facts go up to the county
     reach_suspended: bool = False  # a suspended office gets it too (reports to the police)
 
     def applies(self, facts: Mapping[str, frozenset[str]]) -> bool:

@@ -38,8 +38,8 @@ def test_a_suspended_police_office_is_reached_and_its_superior_is_competent() ->
     known = offices(*eight_in("440113", "440100"), police__440113=OfficeState.SUSPENDED)
     assert sent_to(finder(known), "health.440113", "RPT-M", HARM) == {
         "police.440100": "competent",
-        "police.440113": "competent_suspended",
-        "procuratorate.440113": "filing",
+        "police.440113": "competent",
+        "procuratorate.440113": "copy",
     }
 
 
@@ -73,7 +73,7 @@ def test_at_urgency_2_the_citys_call_centre_gets_an_unresolved_report() -> None:
 
 
 def test_a_school_named_in_a_report_of_sexual_harm_is_replaced_by_its_bureau() -> None:
-    school = Office(OfficeId("education.440113.x"), "某小学", attributes={"institution_code": "3144010001"})
+    school = Office(OfficeId("education.440113.x"), "某小学", attributes={"school_code": "3144010001"})
     directory = finder({**offices(*eight_in("440113")), school.id: school})
     data = {
         "place": {"region": "440113", "school_related": True},
@@ -93,7 +93,7 @@ def test_a_conflicted_reporter_hears_through_its_superior() -> None:
     directory = finder([*eight_in("440113"), "education.440113.x"])
     prior = PriorNotice(NoticeType("RPT"), OfficeId("education.440113.x"))
     case = CaseContext(prior=prior, conflicted=frozenset({prior.sender}))
-    assert sent_to(directory, "police.440113", "ACC", {}, case) == {"education.440113": "reply"}
+    assert sent_to(directory, "police.440113", "ACC", {}, case) == {"education.440113": "copy"}
 
 
 def test_a_school_cannot_recall_its_report_of_sexual_harm_or_bullying() -> None:
@@ -105,7 +105,7 @@ def test_a_school_cannot_recall_its_report_of_sexual_harm_or_bullying() -> None:
         assert [problem.code for problem in routing.problems] == ["recall-not-permitted"]
         assert routing.recipients == ()
     other = PriorNotice(NoticeType("LED"), school, (was("civil_affairs.440113", "P07"),))
-    assert sent_to(directory, school, "WDR", {}, CaseContext(prior=other)) == {"civil_affairs.440113": "party"}
+    assert sent_to(directory, school, "WDR", {}, CaseContext(prior=other)) == {"civil_affairs.440113": "copy"}
 
 
 def test_only_the_original_sender_withdraws_and_a_recipient_may_correct() -> None:
@@ -113,7 +113,7 @@ def test_only_the_original_sender_withdraws_and_a_recipient_may_correct() -> Non
     case = CaseContext(prior=prior)
     refused = route(notice("police.440113", "WDR"), shipped_tables(), COUNTY, case, MARCH_1)
     assert [problem.code for problem in refused.problems] == ["not-a-party"]
-    assert sent_to(COUNTY, "police.440113", "COR", {}, case) == {"health.440113": "reply"}
+    assert sent_to(COUNTY, "police.440113", "COR", {}, case) == {"health.440113": "copy"}
     stranger = route(notice("courts.440113", "COR"), shipped_tables(), COUNTY, case, MARCH_1)
     assert [problem.code for problem in stranger.problems] == ["not-a-party"]
 
@@ -147,13 +147,38 @@ def test_requested_recipients_outside_the_rule_are_flagged_by_position_and_not_r
     }
 
 
-def test_a_ledger_event_climbs_from_village_to_township_to_county() -> None:
-    directory = finder(["civil_affairs.440113102", "civil_affairs.440113", "civil_affairs.440100"])
+def test_a_villages_ledger_event_reaches_township_and_county_and_no_further() -> None:
+    directory = finder(
+        [
+            "community.440113102005",
+            "community.440113102",
+            "community.440113103",
+            "civil_affairs.440113",
+            "civil_affairs.440100",
+        ]
+    )
     child = {"persons": [{"ref": "p1", "roles": ["minor"], "residence": {"region": "440113102005"}}]}
-    assert set(sent_to(directory, "civil_affairs.440113102005", "LED", child)) == {"civil_affairs.440113102"}
-    assert set(sent_to(directory, "civil_affairs.440113102", "LED", child)) == {"civil_affairs.440113"}
-    county_only = finder(["civil_affairs.440113", "civil_affairs.440100"])
-    assert sent_to(county_only, "civil_affairs.440113", "LED", child) == {}
+    assert sent_to(directory, "community.440113102005", "LED", child) == {
+        "civil_affairs.440113": "competent",
+        "community.440113102": "copy",
+    }
+    assert sent_to(directory, "community.440113102", "LED", child) == {"civil_affairs.440113": "competent"}
+
+
+def test_an_order_nobody_can_serve_on_the_committee_is_held_for_people() -> None:
+    child = {"persons": [{"ref": "p1", "roles": ["minor"], "residence": {"region": "440113102"}}]}
+    routing = route(notice("courts.440113", "GRD-P", child), shipped_tables(), COUNTY, NO_CASE, MARCH_1)
+    assert [(held.rule, held.told) for held in routing.held] == [("GRD-P.committee", ("civil_affairs.440100",))]
+
+
+def test_a_contractor_needs_consent_unless_the_child_is_a_victim_of_violence() -> None:
+    directory = finder(["contractor.440113.xin", "civil_affairs.440113"])
+    data = {"measures": [{"code": "A06", "executor": "contractor.440113.xin"}], "place": {"region": "440113"}}
+    for harm, basis in (({}, ("L07",)), ({"harm": {"types": ["H21"]}}, ("L28",))):
+        routing = route(
+            notice("civil_affairs.440113", "REF", {**data, **harm}), shipped_tables(), directory, NO_CASE, MARCH_1
+        )
+        assert [(one.office, one.legal_basis) for one in routing.recipients] == [("contractor.440113.xin", basis)]
 
 
 def test_a_poverty_matter_without_harm_is_not_told_to_the_police() -> None:
@@ -184,8 +209,8 @@ def test_a_local_rule_is_switched_off_for_a_city_and_all_below_it() -> None:
 def test_statistics_go_one_level_up() -> None:
     directory = finder(["civil_affairs.440113", "civil_affairs.440100", "coordinator.440113"])
     assert sent_to(directory, "civil_affairs.440113", "STATS", {}) == {
-        "civil_affairs.440100": "party",
-        "coordinator.440113": "copy",
+        "civil_affairs.440100": "copy",
+        "coordinator.440113": "coordinator",
     }
 
 

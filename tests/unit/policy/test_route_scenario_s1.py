@@ -16,7 +16,7 @@ DIRECTORY = finder(
         *eight_in("440113", "440100"),
         HOSPITAL,
         SHELTER,
-        "civil_affairs.440113102",
+        "community.440113102",
         "contractor.440113.xin",
         "coordinator.440100",
     ]
@@ -61,9 +61,9 @@ def test_the_mandatory_report_reaches_police_stand_by_bureau_and_procuratorate()
     routing = routed(HOSPITAL, "RPT-M")
     assert as_table(routing) == {
         "police.440113": ("competent", "P02"),
-        "civil_affairs.440113": ("stand_by", "P03"),
-        "health.440113": ("filing", "P04"),
-        "procuratorate.440113": ("filing", "P09"),
+        "civil_affairs.440113": ("copy", "P03"),
+        "health.440113": ("copy", "P04"),
+        "procuratorate.440113": ("copy", "P09"),
     }
     assert routing.held == () and routing.flags == ()
     assert routing.recipients[0].fallback_level == 0
@@ -86,19 +86,19 @@ def test_a_bureau_that_reports_itself_files_no_copy_with_itself() -> None:
 def test_acceptance_and_status_go_back_to_the_hospital() -> None:
     case = case_after_report()
     assert as_table(routed("police.440113", "ACC", case)) == {
-        HOSPITAL: ("reply", "P04"),
+        HOSPITAL: ("copy", "P04"),
         "civil_affairs.440113": ("copy", "P03"),
     }
     assert as_table(routed("police.440113", "PFB", case)) == {
-        HOSPITAL: ("reply", "P04"),
-        "procuratorate.440113": ("filing", "P09"),
+        HOSPITAL: ("copy", "P04"),
+        "procuratorate.440113": ("copy", "P09"),
         "civil_affairs.440113": ("copy", "P03"),
     }
 
 
 def test_temporary_guardianship_is_told_to_police_school_health_and_procuratorate() -> None:
     assert as_table(routed("civil_affairs.440113", "GRD-T")) == {
-        "police.440113": ("party", "P03"),
+        "police.440113": ("copy", "P03"),
         "education.440113": ("copy", "P05"),
         "health.440113": ("copy", "P04"),
         "procuratorate.440113": ("copy", "P09"),
@@ -114,12 +114,12 @@ def test_the_order_is_served_and_education_hears_only_when_a_term_names_the_scho
     served = as_table(routed("courts.440113", "GRD-P", case, order={"terms": [{"item": "29-2"}]}))
     assert served == {
         "police.440113": ("competent", "P03"),
-        SHELTER: ("party", "P03"),
-        "civil_affairs.440113102": ("party", "P03"),
+        SHELTER: ("applicant", "P03"),
+        "community.440113102": ("executor", "P07"),
         "civil_affairs.440113": ("copy", "P03"),
     }
     zone = {"terms": [{"item": "29-4", "detail": "学校周边"}]}
-    assert as_table(routed("courts.440113", "GRD-P", case, order=zone))["education.440113"] == ("party", "P05")
+    assert as_table(routed("courts.440113", "GRD-P", case, order=zone))["education.440113"] == ("copy", "P05")
 
 
 def test_each_referral_reaches_the_executor_of_its_measure() -> None:
@@ -154,9 +154,9 @@ def test_family_guidance_brings_in_the_womens_federation() -> None:
 def test_closure_goes_to_everyone_active_under_their_old_purpose() -> None:
     case = case_after_report()
     assert as_table(routed("civil_affairs.440113", "CLS", case)) == {
-        "police.440113": ("party", "P02"),
-        "health.440113": ("party", "P04"),
-        "procuratorate.440113": ("party", "P09"),
+        "police.440113": ("copy", "P02"),
+        "health.440113": ("copy", "P04"),
+        "procuratorate.440113": ("copy", "P09"),
     }
 
 

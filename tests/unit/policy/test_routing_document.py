@@ -8,10 +8,14 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from gateway.engines.files.documents import default_catalogue
 from gateway.model.errors import InvalidDocument
 from gateway.model.geography import Matter
+from gateway.policy.document import with_virtual_fields
+from gateway.policy.reading import Problems, read_files
 from gateway.policy.routing_document import load_routing
 from gateway.policy.routing_rules import ATTRIBUTES, ROLES, Party, Source
+from gateway.policy.vocabulary_document import read_vocabulary
 from tests.support.routing import ROOT, routing_files, shipped_tables
 
 DOMAIN_3_2 = [
@@ -82,6 +86,22 @@ def test_an_id_given_twice_is_refused_across_files() -> None:
     with pytest.raises(InvalidDocument) as refused:
         load_routing({"a.yaml": GOOD, "b.yaml": GOOD})
     assert {problem.code for problem in refused.value.problems} == {"duplicate-type", "duplicate-id"}
+
+
+def test_the_shipped_tables_use_only_words_of_the_shipped_vocabulary() -> None:
+    problems = Problems()
+    text = (ROOT / "policies" / "vocabulary.yaml").read_text(encoding="utf-8")
+    ((_, root),) = read_files({"vocabulary.yaml": text}, problems)
+    vocabulary = read_vocabulary(root, with_virtual_fields(default_catalogue().fields))
+    assert problems.found == []
+    assert load_routing(routing_files(), vocabulary).by_type == shipped_tables().by_type
+    assert vocabulary.facts["recipient_role"].values.keys() == set(ROLES)
+    unclaimed = (
+        GOOD.replace("P07", "P10").replace("basis: [L23]", "basis: [L99]").replace("[civil_affairs]", "[civil_affair]")
+    )
+    with pytest.raises(InvalidDocument) as refused:
+        load_routing({"mine.yaml": unclaimed}, vocabulary)
+    assert {problem.code for problem in refused.value.problems} >= {"unknown-value"}
 
 
 def test_the_version_names_the_exact_texts() -> None:

@@ -50,7 +50,16 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
     gate = Gate(services.authenticate, rates, strangers, settings)
     tokens = TokenEndpoint(services.authenticate, gate, settings)
     notices = Notices(services.submit, services.follow, gate, rates, settings)
-    inbox = Inbox(services.pull, services.acknowledge, services.submit, gate, drain, settings)
+    inbox = Inbox(
+        services.pull,
+        services.acknowledge,
+        services.submit,
+        services.directories,
+        services.clock,
+        gate,
+        drain,
+        settings,
+    )
     health = Health(services.readiness, drain, registry, settings)
     description = canonical_json(openapi_document(services.authenticate.settings.issuer))
     handlers: Mapping[str, Handler] = {

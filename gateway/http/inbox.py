@@ -21,6 +21,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
+from gateway.crypto.detached import DetachedVerifier
 from gateway.http.authentication import Gate
 from gateway.http.draining import Drain
 from gateway.http.notices import STRUCTURED, submission_response
@@ -28,7 +29,9 @@ from gateway.http.problems import SAFE_HEADERS
 from gateway.http.reading import (
     SIGNATURE_HEADER,
     member_text,
+    read_body,
     read_json_object,
+    small_object,
     transport_headers,
     whole_number,
 )
@@ -38,7 +41,9 @@ from gateway.http.settings import HttpSettings
 from gateway.model.agency import Caller
 from gateway.model.canonical import canonical_json
 from gateway.model.errors import NotFound, Problem
-from gateway.model.identifiers import DeliveryId, office_urn
+from gateway.model.identifiers import DeliveryId, OfficeId, office_urn
+from gateway.ports.clock import Clock
+from gateway.services.authenticate import OfficeDirectory
 
 DELIVERY_HEADER = "Hutong-Delivery"
 REVISION_HEADER = "Hutong-Revision"
@@ -61,27 +66,32 @@ _REPLY_MEMBERS = ("id", "data", "lease_token")
 class Inbox:
     def __init__(
         self,
-        pull: PullLike,
+        pull: PullLike[Any],
         acknowledge: AcknowledgeLike,
         submit: SubmitLike,
+        directories: OfficeDirectory,
+        clock: Clock,
         gate: Gate,
         drain: Drain,
         settings: HttpSettings,
     ) -> None:
         self._pull, self._acknowledge, self._submit = pull, acknowledge, submit
+        self._directories, self._clock, self._verifier = directories, clock, DetachedVerifier()
         self._gate, self._drain, self._settings = gate, drain, settings
+        self._page_sizes: dict[OfficeId, int] = {}
 
     async def page(self, request: web.Request) -> web.Response:
         """GET /v1/inbox"""
         caller = self._gate.admit(request, report_only=True)
         limit = whole_number(request.query, "max", 10, 1, self._settings.max_inbox_items)
-        handouts = await self._wait(request, caller, limit)
+        limit = min(limit, self._page_sizes.get(caller.office.id, limit))
+        handouts = await self._in_time(caller, limit, await self._wait(request, caller, limit))
         return web.Response(body=canonical_json([_listed(handout) for handout in handouts]), headers=_JSON)
 
     async def next(self, request: web.Request) -> web.Response:
         """GET /v1/inbox/next"""
         caller = self._gate.admit(request, report_only=True)
-        handouts = await self._wait(request, caller, 1)
+        handouts = await self._in_time(caller, 1, await self._wait(request, caller, 1))
         if not handouts:
             return web.Response(status=204, headers=SAFE_HEADERS)
         handout = handouts[0]
@@ -137,7 +147,13 @@ class Inbox:
     async def _reply(self, request: web.Request, kind: str, members: Sequence[str]) -> web.Response:
         caller, delivery = self._gate.admit(request), _delivery(request)
         headers = transport_headers(request)
-        document = await read_json_object(request, self._settings, members)
+        body = await read_body(request, self._settings.max_small_body_bytes, self._settings)
+        signature = request.headers.get(SIGNATURE_HEADER)
+        if signature is not None:
+            self._verifier.verify(
+                signature, body, self._directories.current.signing_keys(caller.office.id, self._clock.now())
+            )
+        document = small_object(request, body, self._settings, members)
         if not kind:
             kind = document.get("type", _FEEDBACK_TYPES[0])
             if kind not in _FEEDBACK_TYPES:
@@ -148,6 +164,22 @@ class Inbox:
             await self._acknowledge.acknowledge(caller, delivery, _lease(document, request))
         submitted = await self._submit.on_behalf(caller, event, STRUCTURED, {"content-type": STRUCTURED})
         return submission_response(submitted, status=202)
+
+    async def _in_time(self, caller: Caller, limit: int, handouts: Sequence[HandoutLike]) -> Sequence[HandoutLike]:
+        """Those whose tickets still live. The caller must send them without waiting for anything more.
+
+        The others are logged void; then the office's next page is half as large, and grows back page by page.
+        """
+        office, page_sizes, had_all = caller.office.id, self._page_sizes, True
+        while late := [handout for handout in handouts if self._clock.monotonic() >= handout.send_before]:
+            had_all, handouts = False, [handout for handout in handouts if handout not in late]
+            for handout in late:
+                await self._pull.void(handout)
+        if not had_all:
+            page_sizes[office] = max(1, limit // 2)
+        elif office in page_sizes and handouts:
+            page_sizes[office] = min(self._settings.max_inbox_items, page_sizes[office] * 2)
+        return handouts
 
     async def _wait(self, request: web.Request, caller: Caller, limit: int) -> Sequence[HandoutLike]:
         """Pull, in slices until something is there, the caller's time is over, the caller is gone or we are closing."""

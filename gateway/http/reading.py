@@ -129,6 +129,11 @@ def hold_depth(body: bytes, max_depth: int) -> None:
 async def read_json_object(request: web.Request, settings: HttpSettings, allowed: Collection[str]) -> dict[str, Any]:
     """A small JSON object with no other members than the allowed ones; an empty body is an empty object."""
     body = await read_body(request, settings.max_small_body_bytes, settings)
+    return small_object(request, body, settings, allowed)
+
+
+def small_object(request: web.Request, body: bytes, settings: HttpSettings, allowed: Collection[str]) -> dict[str, Any]:
+    """The same for a body that was read already."""
     if not body:
         return {}
     if not media_type(request).endswith("json"):

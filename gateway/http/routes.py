@@ -183,9 +183,9 @@ ROUTES: tuple[Route, ...] = (
         Route(
             name, "POST", f"/v1/inbox/{{delivery}}/{name}", zh, en, "office",
             (Success(202, "所生成通报的回执 / the receipt of the notice this makes", schema="Receipt", headers=_LOCATION),),
-            codes=("idempotency-conflict", "invalid-notice", "lease-lost", "not-found", "refused", "tampered",
+            codes=("bad-signature", "idempotency-conflict", "invalid-notice", "lease-lost", "not-found", "refused", "tampered",
                    "undecodable", "unknown-office"),
-            parameters=(_DELIVERY, _KEY, *_ACTOR), body=(("application/json", schema),),
+            parameters=(_DELIVERY, _SIGNATURE, _KEY, *_ACTOR), body=(("application/json", schema),),
         )
         for name, zh, en, schema in (
             ("accept", "受理（生成 ACC）", "take the case on: makes an ACC notice", "Reply"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry
 
@@ -74,10 +74,21 @@ class HandoutLike(Protocol):
     def signature(self) -> str: ...
     @property
     def headers(self) -> Mapping[str, str]: ...
+    @property
+    def send_before(self) -> float:
+        """The end of its ticket on the monotonic clock: the first byte leaves before it, or not at all."""
+        ...
 
 
-class PullLike(Protocol):
-    async def __call__(self, caller: Caller, accept: str, limit: int, wait: timedelta) -> Sequence[HandoutLike]: ...
+Handed = TypeVar("Handed", bound=HandoutLike)
+
+
+class PullLike(Protocol[Handed]):
+    async def __call__(self, caller: Caller, accept: str, limit: int, wait: timedelta) -> Sequence[Handed]: ...
+
+    async def void(self, handout: Handed) -> None:
+        """Log that a handout's ticket ran out, and make its delivery due again."""
+        ...
 
 
 class AcknowledgeLike(Protocol):
@@ -103,7 +114,7 @@ class ApiServices:
     """Everything the agencies' API is joined to. Made by the assembly."""
 
     submit: SubmitLike
-    pull: PullLike
+    pull: PullLike[Any]
     acknowledge: AcknowledgeLike
     follow: FollowLike
     authenticate: Authenticate

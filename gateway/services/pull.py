@@ -70,6 +70,12 @@ class Pull:
                 return handouts
             await self._doorbell.wait(caller.office.id, timedelta(seconds=left))
 
+    async def void(self, handout: Handout) -> None:
+        """Log that a handout's ticket ran out before its first byte left, and make the delivery due again at once."""
+        delivery = await self._deliveries.delivery(handout.delivery)
+        if delivery is not None and delivery.lease_token == handout.lease_token:
+            await self._enforce.void(delivery, handout.revision, "expired")
+
     async def _once(self, caller: Caller, media_type: str, limit: int) -> list[Handout]:
         leased: Sequence[Delivery] = await self._deliveries.lease_due(
             caller.office.id, self._clock.now(), self._settings.lease, limit

@@ -211,6 +211,10 @@ class Inbox:
     leases: dict[str, str] = field(default_factory=dict)
     waits: list = field(default_factory=list)
     on_wait: object = None
+    voided: list = field(default_factory=list)
+
+    async def void(self, handout) -> None:
+        self.voided.append(handout.delivery)
 
     async def __call__(self, caller, accept: str, limit: int, wait: timedelta):
         self.waits.append((accept, limit, wait))
@@ -235,7 +239,12 @@ class Inbox:
         return canonical_json({"type": what, "receipt": "a.b.c"})
 
 
-def handout(name: str = "delivery-0001", body: bytes = b"{}", headers: Mapping[str, str] | None = None):
+def handout(
+    name: str = "delivery-0001",
+    body: bytes = b"{}",
+    headers: Mapping[str, str] | None = None,
+    send_before: float = float("inf"),
+):
     return SimpleNamespace(
         delivery=name,
         revision=1,
@@ -245,6 +254,7 @@ def handout(name: str = "delivery-0001", body: bytes = b"{}", headers: Mapping[s
         body=body,
         signature="e30..c2ln",
         headers=headers or {},
+        send_before=send_before,
     )
 
 

@@ -220,3 +220,25 @@ async def test_a_store_out_of_reach_is_a_retry(standin):
     standin.inbox.on_wait = fail
     status, headers, _ = await get(standin, "/v1/inbox")
     assert (status, headers["Retry-After"]) == (503, "2")
+
+
+async def test_a_ticket_that_ran_out_is_voided_and_halves_the_next_page(standin):
+    standin.inbox.waiting = [handout("delivery-0001", send_before=1000.0), handout("delivery-0002", send_before=1002.0)]
+    _, _, body = await get(standin, "/v1/inbox?max=8")
+    assert [item["delivery"] for item in json.loads(body)] == ["delivery-0002"]
+    assert standin.inbox.voided == ["delivery-0001"]
+    for _ in range(3):
+        standin.inbox.waiting = [handout("delivery-0003")]
+        await get(standin, "/v1/inbox?max=8")
+    assert [limit for _, limit, _ in standin.inbox.waits] == [8, 4, 8, 8]
+    standin.inbox.waiting = [handout("delivery-0004", send_before=999.0)]
+    assert (await get(standin, "/v1/inbox/next"))[0] == 204
+
+
+async def test_a_signature_on_an_answer_must_hold_where_there_is_one(standin):
+    body = b'{"data":{"acceptance":{"next_step":"N1"}}}'
+    for signature, status in ((standin.health.sign(body), 202), (standin.police.sign(body), 400)):
+        headers = {"Hutong-Signature": signature, "Content-Type": "application/json"}
+        headers |= await standin.bearer(standin.health)
+        async with standin.client.post("/v1/inbox/delivery-0001/accept", data=body, headers=headers) as answer:
+            assert answer.status == status

@@ -1,0 +1,1 @@
+"""The courier port over HTTP: one keep-alive session per office."""

@@ -1,0 +1,231 @@
+"""A push reaches the pinned office over a connection that was open before, and nobody else."""
+
+import asyncio
+import datetime
+import ipaddress
+import ssl
+from datetime import timedelta
+
+import pytest
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from gateway.engines.http_courier.courier import CourierSettings, HttpCourier
+from gateway.model.agency import Webhook
+from gateway.model.errors import Unavailable
+from tests.unit.http.standins import START, SetClock
+
+SOON = timedelta(seconds=2)
+HEADERS = {"Hutong-Signature": "e30..c2ln", "Content-Type": "application/xml", "ce-id": "d.1"}
+
+
+class Receiver:
+    """An office's own system: answers as told, remembers what came and over how many connections."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[dict, bytes]] = []
+        self.connections = 0
+        self.answer = lambda: web.Response(status=204)
+        self.url = ""
+
+    async def handle(self, request):
+        self.seen.append((dict(request.headers), await request.read()))
+        found = self.answer()
+        return await found if asyncio.iscoroutine(found) else found
+
+    async def start(self, tls: ssl.SSLContext | None = None):
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self.handle)
+        self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self.runner.setup()
+        made = self.runner.server.connection_made
+
+        def count(*connection):
+            self.connections += 1
+            return made(*connection)
+
+        self.runner.server.connection_made = count
+        await web.TCPSite(self.runner, "127.0.0.1", 0, ssl_context=tls).start()
+        scheme = "https" if tls else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.runner.addresses[0][1]}/hook"
+        return self
+
+
+@pytest.fixture
+async def courier():
+    made = HttpCourier(SetClock(), CourierSettings(is_plain_loopback_allowed=True, max_answer_bytes=1000))
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def receiver():
+    made = await Receiver().start()
+    yield made
+    await made.runner.cleanup()
+
+
+def certificate(tmp_path, name: str = "127.0.0.1") -> tuple[str, ssl.SSLContext]:
+    """A self-signed certificate for an address, and a server context with it."""
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "office under test")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = made.public_bytes(serialization.Encoding.PEM)
+    path = tmp_path / f"{made.serial_number}.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(pem + private)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return pem.decode(), context
+
+
+async def test_a_push_arrives_byte_for_byte_with_its_signature(courier, receiver):
+    connection = await courier.connect(Webhook(receiver.url), SOON)
+    answer = await connection.send(b"\x00<xml/>\xff", HEADERS, SOON)
+    assert (answer.status, answer.retry_after) == (204, None)
+    headers, body = receiver.seen[0]
+    assert body == b"\x00<xml/>\xff"
+    assert {name: headers[name] for name in HEADERS} == HEADERS
+
+
+async def test_connecting_sends_nothing_and_the_pushes_use_that_connection(courier, receiver):
+    connection = await courier.connect(Webhook(receiver.url), SOON)
+    assert (receiver.connections, receiver.seen) == (1, [])
+    for _ in range(3):
+        await connection.send(b"x", HEADERS, SOON)
+        connection = await courier.connect(Webhook(receiver.url), SOON)
+    assert (receiver.connections, len(receiver.seen)) == (1, 3)
+
+
+async def test_nothing_is_sent_without_a_signature(courier, receiver):
+    connection = await courier.connect(Webhook(receiver.url), SOON)
+    with pytest.raises(ValueError, match="signature"):
+        await connection.send(b"x", {}, SOON)
+    assert not receiver.seen
+
+
+async def test_a_redirect_is_an_answer_and_is_not_followed(courier, receiver):
+    receiver.answer = lambda: web.Response(status=307, headers={"Location": receiver.url + "/elsewhere"})
+    connection = await courier.connect(Webhook(receiver.url), SOON)
+    assert (await connection.send(b"x", HEADERS, SOON)).status == 307
+    assert len(receiver.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("7", timedelta(seconds=7)),
+        ("99999999", timedelta(days=1)),
+        ("Mon, 02 Mar 2026 01:01:00 GMT", timedelta(minutes=1)),
+        ("Mon, 02 Mar 2020 01:01:00 GMT", timedelta(0)),
+        ("soon", None),
+        ("-1", None),
+    ],
+)
+async def test_the_offices_own_wish_to_be_left_alone_is_heard(courier, receiver, text, wish):
+    assert START.isoformat() == "2026-03-02T01:00:00+00:00"
+    receiver.answer = lambda: web.Response(status=503, headers={"Retry-After": text})
+    connection = await courier.connect(Webhook(receiver.url), SOON)
+    answer = await connection.send(b"x", HEADERS, SOON)
+    assert (answer.status, answer.retry_after) == (503, wish)
+
+
+async def test_an_endless_answer_is_not_read_to_its_end(courier, receiver):
+    receiver.answer = lambda: web.Response(body=b"x" * 5_000_000)
+    connection = await courier.connect(Webhook(receiver.url), SOON)
+    assert (await connection.send(b"x", HEADERS, SOON)).status == 200
+    receiver.answer = lambda: web.Response(status=204)
+    connection = await courier.connect(Webhook(receiver.url), SOON)
+    assert (await connection.send(b"x", HEADERS, SOON)).status == 204
+
+
+async def test_an_office_that_does_not_answer_in_time_is_unavailable(courier, receiver):
+    never = asyncio.Event()
+
+    async def hang():
+        await never.wait()
+        return web.Response()
+
+    receiver.answer = hang
+    connection = await courier.connect(Webhook(receiver.url), SOON)
+    with pytest.raises(Unavailable):
+        await connection.send(b"x", HEADERS, timedelta(seconds=0.1))
+    never.set()
+
+
+async def test_an_office_that_is_gone_is_unavailable_before_anything_is_decided(courier, receiver):
+    url = receiver.url
+    await receiver.runner.cleanup()
+    with pytest.raises(Unavailable):
+        await courier.connect(Webhook(url), SOON)
+
+
+async def test_the_pinned_certificate_is_trusted_and_no_other(courier, tmp_path):
+    pem, tls = certificate(tmp_path)
+    other, _ = certificate(tmp_path)
+    receiver = await Receiver().start(tls)
+    try:
+        connection = await courier.connect(Webhook(receiver.url, pem), SOON)
+        assert (await connection.send(b"x", HEADERS, SOON)).status == 204
+        for trust in (other, None):
+            with pytest.raises(Unavailable):
+                await courier.connect(Webhook(receiver.url, trust), SOON)
+        with pytest.raises(Unavailable):
+            await courier.connect(Webhook(receiver.url, "no certificate"), SOON)
+        assert len(receiver.seen) == 1
+    finally:
+        await receiver.runner.cleanup()
+
+
+async def test_a_pinned_certificate_for_another_name_is_not_enough(courier, tmp_path):
+    pem, tls = certificate(tmp_path, "127.0.0.2")
+    receiver = await Receiver().start(tls)
+    try:
+        with pytest.raises(Unavailable):
+            await courier.connect(Webhook(receiver.url, pem), SOON)
+    finally:
+        await receiver.runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://192.0.2.1/hook",
+        "http://localhost.example/hook",
+        "ftp://127.0.0.1/hook",
+        "file:///etc/passwd",
+        "https://user:secret@127.0.0.1/hook",
+        "https:///hook",
+        "//127.0.0.1/hook",
+        "https://[::1",
+        "",
+    ],
+)
+async def test_a_url_that_may_not_be_called_is_not(courier, url):
+    with pytest.raises(Unavailable):
+        await courier.connect(Webhook(url), SOON)
+
+
+async def test_plain_http_is_only_for_the_demo(receiver):
+    strict = HttpCourier(SetClock())
+    with pytest.raises(Unavailable):
+        await strict.connect(Webhook(receiver.url), SOON)
+    await strict.close()
+    assert receiver.connections == 0

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from gateway.crypto.scatter import Scatter
 from gateway.engines.files.lock import OwnerLock
-from gateway.engines.sqlite import queries
+from gateway.engines.queries import load
 from gateway.engines.sqlite.connection import FaultPoint, Statements, no_fault, open_writer
 from gateway.engines.sqlite.deliveries import SqliteDeliveries
 from gateway.engines.sqlite.log import SqliteLog, load_edge, write_log
@@ -35,18 +34,7 @@ from gateway.model.errors import InvalidDocument, Unavailable
 from gateway.ports.clock import Clock
 from gateway.ports.storage import Epochs
 
-
-def _queries() -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    for file in ("notices.sql", "deliveries.sql", "log.sql", "registry.sql", "store.sql"):
-        for name, sql in queries.load(file).items():
-            if name in found:
-                raise ValueError(f"the query `{name}` is there twice")
-            found[name] = sql
-    return found
-
-
-QUERIES = _queries()
+QUERIES = load("gateway.engines.sqlite", "notices.sql", "deliveries.sql", "log.sql", "registry.sql", "store.sql")
 
 
 def load_state(sql: Statements) -> State:

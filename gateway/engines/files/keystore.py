@@ -1,0 +1,410 @@
+"""Where are the keys, when they live in a file?
+
+In `keys.db`, a database of its own in a folder apart from the data, so that the two
+are backed up apart. Every key is wrapped with AES-256-GCM under a key-encryption key,
+bound to its name; that key is wrapped under the root key (`root_key`).
+
+Data keys are made durably in batches and handed out from memory:
+
+1. A batch is committed. A crash leaves its keys in the file, never handed out: a few
+   hundred kilobytes, nothing else.
+2. Keys of it are handed out. A crash now loses none: they are in the file.
+3. A clean end writes down where the stock began, so that the rest is used next time;
+   that note is removed, durably, before the first of them is handed out again.
+
+Destroying overwrites and deletes the row, copies the journal into the file and cuts it
+to nothing, and drops the caches. What a disk keeps of blocks that a file system gave up
+is outside of this; so the folder belongs on an encrypted volume.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import sqlite3
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import TypeVar
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gateway.crypto.sealing import NONCE_BYTES
+from gateway.crypto.signing import SigningKey, load_signing_key, new_signing_key
+from gateway.engines.files.lock import OwnerLock
+from gateway.engines.files.root_key import RootKey, check_private
+from gateway.engines.queries import load
+from gateway.model.canonical import canonical_json
+from gateway.model.errors import InvalidDocument, Tampered, Unavailable
+from gateway.model.identifiers import KeyId
+from gateway.ports.keys import DataKey
+
+KEYS_FILE = "keys.db"
+PURPOSES = frozenset({"receipts", "releases", "tokens", "log"})
+_APPLICATION_ID = 0x4855544B  # "HUTK"
+_VERSION = 1
+_BATCH = 4096
+_LOW_WATER = 2048
+_KEPT_OPEN = 16_384
+_ID_BYTES = 16
+_QUERIES = load("gateway.engines.files", "keystore.sql")
+
+Result = TypeVar("Result")
+
+
+class FileKeyStore:
+    """KeyStore in one file. All methods may be called from any thread; one process owns the store."""
+
+    def __init__(self, lock: OwnerLock, connection: sqlite3.Connection, kek: bytes) -> None:
+        """Use `open_key_store`."""
+        self._lock = lock
+        self._connection = connection
+        self._kek = kek
+        self._wrap = AESGCM(kek)
+        self._turn = threading.RLock()  # the connection; held while the disk works
+        self._stock_turn = threading.Lock()  # stock and open keys; never held while the disk works
+        self._stock: deque[DataKey] = deque()
+        self._last_key = 0
+        self._open_keys: OrderedDict[KeyId, bytes] = OrderedDict()
+        self._secrets: dict[str, bytes] = {}
+        self._signing: dict[str, SigningKey] = {}
+        self._is_closed = False
+        self._refill_wanted = threading.Event()
+        self.stock_refilled = threading.Event()  # set after every batch, for whoever waits for keys
+        self._refiller = threading.Thread(target=self._refill_when_low, name="key-stock", daemon=True)
+
+    def close(self) -> None:
+        """Write down what is left of the stock, and forget all keys. A second call does nothing."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._refill_wanted.set()
+        self._refiller.join()
+        with self._turn:
+            if self._stock:
+                self._connection.execute(_QUERIES["set_property"], ("stock", bytes.fromhex(self._stock[0].id)))
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._connection.close()
+            self._stock.clear()
+            self._open_keys.clear()
+            self._secrets.clear()
+            self._signing.clear()
+        self._lock.release()
+
+    def testing_only_abandon(self) -> None:
+        """End as if the process had died: nothing is written down."""
+        self._is_closed = True
+        self._refill_wanted.set()
+        self._refiller.join()
+        with self._turn:
+            self._connection.close()
+        self._lock.release()
+
+    # The port.
+
+    def take(self, count: int) -> Sequence[DataKey]:
+        with self._stock_turn:
+            if len(self._stock) < count:
+                self._refill_wanted.set()
+                raise Unavailable("no data keys are in stock")
+            taken = [self._stock.popleft() for _ in range(count)]
+            is_low = len(self._stock) < _LOW_WATER
+        if is_low:
+            self._refill_wanted.set()
+        for key in taken:
+            self._remember(key.id, key.secret)
+        return taken
+
+    def open(self, key: KeyId) -> bytes | None:
+        with self._stock_turn:
+            known = self._open_keys.get(key)
+            if known is not None:
+                self._open_keys.move_to_end(key)
+                return known
+        try:
+            blob = bytes.fromhex(key)
+        except ValueError:
+            return None
+
+        def read() -> bytes | None:
+            row = self._connection.execute(_QUERIES["data_key"], (blob,)).fetchone()
+            if row is None:
+                return None
+            found = _unwrapped(self._wrap, row[0], b"data " + blob)
+            self._remember(key, found)
+            return found
+
+        return self._guarded(read)
+
+    async def destroy(self, keys: Sequence[KeyId]) -> None:
+        await asyncio.to_thread(self._guarded, lambda: self._destroy(keys))
+
+    def secret(self, name: str) -> bytes:
+        known = self._secrets.get(name)
+        if known is not None:
+            return known
+
+        def read() -> bytes:
+            place = b"secret " + name.encode()
+            row = self._connection.execute(_QUERIES["named_secret"], (name,)).fetchone()
+            if row is None:
+                found = secrets.token_bytes(32)
+                self._connection.execute(_QUERIES["add_named_secret"], (name, _wrapped(self._wrap, found, place)))
+            else:
+                found = _unwrapped(self._wrap, row[0], place)
+            self._secrets[name] = found
+            return found
+
+        return self._guarded(read)
+
+    def signing_key(self, purpose: str) -> SigningKey:
+        known = self._signing.get(purpose)
+        if known is not None:
+            return known
+        if purpose not in PURPOSES:
+            raise ValueError(f"a signing key is for one of {', '.join(sorted(PURPOSES))}")
+
+        def read() -> SigningKey:
+            row = self._connection.execute(_QUERIES["current_signing_key"], (purpose,)).fetchone()
+            if row is None:
+                return self._new_signing_key(purpose, "EdDSA")
+            key = load_signing_key(_unwrapped(self._wrap, row[1], b"sign " + row[0].encode()), row[0])
+            self._signing[purpose] = key
+            return key
+
+        return self._guarded(read)
+
+    def verification_keys(self) -> Sequence[dict[str, object]]:
+        rows = self._guarded(lambda: self._connection.execute(_QUERIES["public_keys"]).fetchall())
+        return [json.loads(row[0]) for row in rows]
+
+    # Beyond the port.
+
+    def rotate_signing_key(self, purpose: str, algorithm: str = "EdDSA") -> SigningKey:
+        """Put a fresh key in use and destroy the private part of the one before; what that signed stays verifiable."""
+        if purpose not in PURPOSES:
+            raise ValueError(f"a signing key is for one of {', '.join(sorted(PURPOSES))}")
+        return self._guarded(lambda: self._new_signing_key(purpose, algorithm))
+
+    def change_root(self, new: RootKey) -> None:
+        """Wrap the key-encryption key under another root key; the old one opens nothing from then on."""
+
+        def write() -> None:
+            salt = secrets.token_bytes(16)
+            wrapped = _wrapped(AESGCM(new.key(salt)), self._kek, b"kek")
+            with _transaction(self._connection):
+                self._connection.execute(_QUERIES["set_property"], ("salt", salt))
+                self._connection.execute(_QUERIES["set_property"], ("kek", wrapped))
+            _empty_journal(self._connection)
+
+        self._guarded(write)
+
+    @property
+    def stock(self) -> int:
+        """How many data keys can be taken now, for metrics."""
+        return len(self._stock)
+
+    # Inside.
+
+    def _begin(self) -> None:
+        row = self._connection.execute(_QUERIES["property"], ("stock",)).fetchone()
+        if row is not None:
+            rest = self._connection.execute(_QUERIES["unused_data_keys"], (row[0],)).fetchall()
+            self._connection.execute(_QUERIES["drop_property"], ("stock",))
+            self._stock.extend(
+                DataKey(KeyId(id_.hex()), _unwrapped(self._wrap, wrapped, b"data " + id_)) for id_, wrapped in rest
+            )
+        if len(self._stock) < _LOW_WATER:
+            self._refill()
+        self._refiller.start()
+
+    def _refill_when_low(self) -> None:
+        while True:
+            self._refill_wanted.wait()
+            self._refill_wanted.clear()
+            if self._is_closed:
+                return
+            try:
+                while len(self._stock) < _LOW_WATER and not self._is_closed:
+                    self._refill()
+            except sqlite3.Error:
+                continue  # the stock shrinks; `take` asks again and says so when it is empty
+
+    def _refill(self) -> None:
+        with self._turn:
+            first = max(self._last_key + 1, time.time_ns() // 1_000_000 << 80)
+            ids = [(first + n).to_bytes(_ID_BYTES, "big") for n in range(_BATCH)]
+            fresh = [(id_, secrets.token_bytes(32)) for id_ in ids]
+            rows = [(id_, _wrapped(self._wrap, secret, b"data " + id_)) for id_, secret in fresh]
+            with _transaction(self._connection):
+                self._connection.executemany(_QUERIES["add_data_keys"], rows)
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self._last_key = first + _BATCH - 1
+            with self._stock_turn:
+                self._stock.extend(DataKey(KeyId(id_.hex()), secret) for id_, secret in fresh)
+        self.stock_refilled.set()
+
+    def _destroy(self, keys: Sequence[KeyId]) -> None:
+        blobs = []
+        for key in keys:
+            try:
+                blobs.append((bytes.fromhex(key),))
+            except ValueError:
+                continue  # not a key of this store: nothing is kept under it
+        self._forget(keys)
+        with _transaction(self._connection):
+            self._connection.executemany(_QUERIES["overwrite_data_key"], blobs)
+        with _transaction(self._connection):
+            self._connection.executemany(_QUERIES["delete_data_key"], blobs)
+        _empty_journal(self._connection)
+        self._forget(keys)  # once more: somebody may have opened one meanwhile
+
+    def _forget(self, keys: Sequence[KeyId]) -> None:
+        gone = set(keys)
+        for key in gone:
+            self._open_keys.pop(key, None)
+        with self._stock_turn:
+            if any(key.id in gone for key in self._stock):
+                self._stock = deque(key for key in self._stock if key.id not in gone)
+
+    def _new_signing_key(self, purpose: str, algorithm: str) -> SigningKey:
+        key = new_signing_key(algorithm)
+        wrapped = _wrapped(self._wrap, key.private_bytes(), b"sign " + key.kid.encode())
+        with _transaction(self._connection):
+            self._connection.execute(_QUERIES["retire_signing_key"], (purpose,))
+            jwk = canonical_json(key.public().jwk())
+            self._connection.execute(_QUERIES["add_signing_key"], (key.kid, purpose, jwk, wrapped))
+        _empty_journal(self._connection)
+        self._signing[purpose] = key
+        return key
+
+    def _remember(self, key: KeyId, secret: bytes) -> None:
+        with self._stock_turn:
+            self._open_keys[key] = secret
+            while len(self._open_keys) > _KEPT_OPEN:
+                self._open_keys.popitem(last=False)
+
+    def _guarded(self, work: Callable[[], Result]) -> Result:
+        with self._turn:
+            if self._is_closed:
+                raise Unavailable("the key store is closed")
+            try:
+                return work()
+            except sqlite3.Error as broken:
+                raise Unavailable("the key store is out of reach") from broken
+
+
+def create_key_store(directory: Path, root: RootKey) -> None:
+    """Make a new key store in `directory` (made too, 0700, if absent). InvalidDocument when there is one already."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_private(directory, directory=True)
+    path = directory / KEYS_FILE
+    if path.exists():
+        raise InvalidDocument("there is a key store already", remedy="open it, or choose another directory")
+    salt, kek = secrets.token_bytes(16), secrets.token_bytes(32)
+    wrapped = _wrapped(AESGCM(root.key(salt)), kek, b"kek")
+    making = directory / f"{KEYS_FILE}.making"
+    for stale in (making, Path(f"{making}-wal"), Path(f"{making}-shm")):
+        stale.unlink(missing_ok=True)
+    os.close(os.open(making, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    connection = _connect(making)
+    try:
+        schema = resources.files("gateway.engines.files").joinpath("keystore_schema.sql").read_text("utf-8")
+        connection.executescript(f"BEGIN;\n{schema}\nCOMMIT;")
+        connection.execute(_QUERIES["set_property"], ("salt", salt))
+        connection.execute(_QUERIES["set_property"], ("kek", wrapped))
+        connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version={_VERSION}")
+        _empty_journal(connection)
+    finally:
+        connection.close()
+    making.rename(path)
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def open_key_store(directory: Path, root: RootKey) -> FileKeyStore:
+    """Open an existing key store and become its owner; a first batch of keys is in stock when it returns.
+
+    Raises Unavailable when there is none or another process owns it, InvalidDocument when folder or file are
+    open to others, of another shape, or not of this root key.
+    """
+    check_private(directory, directory=True)
+    check_private(directory / KEYS_FILE)
+    lock = OwnerLock(directory)
+    try:
+        connection = _connect(directory / KEYS_FILE)
+        try:
+            store = FileKeyStore(lock, connection, _read_kek(connection, root))
+            store._begin()
+        except BaseException:
+            connection.close()
+            raise
+    except BaseException:
+        lock.release()
+        raise
+    return store
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "wal_autocheckpoint=0"):
+        connection.execute(f"PRAGMA {setting}")
+    return connection
+
+
+def _read_kek(connection: sqlite3.Connection, root: RootKey) -> bytes:
+    try:
+        shape = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
+        if shape != [_APPLICATION_ID, _VERSION]:
+            raise InvalidDocument("the file is not a key store of this release")
+        salt, wrapped = (connection.execute(_QUERIES["property"], (name,)).fetchone()[0] for name in ("salt", "kek"))
+    except (sqlite3.DatabaseError, TypeError) as broken:
+        raise InvalidDocument("the file is not a key store") from broken
+    try:
+        return _unwrapped(AESGCM(root.key(salt)), wrapped, b"kek")
+    except Tampered as wrong:
+        raise InvalidDocument(
+            "this root key does not open the key store", remedy="use the one it was made with"
+        ) from wrong
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _empty_journal(connection: sqlite3.Connection) -> None:
+    """Copy the journal into the file and cut it to nothing. DatabaseError when somebody else's reading prevents it."""
+    busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    if busy:
+        raise sqlite3.OperationalError("the journal of the key store could not be emptied")
+
+
+def _wrapped(with_key: AESGCM, secret: bytes, place: bytes) -> bytes:
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return nonce + with_key.encrypt(nonce, secret, place)
+
+
+def _unwrapped(with_key: AESGCM, wrapped: bytes, place: bytes) -> bytes:
+    try:
+        return with_key.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], place)
+    except (InvalidTag, ValueError) as broken:
+        raise Tampered("a stored key does not open", remedy="restore the key store") from broken

@@ -38,9 +38,10 @@ MAX_CONTEXTS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one group shows for one match, and the bits of the obligations that go with it."""
+    """What one group shows for one match, the floor's part of it, and the bits of the obligations that go with it."""
 
     shown: int
+    floor: int
     decision: FieldDecision
     owed: int
 
@@ -120,6 +121,7 @@ class Policy:
     notice_tables: tuple[tuple[int, Mapping[str, int]], ...]
     personal_tables: tuple[tuple[int, Mapping[str, int]], ...]
     lookups: tuple[tuple[int, dict[int, Answer]], ...]
+    floored: tuple[int, ...]  # the groups that some floor touches
     accepted: dict[frozenset[str], int] = field(default_factory=dict, compare=False, repr=False)
     owed: dict[int, tuple[Obligation, ...]] = field(default_factory=dict, compare=False, repr=False)
 
@@ -277,7 +279,8 @@ def answer(bits: Sequence[_Bits], match: int, accepted: int = -1) -> Answer:
             owed |= rule.owed
     because = tuple(sorted({*(rule.rule.id for rule in giving), *floors}))
     shown = bracket | floor
-    return Answer(shown, FieldDecision(Facet(shown), because, tuple(sorted(set(cutting)))), owed)
+    decision = FieldDecision(Facet(shown), because, tuple(sorted(set(cutting))), Facet(floor))
+    return Answer(shown, floor, decision, owed)
 
 
 def policy_hash(document: PolicyDocument, rules: Iterable[Rule]) -> PolicyHash:
@@ -377,6 +380,7 @@ def compile_policy(document: PolicyDocument, as_of: date, division: str = "") ->
         notice_tables=tuple((i, tables[spec.name]) for i, spec in places if not spec.is_personal),
         personal_tables=tuple((i, tables[spec.name]) for i, spec in places if spec.is_personal),
         lookups=tuple((group.mask, group.answers) for group in groups),
+        floored=tuple(group.number for group in groups if any(bits.rule.kind is RuleKind.FLOOR for bits in group.bits)),
     )
 
 

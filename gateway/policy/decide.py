@@ -88,6 +88,8 @@ def decide(facts: Facts, policy: Policy) -> Decision:
             owed |= answer.owed
     delivery = answers[policy.group_of[DELIVER]]
     shape = bytes([answer.shown for answer in answers]).hex()
+    if policy.floored:
+        shape += "-" + bytes([answers[number].floor for number in policy.floored]).hex()
     elements = _NOTHING_PERSONAL
     if not delivery.shown:
         return Decision({DELIVER: delivery.decision}, policy.hash, policy.hash[7:23] + ":-", (), facts)
@@ -119,7 +121,7 @@ def _persons(
             if group.is_personal:
                 answer = group.answer(match, accepted)
                 owed |= answer.owed
-                shapes.append(answer.shown)
+                shapes += bytes((answer.shown, answer.floor))
                 for field_id in group.fields:
                     decided[field_id] = answer.decision
         elements[ref] = decided

@@ -33,7 +33,9 @@ from gateway.policy.rules import (
 from gateway.policy.vocabulary import Origin, Text, Vocabulary
 from gateway.policy.vocabulary_document import read_vocabulary
 
-KINDS = ("vocabulary", "fieldgroups", "disclosure", "cases")
+KINDS = ("vocabulary", "fieldgroups", "disclosure")
+# Other files in `policies/`, read elsewhere and skipped here.
+FOREIGN_KINDS = ("cases", "routing", "routing_settings", "consent", "agreements", "clocks", "calendar")
 PROOFS = ("implies", "direction", "hidden", "dead")
 FACETS: Mapping[str, Facet] = {
     facet.name.lower(): facet for facet in Facet if facet is not Facet.NOTHING and facet.name is not None
@@ -44,13 +46,18 @@ _RULE_OPTIONAL = frozenset({"unless", "valid_from", "valid_to", "obligations", "
 
 
 def with_virtual_fields(catalogue: Mapping[FieldId, FieldSpec]) -> dict[FieldId, FieldSpec]:
-    """The catalogue, and what is decided beside it: delivery itself and how many persons of a role there are."""
+    """The catalogue, and what is decided beside it: delivery itself, and how many persons of a role or elements of an array there are."""
     full = {
         DELIVER: FieldSpec(DELIVER, "", "boolean", SensitivityClass.S2, "通报送达"),
     }
     for role in PERSON_ROLES:
         field_id = FieldId(f"{role}.count")
         full[field_id] = FieldSpec(field_id, "", "count", SensitivityClass.S3, "人数", role=role)
+    for spec in catalogue.values():
+        array = spec.path.rpartition("[]")[0].replace("[]", "")
+        if array and spec.role is None:
+            field_id = FieldId(f"{array}.count")
+            full[field_id] = FieldSpec(field_id, "", "count", SensitivityClass.S3, "条数")
     full.update(catalogue)
     return full
 
@@ -395,7 +402,7 @@ def _claimant_limits(vocabulary: Vocabulary) -> list[Rule]:
 def load_document(files: Mapping[str, str], catalogue: Mapping[FieldId, FieldSpec]) -> PolicyDocument:
     """Read policy files (name to text) against the field catalogue.
 
-    Files of kind `cases` are skipped here (see `gateway.policy.cases`).
+    Files of another known kind (worked cases, routing tables) are skipped.
     Raises InvalidDocument with every problem found.
     """
     problems = Problems()
@@ -405,8 +412,8 @@ def load_document(files: Mapping[str, str], catalogue: Mapping[FieldId, FieldSpe
         if kind_node is None:
             problems.add("missing-key", Origin(name, 1), "the key `kind` is missing", f"one of: {', '.join(KINDS)}")
             continue
-        kind = kind_node[1].one_of({name: name for name in KINDS}, "kind of file")
-        if kind is not None:
+        kind = kind_node[1].one_of({name: name for name in (*KINDS, *FOREIGN_KINDS)}, "kind of file")
+        if kind in by_kind:
             by_kind[kind].append(root)
     if len(by_kind["vocabulary"]) != 1:
         for extra in by_kind["vocabulary"][1:]:

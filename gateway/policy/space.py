@@ -10,7 +10,7 @@ and no less.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.policy.compile import ValueClass, axes_of
@@ -18,7 +18,7 @@ from gateway.policy.compile import ValueClass, axes_of
 Tables = Mapping[str, Mapping[str, int]]
 Conditions = Mapping[str, tuple[str, ...]]
 
-MAX_CELLS = 2_000_000
+MAX_CELLS = 8_000_000
 
 
 class SpaceTooLarge(Exception):
@@ -29,6 +29,7 @@ class SpaceTooLarge(Exception):
 class Axis:
     name: str
     classes: tuple[ValueClass, ...]
+    stride: int
     cells: tuple[int, ...]  # per class, the contexts that lie in it
 
 
@@ -36,56 +37,50 @@ class Space:
     """All contexts of `tables` as far as they matter to the bits in `mask`. Raises SpaceTooLarge."""
 
     def __init__(self, tables: Tables, mask: int) -> None:
-        axes = axes_of(tables, mask)
+        axes = sorted(axes_of(tables, mask), key=lambda axis: len(axis[1]))
         self.mask = mask
         self.size = 1
+        self._order = {name: place for place, name in enumerate(tables)}
         for _, classes in axes:
             self.size *= len(classes)
         if self.size > MAX_CELLS:
             raise SpaceTooLarge(f"{self.size} contexts")
         self.axes: list[Axis] = []
-        stride = self.size
+        stride = 1
         for name, classes in axes:
-            period, stride = stride, stride // len(classes)
-            comb = _repeat(1, period, self.size // period)
-            block = (1 << stride) - 1
-            self.axes.append(Axis(name, classes, tuple(comb * (block << (i * stride)) for i in range(len(classes)))))
-
-    def matches(self) -> list[int]:
-        """The match of every context, in the order of the bits."""
-        matches = [self.mask]
-        for axis in self.axes:
-            masks = [one.mask for one in axis.classes]
-            matches = [match & mask for match in matches for mask in masks]
-        return matches
-
-    def where(self, holds: Callable[[int], bool]) -> int:
-        """The set of contexts whose match satisfies `holds` (asked once per different match)."""
-        known: dict[int, bool] = {}
-        bits = bytearray((self.size + 7) // 8)
-        for i, match in enumerate(self.matches()):
-            found = known.get(match)
-            if found is None:
-                found = known[match] = holds(match)
-            if found:
-                bits[i >> 3] |= 1 << (i & 7)
-        return int.from_bytes(bits, "little")
+            period = stride * len(classes)
+            comb = _repeat((1 << stride) - 1, period, self.size // period)
+            self.axes.append(Axis(name, classes, stride, tuple(comb << (i * stride) for i in range(len(classes)))))
+            stride = period
 
     def partition(self, label: Callable[[int], tuple[int, int] | None]) -> dict[tuple[int, int], int]:
-        """Contexts by the label of their match; None is left out."""
-        known: dict[int, tuple[int, int] | None] = {}
-        parts: dict[tuple[int, int], bytearray] = {}
-        for i, match in enumerate(self.matches()):
-            if match in known:
-                found = known[match]
-            else:
-                found = known[match] = label(match)
-            if found is not None:
-                part = parts.get(found)
-                if part is None:
-                    part = parts[found] = bytearray((self.size + 7) // 8)
-                part[i >> 3] |= 1 << (i & 7)
-        return {found: int.from_bytes(part, "little") for found, part in parts.items()}
+        """Sets of contexts by the label of their match; None is left out.
+
+        Contexts are never listed: the different partial matches are carried
+        along with the set of contexts that lead to each.
+        """
+        states = {self.mask: 1}
+        for axis in self.axes[:-1]:
+            grown: dict[int, int] = {}
+            for match, cells in states.items():
+                for i, one in enumerate(axis.classes):
+                    key = match & one.mask
+                    grown[key] = grown.get(key, 0) | cells << (i * axis.stride)
+            states = grown
+        if not self.axes:
+            found = label(self.mask)
+            return {} if found is None else {found: 1}
+        last = self.axes[-1]
+        parts: dict[tuple[int, int], int] = {}
+        for i, one in enumerate(last.classes):
+            slices: dict[tuple[int, int], int] = {}
+            for match, cells in states.items():
+                found = label(match & one.mask)
+                if found is not None:
+                    slices[found] = slices.get(found, 0) | cells
+            for found, cells in slices.items():
+                parts[found] = parts.get(found, 0) | cells << (i * last.stride)
+        return parts
 
     def cover(self, target: int, most: int | None = None) -> list[Conditions]:
         """Boxes whose union is `target`, found greedily, the largest first; only facts that are restricted are named.
@@ -111,11 +106,7 @@ class Space:
         return [self._conditions(parts) for _, parts in boxes]
 
     def _grow(self, seed: int, target: int, order: Sequence[int]) -> tuple[int, list[set[int]]]:
-        parts: list[set[int]] = []
-        stride = self.size
-        for axis in self.axes:
-            stride //= len(axis.classes)
-            parts.append({seed // stride % len(axis.classes)})
+        parts = [{seed // axis.stride % len(axis.classes)} for axis in self.axes]
         whole = (1 << self.size) - 1
         spans = [axis.cells[next(iter(part))] for axis, part in zip(self.axes, parts, strict=True)]
         for place in order:
@@ -134,11 +125,12 @@ class Space:
         return box, parts
 
     def _conditions(self, parts: Sequence[set[int]]) -> Conditions:
-        return {
+        named = {
             axis.name: tuple(value for i in sorted(part) for value in axis.classes[i].values)
             for axis, part in zip(self.axes, parts, strict=True)
             if len(part) < len(axis.classes)
         }
+        return {name: named[name] for name in sorted(named, key=self._order.__getitem__)}
 
 
 def _words(parts: Sequence[set[int]]) -> int:
@@ -182,10 +174,3 @@ def with_marks(
                     outside |= 1 << (offset + i)
             marked[name][value] = (standing & mask) | (everything & ~outside)
     return marked
-
-
-def iterate_bits(target: int) -> Iterator[int]:
-    while target:
-        low = target & -target
-        yield low.bit_length() - 1
-        target ^= low

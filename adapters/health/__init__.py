@@ -25,7 +25,7 @@ from gateway.model.errors import Problem
 from gateway.model.notice import ReleasedNotice, SubmittedNotice
 from gateway.ports.translation import RefusedItem
 
-_PHOTO = {"kind": "photo", "holder": "hospital"}
+_PHOTO = {"kind": "photo", "holder": "医院"}
 
 
 class _Processing:

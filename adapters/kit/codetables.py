@@ -2,9 +2,16 @@
 
 The same digits mean different things in different tables (a resident card is
 `111` to the police, `01` to health, `1` to schools), so a code never travels
-without its table, and every table has a name and a version of its own. A table
-lists for each canonical code the native spellings it is read from; the first is
-what we write, the second is the label written where a format wants labels.
+without its table. The canonical tables are those of `schemas/codes`; a format
+that spells one its own way names it with its system, `id_type@police`. What an
+agency has for itself stands in its `codes.yaml`, with a name and a version:
+
+    tables:
+      jhqk:                                  # used in mappings as `code: jhqk`
+        name: MZ guardianship situation 监护情况
+        version: "2026.1"
+        base: guardianship_status            # optional: canonical spellings are read as well
+        codes: {revoked: [监护资格已撤销]}     # canonical: [what we write, label, other spellings read]
 """
 
 from __future__ import annotations
@@ -17,44 +24,50 @@ from typing import Any
 
 import yaml
 
-from adapters.kit.converters import Converter, Noted, Unmappable, Unwritable, half_width
+from adapters.kit.converters import Converter, Unmappable, Unwritable
+from gateway.validation.codes import CodeTable as CanonicalTable
+from gateway.validation.codes import CodeTables, folded
 
 
 @dataclass(frozen=True)
 class CodeTable:
-    """`spellings`: canonical code -> native spellings. `pads` accepts unpadded digits (`1` for `01`)."""
+    """`spellings`: canonical code -> native spellings, of which the first is written and the second is the label.
+
+    `also_reads`: folded spellings that come before all others, and are never written.
+    """
 
     id: str
     name: str
     version: str
     spellings: Mapping[str, tuple[str, ...]]
-    pads: int = 0
-    suffix: str = ""
-    doubtful: frozenset[str] = frozenset()
-    _reads: dict[str, str] = field(default_factory=dict, init=False, compare=False)
+    also_reads: Mapping[str, str] = field(default_factory=dict)
+    _exact: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _folded: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._folded.update(self.also_reads)
         for canonical, natives in self.spellings.items():
             for native in natives:
-                self._reads.setdefault(native.upper(), canonical)
-        for canonical in self.spellings:
-            self._reads.setdefault(canonical.upper(), canonical)
+                self._folded.setdefault(folded(native), canonical)
+        for natives in self.spellings.values():
+            for native in natives:
+                self._exact[native] = self._folded[folded(native)]
 
     def find(self, native: str) -> str | None:
-        plain = half_width(native).strip().upper()
-        found = self._reads.get(plain)
-        if found is None and self.pads and plain.isdigit():
-            found = self._reads.get(plain.zfill(self.pads))
-        if found is None and self.suffix:
-            found = self._reads.get(plain.removesuffix(self.suffix))
+        """Full width, case and blanks around do not matter, nor does a lost leading zero of a two-digit code."""
+        found = self._exact.get(native)
+        if found is not None:
+            return found
+        plain = folded(native)
+        found = self._folded.get(plain)
+        if found is None and len(plain) == 1 and plain.isdigit():
+            found = self._folded.get("0" + plain)
         return found
 
     def read(self, native: str) -> Any:
         found = self.find(native)
         if found is None:
             raise Unmappable("unmapped-code", f"not in code table `{self.name}` version {self.version}")
-        if native.strip() in self.doubtful:
-            return Noted(found, "doubtful-code", f"read by code table `{self.name}`, whose spelling is ambiguous")
         return found
 
     def writer(self, as_label: bool = False) -> Mapping[str, str]:
@@ -78,26 +91,57 @@ class CodeTable:
         return Converter(self.read, write)
 
 
+def _canonical(table: CanonicalTable, system: str | None) -> CodeTable:
+    spellings: dict[str, tuple[str, ...]] = {}
+    own = table.encode.get(system, {}) if system else {}
+    for code, entry in table.entries.items():
+        spellings[code] = (own.get(code, code), entry.zh, *entry.aliases, code, entry.en)
+    # what another code is written as must not be read by the canonical code itself: `111` beside the code `01`
+    reads = dict(table.decode.get(system, {})) if system else {}
+    name = f"{table.name}@{system}" if system else table.name
+    return CodeTable(name, f"{name} ({table.source})", table.version, spellings, reads)
+
+
 def parse_tables(text: str) -> dict[str, CodeTable]:
     """Read a `codes.yaml`. Raises KeyError or ValueError for a malformed one; adapters load at start, so that shows at once."""
     document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader
     tables: dict[str, CodeTable] = {}
     for table_id, body in document["tables"].items():
+        base = shared_tables()[body["base"]].spellings if "base" in body else {}
         spellings: dict[str, tuple[str, ...]] = {}
         for canonical, natives in body["codes"].items():
             if not isinstance(canonical, str):
                 raise ValueError(f"code table `{table_id}`: quote code `{canonical}`")
-            spellings[canonical] = tuple(
-                str(native) for native in (natives if isinstance(natives, list) else [natives])
-            )
-        tables[table_id] = CodeTable(
-            table_id, body["name"], str(body["version"]), spellings, int(body.get("pads", 0)), body.get("suffix", ""),
-            frozenset(map(str, body.get("doubtful", ()))),
-        )  # fmt: skip
+            own = tuple(str(native) for native in (natives if isinstance(natives, list) else [natives]))
+            spellings[canonical] = own + tuple(word for word in base.get(canonical, ()) if word not in own)
+        for canonical, natives in base.items():
+            spellings.setdefault(canonical, natives)
+        tables[table_id] = CodeTable(table_id, body["name"], str(body["version"]), spellings)
     return tables
 
 
 @cache
+def canonical_tables() -> CodeTables:
+    """The tables of `schemas/codes`."""
+    folder = resources.files("schemas").joinpath("codes")
+    return CodeTables(
+        {
+            f"codes/{entry.name}": yaml.load(
+                entry.read_text("utf-8"),
+                Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader),  # noqa: S506 - a safe loader
+            )
+            for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+            if entry.name.endswith(".yaml")
+        }
+    )
+
+
+@cache
 def shared_tables() -> Mapping[str, CodeTable]:
-    """The tables of DOMAIN 2.0 that several agencies spell alike."""
-    return parse_tables(resources.files("adapters.kit").joinpath("tables.yaml").read_text("utf-8"))
+    """Every canonical table by name, and once more for each system that spells it its own way (`id_type@police`)."""
+    out: dict[str, CodeTable] = {}
+    for table in canonical_tables().tables.values():
+        for system in (None, *table.decode):
+            made = _canonical(table, system)
+            out[made.id] = made
+    return out

@@ -193,6 +193,20 @@ def read_instant(text: str) -> Any:
     return moment.isoformat()
 
 
+def read_moment(text: str) -> Any:
+    """An instant, or a date where the hour is unknown."""
+    found = read_instant(text)
+    if isinstance(found, Noted) and found.code == "time-missing":
+        return read_date(text)
+    return found
+
+
+def write_compact_moment(value: Any) -> str:
+    if isinstance(value, str) and len(value) == 10:
+        return write_compact_date(value)
+    return write_compact_instant(value)
+
+
 def _local(value: Any) -> datetime:
     if not isinstance(value, str) or len(value) < 19:
         raise Unwritable
@@ -329,7 +343,7 @@ def _arabic(text: str) -> str:
 
 
 def read_age(text: str) -> Any:
-    """`13`, `13岁`, `8岁半`, `约10`, `3个月`, `20天` -> {years, months?, approximate}. Days count as months 0, noted."""
+    """`13`, `13岁`, `8岁半`, `约10`, `3个月`, `20天` -> {years, months?, approximate?}. Days count as months 0, noted."""
     plain = _arabic(half_width(text).strip())
     found = _AGE.fullmatch(plain)
     if found is None or (found["y"] is None and found["m"] is None and found["d"] is None):
@@ -340,7 +354,9 @@ def read_age(text: str) -> Any:
         years, months = years + months // 12, months % 12
     if years > 150:
         raise Unmappable("age-form", "not an age")
-    age: dict[str, Any] = {"years": years, "approximate": bool(found["about"] or found["more"] or found["half"])}
+    age: dict[str, Any] = {"years": years}
+    if found["about"] or found["more"] or found["half"]:
+        age["approximate"] = True
     if months is not None:
         age["months"] = months
     if found["d"]:
@@ -353,8 +369,8 @@ def write_age(value: Any) -> str:
     if not isinstance(value, dict) or not set(value) <= {"years", "months", "approximate"}:
         raise Unwritable
     years, months, about = value.get("years"), value.get("months"), value.get("approximate")
-    if not isinstance(years, int) or isinstance(years, bool) or not isinstance(about, bool):
-        raise Unwritable
+    if not isinstance(years, int) or isinstance(years, bool) or about not in (None, True):
+        raise Unwritable  # a plain age says nothing about how exact it is
     if months is None:
         return f"约{years}岁" if about else f"{years}岁"
     if not isinstance(months, int) or not 0 <= months < 12:
@@ -380,6 +396,7 @@ CONVERTERS: dict[str, Converter] = {
     "datetime": Converter(read_instant, write_compact_instant),
     "spaced_datetime": Converter(read_instant, write_spaced_instant),
     "iso_datetime": Converter(read_instant, write_local_instant),
+    "moment": Converter(read_moment, write_compact_moment),
     "citizen_id": Converter(read_citizen_id, write_citizen_id),
     "integer": Converter(read_integer, write_integer),
     "flag": _boolean("1", "0", _YES, _NO),

@@ -171,8 +171,10 @@ def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
         yield prefix + ":i", str(value)
     elif isinstance(value, str):
         yield prefix, value
-    else:
+    elif isinstance(value, list | dict):
         yield prefix + (":l" if isinstance(value, list) else ":o"), "1"
+    else:
+        raise TypeError("an extension block carries plain JSON values")
 
 
 def unflat(rows: Mapping[str, str]) -> Tree:

@@ -22,7 +22,7 @@ class _DocumentType:
         text = text_of(scalar(value, reading.scalar_key))
         if text is None:
             return
-        found = shared_tables()["id_type_police"].find(text)
+        found = shared_tables()["id_type@police"].find(text)
         if found is None:
             reading.gap("unmapped-code", at, "not in code table `GA/T 517` version 2004", "persons.id_type")
         elif fill(target, ("id_type",), found):
@@ -30,7 +30,7 @@ class _DocumentType:
 
     def write(self, rest: Tree, native: Tree) -> None:
         kind = rest.get("id_type")
-        code = shared_tables()["id_type_police"].writer().get(kind) if isinstance(kind, str) else None
+        code = shared_tables()["id_type@police"].writer().get(kind) if isinstance(kind, str) else None
         if code is None:
             return
         native["CYZJDM"] = code

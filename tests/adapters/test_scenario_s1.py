@@ -74,7 +74,7 @@ def test_the_police_read_the_report_in_their_own_elements():
 
 ANSWERS = {
     "ACC": {"acceptance": {"accepted_by": "某派出所", "acceptance_no": "SL1", "accepted_at": "2026-03-01T10:05:00+08:00"}},
-    "PFB": {"police": {"status": "filed", "case_no": "A4401135400002026030001"}, "in_reply_to": "n-1"},
+    "PFB": {"police": {"status": "criminal_case", "case_no": "A4401135400002026030001"}, "in_reply_to": "n-1"},
     "GRD-T": {
         "guardianship": {
             "status": "temporary", "ground": "6", "from": "2026-03-01", "planned_end": "2027-02-28",
@@ -83,7 +83,7 @@ ANSWERS = {
         "persons": [{"ref": "p1", "roles": ["minor"], "name": "李小测", "placement": {"org": "救助站", "address": "某路2号"}}],
     },
     "ASM": {"assessment": {"risk_level": "R4", "scheme_id": "GD-2024", "assessed_at": "2026-03-02T09:00:00+08:00"}},
-    "REF": {"needs": ["心理支持"], "measures": [{"code": "A06", "executor": "某机构"}, {"code": "A04"}], "answer_by": "2026-03-05"},
+    "REF": {"needs": ["psychological"], "measures": [{"code": "A06", "executor": "某机构"}, {"code": "A04"}], "answer_by": "2026-03-05"},
 }  # fmt: skip
 
 

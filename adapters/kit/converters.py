@@ -128,14 +128,12 @@ def read_date(text: str) -> Any:
     """A date, or as much of one as is known: `YYYY-MM-DD`, `YYYY-MM`, `YYYY`. Times of day are cut off."""
     plain = half_width(text).strip()
     found = _COMPACT_DATE.fullmatch(plain) or _DATE.fullmatch(plain)
-    if found is None:
+    if found is None or not "1850" <= found["y"] <= "2149":
         raise Unmappable("date-form", "not a date")
     year, month, day = found["y"], found["m"], found["d"]
     if month is None or int(month) == 0:
-        if year == "0000":
-            raise Unmappable("date-form", "not a date")
         return year
-    if not 1 <= int(month) <= 12 or year == "0000":
+    if not 1 <= int(month) <= 12:
         raise Unmappable("date-form", "no such month")
     if day is None or int(day) == 0:
         return f"{year}-{int(month):02d}"
@@ -239,6 +237,15 @@ def local_instant(moment: datetime, form: str = "compact") -> str:
     return here.strftime({"compact": "%Y%m%d%H%M%S", "spaced": "%Y-%m-%d %H:%M:%S", "iso": "%Y-%m-%dT%H:%M:%S"}[form])
 
 
+# Characters that some format changes on its way: controls, what XML cannot carry, and spreadsheets' own escapes.
+_AWKWARD = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]|_x[0-9A-Fa-f]{4}_")
+
+
+def is_awkward(text: str) -> bool:
+    """Such text travels escaped, in the extension block."""
+    return _AWKWARD.search(text) is not None
+
+
 def read_text(text: str) -> Any:
     stripped = text.strip()
     if stripped and not stripped.strip("*＊"):
@@ -249,6 +256,8 @@ def read_text(text: str) -> Any:
 def write_text(value: Any) -> str:
     if not isinstance(value, str) or not value or value != value.strip() or not value.strip("*＊"):
         raise Unwritable
+    if _AWKWARD.search(value) is not None:
+        raise Unwritable
     return value
 
 
@@ -257,7 +266,7 @@ def read_exact(text: str) -> Any:
 
 
 def write_exact(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value.strip() or _AWKWARD.search(value) is not None:
         raise Unwritable
     return value
 
@@ -380,9 +389,63 @@ def write_age(value: Any) -> str:
 
 def read_phone(text: str) -> Any:
     plain = half_width(text).strip()
-    if _SCIENTIFIC.fullmatch(plain):
+    if _SCIENTIFIC.fullmatch(plain) or re.fullmatch(r"[0-9]+\.[0-9]*", plain):
         raise Unmappable("ruined-number", "a spreadsheet turned a telephone number into a floating-point number")
     return read_text(plain)
+
+
+_URGENCIES = {"一般": 0, "紧急": 1, "特急": 2}
+
+
+def read_urgency(text: str) -> Any:
+    plain = half_width(text).strip()
+    if plain in _URGENCIES:
+        return _URGENCIES[plain]
+    if plain in ("0", "1", "2"):
+        return int(plain)
+    raise Unmappable("unmapped-code", "neither 一般, 紧急 nor 特急")
+
+
+def write_urgency(value: Any) -> str:
+    for label, number in _URGENCIES.items():
+        if value == number and not isinstance(value, bool):
+            return label
+    raise Unwritable
+
+
+_STUDENT_NO = re.compile(r"[GJL][0-9]{17}[0-9X]")
+
+
+def read_student_no(text: str) -> Any:
+    """全国学籍号: a letter and 18 characters. Ruined ones are named, not taken."""
+    plain = half_width(text).strip().upper()
+    if _STUDENT_NO.fullmatch(plain) is None:
+        if _SCIENTIFIC.fullmatch(plain) or plain.isdigit():
+            raise Unmappable("ruined-number", "a national student number without its letter, most likely ruined")
+        raise Unmappable("student-no-form", "a national student number is G, J or L and 18 characters")
+    return plain
+
+
+def write_student_no(value: Any) -> str:
+    if not isinstance(value, str) or _STUDENT_NO.fullmatch(value) is None:
+        raise Unwritable
+    return value
+
+
+def read_school_code(text: str) -> Any:
+    """学校标识码, 10 digits; a spreadsheet takes leading zeros away."""
+    plain = half_width(text).strip()
+    if _SCIENTIFIC.fullmatch(plain) or re.fullmatch(r"[0-9]+\.[0-9]*", plain):
+        raise Unmappable("ruined-number", "a spreadsheet turned a school code into a floating-point number")
+    if plain.isdigit() and len(plain) < 10:
+        return Noted(plain, "lost-leading-zeros", "a school code has 10 digits; most likely it lost leading zeros")
+    return plain
+
+
+def write_school_code(value: Any) -> str:
+    if not isinstance(value, str) or not value or value != value.strip() or (value.isdigit() and len(value) < 10):
+        raise Unwritable
+    return value
 
 
 TEXT = Converter(read_text, write_text)
@@ -397,6 +460,9 @@ CONVERTERS: dict[str, Converter] = {
     "spaced_datetime": Converter(read_instant, write_spaced_instant),
     "iso_datetime": Converter(read_instant, write_local_instant),
     "moment": Converter(read_moment, write_compact_moment),
+    "spaced_moment": Converter(
+        read_moment, lambda value: _iso_date(value) if len(str(value)) == 10 else write_spaced_instant(value)
+    ),
     "citizen_id": Converter(read_citizen_id, write_citizen_id),
     "integer": Converter(read_integer, write_integer),
     "flag": _boolean("1", "0", _YES, _NO),
@@ -404,5 +470,8 @@ CONVERTERS: dict[str, Converter] = {
     "agree": _boolean("同意", "不同意", _YES, _NO),
     "division": Converter(read_division, write_division),
     "age": Converter(read_age, write_age),
+    "urgency": Converter(read_urgency, write_urgency),
+    "student_no": Converter(read_student_no, write_student_no),
+    "school_code": Converter(read_school_code, write_school_code),
     "phone": Converter(read_phone, write_text),
 }

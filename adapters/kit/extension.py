@@ -8,7 +8,7 @@ that a release shows is lost or pressed into a field that would misread it.
 
 Three spellings: nested (JSON), typed (XML: attribute LX says integer, boolean
 or escaped text, SZ marks list items), flat (HL7, CSV, XLSX: dotted names with
-list positions counted from 1, `:i` and `:b` after a name for types).
+list positions counted from 1, `:i`, `:b` and `:j` after a name for types).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 
 import yaml
 
+from adapters.kit.converters import is_awkward
 from adapters.kit.native import Tree
 
 TABLE = "hutong-2026.1"
@@ -170,7 +171,10 @@ def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, int):
         yield prefix + ":i", str(value)
     elif isinstance(value, str):
-        yield prefix, value
+        if is_awkward(value) or value != value.strip() or not value:
+            yield prefix + ":j", json.dumps(value).replace("_x", "\\u005fx")
+        else:
+            yield prefix, value
     elif isinstance(value, list | dict):
         yield prefix + (":l" if isinstance(value, list) else ":o"), "1"
     else:
@@ -187,6 +191,10 @@ def unflat(rows: Mapping[str, str]) -> Tree:
             value = text.strip() == "1"
         elif kind == "i":
             value = int(text)
+        elif kind == "j":
+            value = json.loads(text)
+            if not isinstance(value, str):
+                raise ValueError("escaped text is not text")
         elif kind == "l":
             value = []
         elif kind == "o":

@@ -396,6 +396,8 @@ class Lens:
             canonical = self.lexicon.types_back.get(plain) or (plain if plain in self.lexicon.types else None)
             if canonical is not None:
                 return KindRule(plain, NoticeType(canonical), {})
+        elif self.mapping.implicit_type is not None:
+            return KindRule("", self.mapping.implicit_type, {})
         if self.mapping.default_type is None:
             return None
         reading.gap(
@@ -477,6 +479,8 @@ class Lens:
         claimed: list[Tree] = []
         set_at(tree, self.mapping.kind_at, native_kind)
         for group in self.mapping.groups:
+            if group.reads_only:
+                continue
             self._write_group(group, tree, rest, persons, claimed, envelope)
         left = self._people_left(claimed, persons)
         if left:
@@ -542,7 +546,7 @@ class Lens:
                     {
                         **copy,
                         "@roles": group.constants["roles"],
-                        "@relation": "relation" in item,
+                        "@relation": "relation" in item and "relation" not in copy,
                         "@ref": item.get("ref"),
                     }
                 )

@@ -61,6 +61,7 @@ class GroupRule:
     constants: Mapping[str, Any]
     fields: tuple[FieldRule, ...]
     slot: str
+    reads_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class AgencyMapping:
     extension: Path
     kind_at: Path
     default_type: NoticeType | None
+    implicit_type: NoticeType | None
     kinds: tuple[KindRule, ...]
     groups: tuple[GroupRule, ...]
     sends: frozenset[NoticeType]
@@ -121,7 +123,8 @@ def parse_mapping(document: Any, tables: Mapping[str, CodeTable], where: str) ->
         raise InvalidDocument(f"mapping document `{where}` is not well formed", problems=tuple(problems))
     groups: list[GroupRule] = []
     for number, group in enumerate(document.get("groups", [])):
-        groups.append(_group(group, number, tables, problems, where))
+        for copy in range(1, group["times"] + 1) if "times" in group else (0,):
+            groups.append(_group(_numbered(group, copy), number, tables, problems, where))
     kinds: list[KindRule] = []
     for native, body in document.get("kinds", {}).items():
         body = {"type": body} if isinstance(body, str) else body
@@ -139,6 +142,7 @@ def parse_mapping(document: Any, tables: Mapping[str, CodeTable], where: str) ->
         extension=_path(document["extension"]["at"]),
         kind_at=_path(document["kind_at"]),
         default_type=NoticeType(document["default_type"]) if "default_type" in document else None,
+        implicit_type=NoticeType(document["implicit_type"]) if "implicit_type" in document else None,
         kinds=tuple(kinds),
         groups=tuple(groups),
         sends=frozenset(map(NoticeType, document["sends"])),
@@ -164,7 +168,30 @@ def _group(group: Any, number: int, tables: Mapping[str, CodeTable], problems: l
         for index, body in enumerate(group["fields"])
     ]
     slot = group.get("slot", f"{target}{number}" if target != "data" else "data")
-    return GroupRule(_path(at) if at else (), repeat, target, list_path, constants, tuple(fields), slot)
+    return GroupRule(
+        _path(at) if at else (),
+        repeat,
+        target,
+        list_path,
+        constants,
+        tuple(fields),
+        slot,
+        group.get("reads_only", False),
+    )
+
+
+def _numbered(group: Any, copy: int) -> Any:
+    """The copy-th group of a numbered block: 成员1姓名, 成员2姓名 ..."""
+    if not copy:
+        return group
+    fields = []
+    for body in group["fields"]:
+        spellings = body["native"] if isinstance(body["native"], list) else [body["native"]]
+        numbered = {**body, "native": [spelling.replace("{n}", str(copy)) for spelling in spellings]}
+        if "custom" in body:
+            numbered["custom"] = body["custom"].replace("{n}", str(copy))
+        fields.append(numbered)
+    return {**group, "fields": fields, "slot": f"{group.get('slot', 'numbered')}{copy}"}
 
 
 _ACTIONS = ("vault", "seal", "drop", "ignore", "custom")

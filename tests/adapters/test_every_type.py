@@ -68,10 +68,10 @@ def test_the_lexicon_has_a_word_for_every_name_of_the_schemas():
             for name, below in schema.get("properties", {}).items():
                 names.add(name)
                 walk(below)
-            for key in ("items", "$defs", "allOf"):
-                inner = schema.get(key, {})
-                for below in inner.values() if key == "$defs" else inner if isinstance(inner, list) else [inner]:
-                    walk(below)
+            for below in (*schema.get("$defs", {}).values(), *schema.get("allOf", ())):
+                walk(below)
+            if "items" in schema:
+                walk(schema["items"])
 
     for folder in ("notices", "parts"):
         for path in (FOLDER / folder).glob("*.json"):

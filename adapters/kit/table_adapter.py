@@ -1,0 +1,37 @@
+"""How does a register of rows become an adapter that answers in the file type it was asked for?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from adapters.kit.adapter import MappedAdapter
+from adapters.kit.lens import CustomField
+from adapters.kit.mapping import AgencyMapping
+from adapters.kit.tables import TableCodec, heading
+from gateway.model.agency import Office
+from gateway.model.notice import ReleasedNotice
+from gateway.ports.translation import Encoded
+
+
+class TableAdapter(MappedAdapter):
+    """CSV and XLSX with one mapping; headings are those of the mapping, spelled as `heading` spells them."""
+
+    codec: TableCodec
+
+    def __init__(
+        self,
+        mapping: AgencyMapping,
+        customs: Mapping[str, CustomField] | None = None,
+        *,
+        title: str = "",
+        sheet: str = "通报",
+    ) -> None:
+        known = {path[0] for group in mapping.groups for rule in group.fields for path in rule.aliases}
+        wrong = [name for name in known if heading(name) != name]
+        if wrong:
+            raise ValueError(f"headings that would never match: {wrong}")
+        super().__init__(mapping, TableCodec(frozenset({*known, mapping.kind_at[0]}), title, sheet), customs)
+
+    def encode(self, release: ReleasedNotice, recipient: Office, media_type: str) -> Encoded:
+        chosen = self.written_media_type(media_type)
+        return Encoded(self.codec.write_as(self.write_tree(release), chosen), chosen, {})

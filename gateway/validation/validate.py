@@ -75,14 +75,17 @@ class Rules:
         self._allowed: dict[tuple[str, ...], frozenset[str]] = {}
 
     def allowed_members(self, roles: Sequence[str]) -> frozenset[str]:
-        """The names of members that a person with these roles may have; a mere reporter is only known to exist."""
+        """The names of members that a person with these roles may have; a mere reporter is only known to exist.
+
+        Without a known role nothing is allowed: no field has a meaning then.
+        """
         known = self._allowed.get(tuple(roles))
         if known is None:
             named = set(roles)
             known = (
                 _REPORTER_KEEPS
                 if named == {"reporter"}
-                else _REPORTER_KEEPS.union(
+                else frozenset(
                     spec.path.removeprefix("persons[].").split(".", 1)[0]
                     for spec in self.catalogue.fields.values()
                     if spec.role in named

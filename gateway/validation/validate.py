@@ -24,6 +24,7 @@ from itertools import islice
 from typing import Any
 
 import jsonschema_rs
+import orjson
 
 from gateway.model.errors import Problem
 from gateway.model.identifiers import NoticeType
@@ -142,10 +143,12 @@ _UNKNOWN_TYPE_REMEDY = "使用目录中的通报类型 / use a notice type of th
 
 
 def _holds(data: Any, rules: Rules, kind: NoticeType) -> bool:
-    """The fast answer. False also when the validator cannot read the value at all."""
+    """The fast answer. False also when the value cannot be read or written as canonical JSON at all."""
     try:
         if not rules.validators[kind].is_valid(data):
             return False
+        # The validator does not look inside every text; writing finds lone surrogates and integers beyond 2**53.
+        orjson.dumps(data, option=orjson.OPT_STRICT_INTEGER)
     except (ValueError, TypeError, RecursionError, OverflowError):
         return False
     for person in data.get("persons", ()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.validation.age import (
@@ -74,6 +74,7 @@ def test_years_are_complete_the_day_after_the_birthday(born: date, on: date):
 
 @given(DAYS, DAYS, st.sampled_from([4, 7]))
 def test_knowing_less_of_a_birth_date_never_rules_out_what_knowing_more_allows(born: date, on: date, length: int):
+    assume(born <= on)
     exact = possible_age_bands({"birth_date": born.isoformat()}, on)
     rough = possible_age_bands({"birth_date": born.isoformat()[:length]}, on)
     assert exact <= rough

@@ -56,6 +56,11 @@ class Kind:
     needs_table: bool = False
     whole: Callable[[Any], Any] | None = None  # full form of a composite value: its known members alone
 
+    @property
+    def only_type(self) -> type[Any] | None:
+        """The one JSON type of all values that fit, where it alone decides."""
+        return str if self.fits is _is_text else bool if self.fits is _is_boolean else None
+
 
 def _is_text(value: Any) -> bool:
     return type(value) is str

@@ -32,7 +32,17 @@ import orjson
 from gateway.model.access import Decision, Facet
 from gateway.model.fields import PERSON_ROLES, FieldSpec
 from gateway.model.identifiers import FieldId, NoticeType
-from gateway.privacy.forms import COARSE_MEMBER, LARGEST_INTEGER, CodeTable, Kind, allowed, form_name, kind_of
+from gateway.privacy.forms import (
+    COARSE_MEMBER,
+    LARGEST_INTEGER,
+    CodeTable,
+    Generalise,
+    Kind,
+    Mask,
+    allowed,
+    form_name,
+    kind_of,
+)
 from gateway.privacy.gaps import NoForm
 
 DISCLOSURE = "_disclosure"
@@ -87,39 +97,34 @@ Members = Mapping[str, Any]
 Step = Callable[[Members, Any, dict[str, Any], Run], None]
 
 
-def _plain_text(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
-    """The step of a text shown in full, the usual case. `_Object.run` knows it and does it in place of a call."""
-    raise AssertionError("done in place")
-
-
 class _Object:
-    """Steps for the members of one object."""
+    """Steps for the members of one object. A value shown in full when it has one type has that type for its step."""
 
     __slots__ = ("kinds", "late", "path", "steps")
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.steps: dict[str, Step] = {}
+        self.steps: dict[str, Step | type[Any]] = {}
         self.kinds: dict[str, tuple[str, str]] = {}  # member -> (path, kind), for flags
         self.late: list[tuple[str, Step]] = []  # forms that stand under another name, where that is still free
 
     def run(self, source: Members, run: Run) -> dict[str, Any]:
         out: dict[str, Any] = {}
-        steps = self.steps
+        step_of = self.steps.get
         for name, value in source.items():
-            step = steps.get(name)
+            step = step_of(name)
             if step is None:
                 continue
-            if step is _plain_text:
-                if type(value) is str:
-                    out[name] = value
-                else:
-                    run.flag(*self.kinds[name])
+            if type(value) is step:
+                out[name] = value
+            elif isinstance(step, type):
+                run.flag(*self.kinds[name])
             else:
                 step(source, value, out, run)
-        for name, late in self.late:
-            if name in source:
-                late(source, source[name], out, run)
+        if self.late:
+            for name, late in self.late:
+                if name in source:
+                    late(source, source[name], out, run)
         if EXISTS_MEMBER in out:
             unseen = sorted(name for name in out[EXISTS_MEMBER] if name not in out)
             if unseen:
@@ -173,7 +178,7 @@ def _in_own_order(elements: Sequence[dict[str, Any]], counted: bool) -> list[dic
     return list(dict(keyed).values())
 
 
-def _leaf(name: str, spec: FieldSpec, kind: Kind, shown: Facet, table: CodeTable) -> Step:
+def _leaf(name: str, spec: FieldSpec, kind: Kind, shown: Facet, table: CodeTable) -> Step | type[Any]:
     """The step that puts the allowed forms of one field into `out`; `shown` is not empty and is what the kind has."""
     path, kind_name, fits = spec.path, spec.kind, kind.fits
     if spec.path in NOTICE_REFERENCES:
@@ -181,8 +186,8 @@ def _leaf(name: str, spec: FieldSpec, kind: Kind, shown: Facet, table: CodeTable
     if spec.path in PERSON_REFERENCES:
         return _person_reference(name, spec) if shown & Facet.FULL else _existence(name, spec, kind)
     if shown & Facet.FULL:
-        if fits("") and not fits(0) and not fits([]) and kind.whole is None:
-            return _plain_text
+        if kind.only_type is not None:
+            return kind.only_type
         whole = kind.whole
 
         def full(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
@@ -196,7 +201,12 @@ def _leaf(name: str, spec: FieldSpec, kind: Kind, shown: Facet, table: CodeTable
     generalise = kind.generalise if shown & Facet.COARSE else None
     mask = kind.mask if shown & Facet.PARTIAL else None
     target = COARSE_MEMBER.get(name, name) if generalise is not None else name
+    if shown == Facet.EXISTS:
+        return _existence(name, spec, kind)
     links, relays, sums = bool(shown & Facet.LINKABLE), bool(shown & Facet.RELAY), bool(shown & Facet.SUMMARY)
+
+    if target == name and not (links or relays or sums):
+        return _one_form(name, spec, kind, generalise, mask, table)
 
     def weaker(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
         if not fits(value):
@@ -247,6 +257,33 @@ def _leaf(name: str, spec: FieldSpec, kind: Kind, shown: Facet, table: CodeTable
             out.setdefault(EXISTS_MEMBER, []).append(name)
 
     return weaker
+
+
+def _one_form(
+    name: str, spec: FieldSpec, kind: Kind, generalise: Generalise | None, mask: Mask | None, table: CodeTable
+) -> Step:
+    """The usual weaker step: one coarse or partial form in the value's own place."""
+    fits = kind.fits
+
+    def step(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
+        if not fits(value):
+            run.flag(spec.path, spec.kind)
+            return
+        if value == "" or value == []:
+            return
+        form: Any = NoForm.COARSER_UNKNOWN
+        if generalise is not None:
+            form = generalise(value, table, run.as_of)
+        elif mask is not None:
+            form = mask(value)
+        if form is NoForm.WRONG:
+            run.flag(spec.path, spec.kind)
+        elif form is NoForm.COARSER_UNKNOWN:
+            out.setdefault(EXISTS_MEMBER, []).append(name)
+        else:
+            out[name] = form
+
+    return step
 
 
 def _existence(name: str, spec: FieldSpec, kind: Kind) -> Step:
@@ -500,8 +537,9 @@ class Program:
 
         What points at a person, or where it points, also tells persons apart, as far as it is shown.
         """
-        for one in kept:
-            one.label = _bytes_of(one.out)
+        if len({one.program.rank for one in kept}) < len(kept):
+            for one in kept:
+                one.label = _bytes_of(one.out)
         if len({(one.program.rank, one.label) for one in kept}) < len(kept):
             _label_by_references(kept, [(path, ref) for path in self._references for ref in _at(data, path)])
         kept.sort(key=lambda one: (one.program.rank, one.label))
@@ -598,13 +636,20 @@ def _by_ref(kept: Iterable[_Kept]) -> dict[str, _Kept]:
     return found
 
 
+_REFS: tuple[str, ...] = tuple(f"p{number + 1}" for number in range(64))
+
+
+def _ref(number: int) -> str:
+    return _REFS[number] if number < len(_REFS) else f"p{number + 1}"
+
+
 def _with_references(kept: list[_Kept], numbered: list[_Kept], run: Run) -> list[dict[str, Any]]:
-    refs = {ref: f"p{one.number + 1}" for ref, one in _by_ref(kept).items()}
+    refs = {ref: _ref(one.number) for ref, one in _by_ref(kept).items()}
     run.persons = refs
     persons = []
     for one in numbered:
         out = one.out
-        own = out["ref"] = f"p{one.number + 1}"
+        own = out["ref"] = _ref(one.number)
         out["roles"] = list(one.program.told_roles)
         of = refs.get(one.of) if one.of is not None else None
         if of is not None and of != own:

@@ -8,24 +8,26 @@ minutes). Inputs are length-prefixed, so no two different inputs make the same m
 
 from __future__ import annotations
 
-import base64
 import hmac
 from dataclasses import dataclass, field
 
 from gateway.model.identifiers import CaseId, NoticeId, OfficeId
 
 SECRET_BYTES = 32
-_NAME_BYTES = 16  # 128 bits, 26 characters of base32
+_NAME_BYTES = 16  # 128 bits, 32 hexadecimal digits
 
 
 def _message(*parts: str) -> bytes:
-    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
-    return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
+    message = b""
+    for part in parts:
+        encoded = part.encode("utf-8", "surrogatepass")
+        message += len(encoded).to_bytes(4, "big") + encoded
+    return message
 
 
 def _named(prefix: str, key: bytes, message: bytes) -> str:
     digest = hmac.digest(key, message, "sha256")
-    return prefix + base64.b32encode(digest[:_NAME_BYTES]).decode("ascii").rstrip("=").lower()
+    return prefix + digest[:_NAME_BYTES].hex()
 
 
 @dataclass(frozen=True, slots=True)

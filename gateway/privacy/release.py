@@ -121,7 +121,8 @@ def release(
         body = program.run(without_unencodable(data, run), run)
         content = _content(body, program.disclosure_bytes, decision)
     body[DISCLOSURE] = {**program.disclosure, "forms": dict(program.disclosure["forms"])}
-    digest = _digest(content, context)
+    start = b'{"data":' + content
+    digest = hashlib.sha256(start + _attributes(context, None)).digest()
     revision = context.revision
     if context.previous_digest is not None and context.previous_digest != digest:
         revision += 1
@@ -137,7 +138,7 @@ def release(
         time=context.time,
         expires_at=context.expires_at,
         data=body,
-        canonical=_envelope(content, context, revision),
+        canonical=start + _attributes(context, revision),
     )
 
 
@@ -159,29 +160,21 @@ def _content(body: dict[str, Any], disclosure: bytes, decision: Decision) -> byt
     return canonical_json(body)
 
 
-def _attributes(content: bytes, context: ReleaseContext) -> dict[str, Any]:
+def _attributes(context: ReleaseContext, revision: int | None) -> bytes:
+    """The members of the event after `data`, which is the first by name: `,"datacontenttype":...}`."""
     event: dict[str, Any] = {
-        "specversion": "1.0",
-        "source": GATEWAY_URN,
-        "type": f"hutong.notice.{context.type}.v1",
-        "subject": context.case_handle,
-        "time": context.time.isoformat(),
         "datacontenttype": MEDIA_TYPE,
         "delivery": context.delivery,
         "expirytime": context.expires_at.isoformat(),
-        "data": orjson.Fragment(content),
+        "source": GATEWAY_URN,
+        "specversion": "1.0",
+        "subject": context.case_handle,
+        "time": context.time.isoformat(),
+        "type": f"hutong.notice.{context.type}.v1",
     }
+    if revision is not None:
+        event["id"] = f"{context.delivery}.{revision}"
+        event["revision"] = revision
     if context.dataschema:
         event["dataschema"] = context.dataschema
-    return event
-
-
-def _digest(content: bytes, context: ReleaseContext) -> bytes:
-    return hashlib.sha256(canonical_json(_attributes(content, context))).digest()
-
-
-def _envelope(content: bytes, context: ReleaseContext, revision: int) -> bytes:
-    event = _attributes(content, context)
-    event["id"] = f"{context.delivery}.{revision}"
-    event["revision"] = revision
-    return canonical_json(event)
+    return b"," + canonical_json(event)[1:]

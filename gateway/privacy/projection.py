@@ -12,9 +12,12 @@ What holds of every projection (tested as properties):
   only if one of its fields is shown. Elements that look alike are told apart, and so counted, only where the
   decision shows `<group>.count`, or everything by which they could be told apart in full anyway (for persons the
   name, for other arrays all fields).
-* A person with several roles is decided by the meet of the roles that have the field, but never below the floor of
-  any one of them. A role is told only if the outcome shows some field of that role, so a guardian who is also the
+* A person is decided by what the decision says of that person (`Decision.elements`), or where it says nothing of
+  them, of their role. Several roles show the meet of the roles that have the field, but never less than the floor
+  of any one of them. A role is told only if the outcome shows some field of that role, so a guardian who is also the
   reporter looks like any guardian.
+* `_disclosure` beside the body tells the forms by field id; a person whose own forms differ from those of their
+  role (two roles, or decided by themselves) carries a `_disclosure` of their own, which then holds instead.
 * `ref`s are numbered anew over the persons that are left; a reference to anybody else is left out.
 * The student number contains the identity number, so for children both show the meet of the two.
 """
@@ -22,6 +25,7 @@ What holds of every projection (tested as properties):
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -29,7 +33,7 @@ from typing import Any
 
 import orjson
 
-from gateway.model.access import Decision, Facet
+from gateway.model.access import Decision, Facet, FieldDecision
 from gateway.model.fields import PERSON_ROLES, FieldSpec
 from gateway.model.identifiers import FieldId, NoticeType
 from gateway.privacy.forms import (
@@ -61,7 +65,8 @@ PERSON_REFERENCES: frozenset[str] = frozenset(
 # Fields that point at another notice.
 NOTICE_REFERENCES: frozenset[str] = frozenset({"in_reply_to", "supersedes", "caused_by", "escalation.previous"})
 _STRUCTURE = frozenset({"ref", "roles", "of", "lives_with"})
-_SAME_NUMBER = ("id_no", "student_no")
+_SAME_NUMBER = (f"{PERSONS}[].id_no", f"{PERSONS}[].student_no")
+_WITHHELD = FieldDecision(Facet.NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +333,10 @@ def _person_reference(name: str, spec: FieldSpec) -> Step:
 
 @dataclass(frozen=True, slots=True)
 class _PersonProgram:
-    """Steps for a person with one set of roles. `rank` orders persons by the roles that are told."""
+    """Steps for a person with one set of roles. `rank` orders persons by the roles that are told.
+
+    `forms` are the person's own forms by member, None where those of the role hold.
+    """
 
     body: _Object
     told_roles: tuple[str, ...]
@@ -336,19 +344,28 @@ class _PersonProgram:
     counted: bool
     shows_of: bool
     shows_lives_with: bool
+    forms: Mapping[str, str] | None
 
 
-@dataclass(slots=True)
 class _Kept:
     """A person that is shown: its content, and the references by which alike persons may still differ."""
 
-    program: _PersonProgram
-    out: dict[str, Any]
-    ref: str | None
-    of: str | None
-    lives_with: tuple[str, ...]
-    label: bytes = b""
-    number: int = 0
+    __slots__ = ("label", "lives_with", "number", "of", "out", "program", "ref")
+
+    def __init__(self, program: _PersonProgram, out: dict[str, Any], person: Members) -> None:
+        self.program, self.out, self.label, self.number = program, out, b"", 0
+        self.ref = _text_or_none(person.get("ref"))
+        self.of = _text_or_none(person.get("of")) if program.shows_of else None
+        self.lives_with: tuple[str, ...] = ()
+        if program.shows_lives_with:
+            named = person.get("lives_with")
+            if type(named) is list:
+                self.lives_with = tuple(ref for ref in named if type(ref) is str)
+
+
+# What the decision says of single persons: by ref, a name of the outcome and the fields it decides.
+Elements = Mapping[str, tuple[str, Mapping[FieldId, FieldDecision]]]
+_NO_ELEMENTS: Elements = {}
 
 
 class Program:
@@ -359,19 +376,12 @@ class Program:
         self._specs: dict[str | None, dict[str, FieldSpec]] = {}
         for spec in specs:
             self._specs.setdefault(spec.role, {})[spec.path] = spec
-        self._shown = {spec.id: decision.shown(spec.id) for spec in self._all_specs()}
-        self._floors = {spec.id: _floor(decision, spec.id) for spec in self._all_specs()}
+        self._decided = {spec.id: decision.fields.get(spec.id, _WITHHELD) for spec in self._all_specs()}
         self._counts = {
             group: bool(decision.shown(FieldId(f"{group}.count"))) for group in (*PERSON_ROLES, *self._array_groups())
         }
-        self._couple_numbers()
-        self._roles_shown = frozenset(
-            role
-            for role, by_path in self._specs.items()
-            if role is not None
-            and any(self._allowed(spec) for spec in by_path.values() if spec.path.rpartition(".")[2] not in _STRUCTURE)
-        )
-        self._persons: dict[frozenset[str], _PersonProgram | None] = {}
+        self._by_role = {role: self._shown_of(role, {}) for role in self._specs}
+        self._persons: dict[tuple[frozenset[str], str], _PersonProgram | None] = {}
         self._body = self._compile(self._specs.get(None, {}).values(), "")
         self._references = [
             path
@@ -385,9 +395,12 @@ class Program:
         }
         self.disclosure_bytes: bytes = _bytes_of(self.disclosure)
 
-    def run(self, data: Members, run: Run) -> dict[str, Any]:
-        """Project one body. Total for plain JSON values; raises TypeError only for text that UTF-8 cannot carry."""
-        persons = self._run_persons(data, run)
+    def run(self, data: Members, run: Run, elements: Elements = _NO_ELEMENTS) -> dict[str, Any]:
+        """Project one body. Total for plain JSON values; raises TypeError only for text that UTF-8 cannot carry.
+
+        `elements` are those of the decision (`elements_of`), which may differ between runs of one program.
+        """
+        persons = self._run_persons(data, run, elements)
         out = self._body.run(data, run)
         if persons:
             out[PERSONS] = persons
@@ -406,21 +419,24 @@ class Program:
             if "[]" in spec.path
         }
 
-    def _couple_numbers(self) -> None:
-        for role, by_path in self._specs.items():
-            pair = [by_path.get(f"{PERSONS}[].{name}") for name in _SAME_NUMBER]
-            if role is None or None in pair:
-                continue
-            ids = [spec.id for spec in pair if spec is not None]
-            met = self._shown[ids[0]] & self._shown[ids[1]]
-            for field_id in ids:
-                self._shown[field_id] = met | self._floors[field_id]
+    def _shown_of(self, role: str | None, own: Mapping[FieldId, FieldDecision]) -> dict[str, tuple[Facet, Facet]]:
+        """Shown facets and floor by path for one role; `own` is what is decided of one person alone."""
+        found: dict[str, tuple[Facet, Facet]] = {}
+        for path, spec in self._specs.get(role, {}).items():
+            decided = own.get(spec.id) or self._decided[spec.id]
+            found[path] = (decided.shown, decided.floor & decided.shown)
+        numbers = [path for path in _SAME_NUMBER if path in found]
+        if len(numbers) == len(_SAME_NUMBER):
+            met = found[numbers[0]][0] & found[numbers[1]][0]
+            for path in numbers:
+                found[path] = (met | found[path][1], found[path][1])
+        return found
 
     def _kind(self, spec: FieldSpec) -> Kind:
         return kind_of(spec, spec.code_table in self._tables)
 
     def _allowed(self, spec: FieldSpec) -> Facet:
-        return allowed(self._shown[spec.id], self._kind(spec))
+        return allowed(self._by_role[spec.role][spec.path][0], self._kind(spec))
 
     def _forms(self) -> Iterable[tuple[FieldId, str]]:
         """The forms that are less than full, of all fields shown at all. What is withheld is not listed."""
@@ -442,7 +458,7 @@ class Program:
             if rest.endswith("[]") or (prefix == f"{PERSONS}[]" and rest in _STRUCTURE):
                 continue
             kind = self._kind(spec)
-            facets = allowed(self._shown[spec.id] if shown is None else shown[spec.path], kind)
+            facets = self._allowed(spec) if shown is None else allowed(shown[spec.path], kind)
             if facets:
                 table = self._tables.get(spec.code_table, {}) if spec.code_table is not None else {}
                 step = _leaf(rest, spec, kind, facets, table)
@@ -465,53 +481,79 @@ class Program:
                 node.steps[name] = _nested(name, child)
         return node
 
-    def _person_program(self, roles: frozenset[str]) -> _PersonProgram | None:
-        """The program for a person with these roles, made on first use; None where nothing of such a person is shown."""
-        if roles not in self._persons:
-            self._persons[roles] = self._compile_person(roles)
-        return self._persons[roles]
+    def _person_program(
+        self, roles: frozenset[str], outcome: str, own: Mapping[FieldId, FieldDecision]
+    ) -> _PersonProgram | None:
+        """The program for a person with these roles and this outcome of their own, made on first use.
 
-    def _compile_person(self, roles: frozenset[str]) -> _PersonProgram | None:
-        by_path: dict[str, list[FieldSpec]] = {}
-        for role in sorted(roles):
-            for path, spec in self._specs.get(role, {}).items():
-                by_path.setdefault(path, []).append(spec)
+        None where nothing of such a person is shown.
+        """
+        key = (roles, outcome)
+        if key not in self._persons:
+            if len(self._persons) >= _MOST_PERSON_PROGRAMS:
+                self._persons.clear()
+            self._persons[key] = self._compile_person(roles, own)
+        return self._persons[key]
+
+    def _compile_person(self, roles: frozenset[str], own: Mapping[FieldId, FieldDecision]) -> _PersonProgram | None:
+        by_role = {role: self._shown_of(role, own) if own else self._by_role.get(role, {}) for role in sorted(roles)}
+        specs: dict[str, FieldSpec] = {}
         shown: dict[str, Facet] = {}
-        for path, specs in by_path.items():
-            met = self._shown[specs[0].id]
-            floor = Facet.NOTHING
-            for spec in specs:
-                met &= self._shown[spec.id]
-                floor |= self._floors[spec.id]
-            shown[path] = met | floor
-        body = self._compile([specs[0] for specs in by_path.values()], f"{PERSONS}[]", shown)
+        floors: dict[str, Facet] = {}
+        for role, decided in by_role.items():
+            for path, (facets, floor) in decided.items():
+                specs.setdefault(path, self._specs[role][path])
+                shown[path] = shown.get(path, facets) & facets
+                floors[path] = floors.get(path, floor) | floor
+        shown = {path: facets | floors[path] for path, facets in shown.items()}
+        body = self._compile(specs.values(), f"{PERSONS}[]", shown)
         if not body.steps and not body.late:
             return None
-        told = tuple(role for role in PERSON_ROLES if role in roles and role in self._roles_shown)
-
-        def structural(name: str) -> bool:
-            specs = by_path.get(f"{PERSONS}[].{name}")
-            return specs is not None and bool(shown[specs[0].path] & Facet.FULL)
-
+        told = tuple(role for role in PERSON_ROLES if role in roles and self._is_told(by_role[role], specs))
+        forms = {
+            path.partition("[].")[2]: form_name(facets)
+            for path, spec in specs.items()
+            if (facets := allowed(shown[path], self._kind(spec))) and not facets & Facet.FULL
+        }
+        of_role = {
+            path.partition("[].")[2]: form_name(facets)
+            for role in roles
+            for path, spec in self._specs.get(role, {}).items()
+            if (facets := self._allowed(spec)) and not facets & Facet.FULL
+        }
         named = shown.get(f"{PERSONS}[].name", Facet.NOTHING)
         return _PersonProgram(
             body,
             told,
             tuple(PERSON_ROLES.index(role) for role in told),
-            bool(named & Facet.FULL) or all(self._counts[role] for role in told),
-            structural("of"),
-            structural("lives_with"),
+            bool(named & Facet.FULL) or all(self._counted(role, own) for role in told),
+            bool(shown.get(f"{PERSONS}[].of", Facet.NOTHING) & Facet.FULL),
+            bool(shown.get(f"{PERSONS}[].lives_with", Facet.NOTHING) & Facet.FULL),
+            None if forms == of_role else forms,
         )
+
+    def _is_told(self, decided: Mapping[str, tuple[Facet, Facet]], specs: Mapping[str, FieldSpec]) -> bool:
+        return any(
+            allowed(facets, self._kind(specs[path]))
+            for path, (facets, _) in decided.items()
+            if path.rpartition(".")[2] not in _STRUCTURE
+        )
+
+    def _counted(self, role: str, own: Mapping[FieldId, FieldDecision]) -> bool:
+        decided = own.get(FieldId(f"{role}.count"))
+        return self._counts[role] if decided is None else bool(decided.shown)
 
     # -- running -----------------------------------------------------------------------------------------------------
 
-    def _run_persons(self, data: Members, run: Run) -> list[dict[str, Any]]:
+    def _run_persons(self, data: Members, run: Run, elements: Elements) -> list[dict[str, Any]]:
         persons = data.get(PERSONS)
         if persons is None:
             return []
         if type(persons) is not list:
             run.flag(PERSONS, "array")
             return []
+        if elements:
+            elements = _without_doubles(elements, persons)
         kept: list[_Kept] = []
         for person in persons:
             if type(person) is not dict:
@@ -521,12 +563,14 @@ class Program:
             if roles is None:
                 run.flag(f"{PERSONS}[].roles", "codes")
                 continue
-            program = self._person_program(roles)
+            ref = person.get("ref")
+            outcome, own = elements.get(ref, _NOTHING_OWN) if elements and type(ref) is str else _NOTHING_OWN
+            program = self._person_program(roles, outcome, own)
             if program is None:
                 continue
             out = program.body.run(person, run)
             if out:
-                kept.append(_kept(program, out, person))
+                kept.append(_Kept(program, out, person))
         if not kept:
             return []
         numbered = kept if len(kept) == 1 else self._arranged(kept, data)
@@ -539,7 +583,7 @@ class Program:
         """
         if len({one.program.rank for one in kept}) < len(kept):
             for one in kept:
-                one.label = _bytes_of(one.out)
+                one.label = _bytes_of([one.out, one.program.forms])
         if len({(one.program.rank, one.label) for one in kept}) < len(kept):
             _label_by_references(kept, [(path, ref) for path in self._references for ref in _at(data, path)])
         kept.sort(key=lambda one: (one.program.rank, one.label))
@@ -557,9 +601,38 @@ class Program:
         return numbered
 
 
-def _floor(decision: Decision, field_id: FieldId) -> Facet:
-    found = decision.fields.get(field_id)
-    return Facet.NOTHING if found is None else found.floor & found.shown
+def elements_of(decision: Decision) -> tuple[str, Elements]:
+    """The outcome of the notice alone, and what is decided of each person with the name of that outcome.
+
+    The outcome of a decision with `elements` is that of the notice and, in their order, of each element, joined by
+    dots. Where it is not of that form the names are spelled out here: right, and slow.
+    """
+    if not decision.elements:
+        return decision.outcome, _NO_ELEMENTS
+    whole, *own = decision.outcome.split(".")
+    if len(own) != len(decision.elements):
+        whole, own = decision.outcome, [_spelled_out(decided) for decided in decision.elements.values()]
+    return whole, {ref: (name, decided) for name, (ref, decided) in zip(own, decision.elements.items(), strict=True)}
+
+
+def _spelled_out(decided: Mapping[FieldId, FieldDecision]) -> str:
+    return "|".join(f"{name}={int(one.shown)},{int(one.floor)}" for name, one in sorted(decided.items()))
+
+
+_MOST_PERSON_PROGRAMS = 2_000
+_NOTHING_OWN: tuple[str, Mapping[FieldId, FieldDecision]] = ("", {})
+
+
+def _without_doubles(elements: Elements, persons: Sequence[Any]) -> Elements:
+    """What is decided of a ref that two persons bear is of neither: they get what their role gets of an unknown person."""
+    borne = Counter(ref for person in persons if type(person) is dict and type(ref := person.get("ref")) is str)
+    if len(borne) == borne.total():
+        return elements
+    return {ref: own for ref, own in elements.items() if borne[ref] < 2}
+
+
+def _text_or_none(value: Any) -> str | None:
+    return value if type(value) is str else None
 
 
 _ROLES = frozenset(PERSON_ROLES)
@@ -568,26 +641,12 @@ _SINGLE_ROLES: Mapping[str, frozenset[str]] = {role: frozenset({role}) for role 
 
 def _known_roles(roles: Any) -> frozenset[str] | None:
     """None where roles are missing or one of them is not a role: then nobody can say what may be shown."""
-    if type(roles) is not list or not roles or not all(type(role) is str for role in roles):
+    if type(roles) is not list or not roles:
         return None
-    if len(roles) == 1:
-        return _SINGLE_ROLES.get(roles[0])
-    known = frozenset(roles)
-    return known if known <= _ROLES else None
-
-
-def _text_or_none(value: Any) -> str | None:
-    return value if type(value) is str else None
-
-
-def _kept(program: _PersonProgram, out: dict[str, Any], person: Members) -> _Kept:
-    lives_with: tuple[str, ...] = ()
-    if program.shows_lives_with:
-        named = person.get("lives_with")
-        if type(named) is list:
-            lives_with = tuple(ref for ref in named if type(ref) is str)
-    of = _text_or_none(person.get("of")) if program.shows_of else None
-    return _Kept(program, out, _text_or_none(person.get("ref")), of, lives_with)
+    for role in roles:
+        if type(role) is not str or role not in _ROLES:
+            return None
+    return _SINGLE_ROLES[roles[0]] if len(roles) == 1 else frozenset(roles)
 
 
 def _at(data: Any, path: str) -> list[str]:
@@ -601,7 +660,7 @@ def _label_by_references(kept: list[_Kept], pointed_at: Sequence[tuple[str, str]
     by_ref = _by_ref(kept)
     for one in kept:
         marks = sorted(path for path, ref in pointed_at if by_ref.get(ref) is one)
-        one.label = _bytes_of([one.program.told_roles, one.out, marks])
+        one.label = _bytes_of([one.program.told_roles, one.out, marks, one.program.forms])
     classes = len({one.label for one in kept})
     while True:
         labels = []
@@ -619,7 +678,7 @@ def _label_by_references(kept: list[_Kept], pointed_at: Sequence[tuple[str, str]
         classes = len(set(labels))
     order = {id(one): label for one, label in zip(kept, labels, strict=True)}
     for one in kept:
-        one.label = _bytes_of(one.out) + b"\x00" + order[id(one)]
+        one.label = _bytes_of([one.out, one.program.forms]) + b"\x00" + order[id(one)]
 
 
 def _by_ref(kept: Iterable[_Kept]) -> dict[str, _Kept]:
@@ -651,6 +710,8 @@ def _with_references(kept: list[_Kept], numbered: list[_Kept], run: Run) -> list
         out = one.out
         own = out["ref"] = _ref(one.number)
         out["roles"] = list(one.program.told_roles)
+        if one.program.forms is not None:
+            out[DISCLOSURE] = dict(one.program.forms)
         of = refs.get(one.of) if one.of is not None else None
         if of is not None and of != own:
             out["of"] = of
@@ -681,15 +742,16 @@ class Projector:
         self._programs: dict[tuple[NoticeType, str, str], Program] = {}
         self._most_programs = most_programs
 
-    def program(self, notice_type: NoticeType, decision: Decision) -> Program:
-        """The program for a decision; KeyError for a notice type that has no fields."""
-        key = (notice_type, decision.policy, decision.outcome)
+    def program(self, notice_type: NoticeType, decision: Decision) -> tuple[Program, Elements]:
+        """The program for a decision and what it says of single persons; KeyError for a type that has no fields."""
+        outcome, elements = elements_of(decision)
+        key = (notice_type, decision.policy, outcome)
         found = self._programs.get(key)
         if found is None:
             if len(self._programs) >= self._most_programs:
                 self._programs.clear()
             found = self._programs[key] = Program(self._fields[notice_type].values(), decision, self._tables)
-        return found
+        return found, elements
 
 
 def without_unencodable(value: Any, run: Run) -> Any:

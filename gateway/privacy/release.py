@@ -111,14 +111,14 @@ def release(
     """
     if not decision.delivers:
         return Withheld(context.delivery, context.recipient)
-    program = projector.program(context.type, decision)
+    program, elements = projector.program(context.type, decision)
     run = Run(context.as_of, context.link, context.relay, context.references)
     try:
-        body = program.run(data, run)
+        body = program.run(data, run, elements)
         content = _content(body, program.disclosure_bytes, decision)
     except TypeError:  # text or numbers that JSON cannot carry: rare, so looked for only then
         run = Run(context.as_of, context.link, context.relay, context.references)
-        body = program.run(without_unencodable(data, run), run)
+        body = program.run(without_unencodable(data, run), run, elements)
         content = _content(body, program.disclosure_bytes, decision)
     body[DISCLOSURE] = {**program.disclosure, "forms": dict(program.disclosure["forms"])}
     start = b'{"data":' + content

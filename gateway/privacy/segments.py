@@ -33,12 +33,12 @@ Place = tuple[str | int, ...]
 class Segment:
     """`person` is the sender's `ref` (`#3` for the fourth person where it has none), None for what speaks of nobody.
 
-    `parts` is plain JSON, the partial document described above; `canonical_json(parts)` are the bytes to encrypt.
+    `data` is plain JSON, the partial document described above; `canonical_json(data)` are the bytes to encrypt.
     """
 
     person: str | None
     compartment: str
-    parts: Sequence[Any] = field(repr=False)
+    data: Sequence[Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def join(segments: Iterable[Segment]) -> dict[str, Any]:
     """
     root = _Tree()
     for segment in segments:
-        for place, members in segment.parts:
+        for place, members in segment.data:
             container = _container(root, place, is_array=type(members) is list)
             for name, value in members if type(members) is list else members.items():
                 if name in container:

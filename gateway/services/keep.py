@@ -200,7 +200,7 @@ class Keeper:
         compartment: str,
         key: KeyId,
         secret: bytes,
-        content: JsonObject,
+        content: JsonObject | Sequence[Any],
     ) -> SealedSegment:
         place = _place(notice, person, compartment)
         return SealedSegment(person, compartment, key, seal(secret, self._nonce(), canonical_json(content), place))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
+import pytest
 
-from gateway.model.access import PRESETS, Facet, Obligation
+from gateway.model.access import PRESETS, Facet, FieldDecision, Obligation
 from gateway.model.canonical import canonical_json
+from gateway.model.identifiers import FieldId
 from gateway.privacy.release import ReleaseNotes, release
 from tests.unit.privacy.building import PROJECTOR, context, decision
 
@@ -133,6 +136,62 @@ def test_a_guardian_who_reported_keeps_the_guardians_floor_and_is_not_told_to_be
     made = decision({}, floors={"guardian.name": PRESETS["clear"], "guardian.phone": PRESETS["clear"]})
     assert project({"persons": [reported]}, made) == project({"persons": [plain]}, made)
     assert project({"persons": [plain]}, made)["persons"][0]["roles"] == ["guardian"]
+
+
+def elements(made: Any, own: dict[str, dict[str, str]], between: str = ":") -> Any:
+    """The decision with fields decided of single persons, by ref, as the engine names the outcome."""
+    decided = {
+        ref: {FieldId(name): FieldDecision(PRESETS[preset]) for name, preset in fields.items()}
+        for ref, fields in own.items()
+    }
+    shapes = "".join(
+        "." + ",".join(f"{name}={preset}" for name, preset in sorted(fields.items())) for fields in own.values()
+    )
+    return replace(
+        made,
+        outcome=made.outcome.replace(".", ":") + shapes.replace("guardian.", "guardian" + between),
+        elements=decided,
+    )
+
+
+@pytest.mark.parametrize("between", [":", "."], ids=["outcomes joined by dots", "any other outcome"])
+def test_a_person_is_decided_by_what_is_said_of_that_person(between: str):
+    mother = {"ref": "a", "roles": ["guardian"], "name": "王测", "phone": "13800138000"}
+    father = {"ref": "b", "roles": ["guardian"], "name": "张测", "phone": "13900139000"}
+    made = decision({"guardian.name": "mask"})
+    own = elements(
+        made, {"a": {"guardian.name": "clear", "guardian.phone": "clear"}, "b": {"guardian.name": "withhold"}}, between
+    )
+    body = project({"persons": [father, mother]}, own)
+    assert body["persons"] == [
+        {"_disclosure": {}, "ref": "p1", "roles": ["guardian"], "name": "王测", "phone": "13800138000"}
+    ]
+    swapped = elements(
+        made, {"b": {"guardian.name": "clear", "guardian.phone": "clear"}, "a": {"guardian.name": "withhold"}}, between
+    )
+    assert project({"persons": [father, mother]}, swapped)["persons"][0]["name"] == "张测"
+
+
+def test_a_ref_borne_twice_is_decided_as_an_unknown_person():
+    twice = [{"ref": "a", "roles": ["guardian"], "name": name} for name in ("王测", "张测")]
+    own = elements(decision({"guardian.name": "mask"}), {"a": {"guardian.name": "clear"}})
+    assert [one["name"] for one in project({"persons": twice}, own)["persons"]] == ["张某", "王某"]
+    assert (
+        project({"persons": [{"ref": ["a"], "roles": ["guardian"], "name": "王测"}]}, own)["persons"][0]["name"]
+        == "王某"
+    )
+
+
+def test_a_person_with_two_roles_carries_their_own_forms():
+    person = {"ref": "p1", "roles": ["guardian", "infringer"], "name": "张测", "sex": "1"}
+    made = decision(
+        {"guardian.name": "clear", "guardian.sex": "clear", "infringer.name": "mask", "infringer.sex": "clear"}
+    )
+    assert "_disclosure" not in project({"persons": [person]}, made)["persons"][0]
+    apart = decision(
+        {"guardian.name": "pseudonym", "infringer.name": "mask", "guardian.sex": "clear", "infringer.sex": "clear"}
+    )
+    assert project({"persons": [person]}, apart)["persons"][0]["_disclosure"] == {"name": "exists"}
 
 
 def test_the_student_number_and_the_identity_number_show_their_meet():

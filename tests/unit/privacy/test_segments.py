@@ -27,7 +27,7 @@ PHOTO = {"ref": "p2", "roles": ["guardian"], "name": "张测"}
 
 def held(segments: tuple[Segment, ...], person: str | None, compartment: str) -> str:
     return "".join(
-        json.dumps(one.parts, ensure_ascii=False)
+        json.dumps(one.data, ensure_ascii=False)
         for one in segments
         if (one.person, one.compartment) == (person, compartment)
     )
@@ -49,7 +49,7 @@ def test_joining_gives_back_any_json_object(data: dict[str, Any]):
 @given(bodies())
 def test_a_segment_survives_being_stored(data: dict[str, Any]):
     stored = [
-        Segment(one.person, one.compartment, orjson.loads(canonical_json(one.parts))) for one in LAYOUT.split(data)
+        Segment(one.person, one.compartment, orjson.loads(canonical_json(one.data))) for one in LAYOUT.split(data)
     ]
     assert join(reversed(stored)) == data
 
@@ -64,7 +64,7 @@ def test_no_segment_but_a_persons_own_holds_their_values(data: dict[str, Any]):
         person["name"] = f"NAME-{index}!"
         refs.add(person["ref"])
     for segment in LAYOUT.split(marked):
-        text = json.dumps(segment.parts)
+        text = json.dumps(segment.data)
         named = {ref for ref in refs if f"NAME-{ref[1:]}!" in text}
         assert named <= {segment.person}
 
@@ -112,7 +112,7 @@ def test_setting_apart_leaves_a_body_that_never_had_a_reporter():
     parted = LAYOUT.set_apart(data)
     assert parted.data == {"urgency": 1, "persons": [PHOTO], "report": {"reporter_handle": "rh-1"}}
     assert {one.compartment for one in parted.apart} == {"REPORTER"}
-    assert "王测" in json.dumps([one.parts for one in parted.apart], ensure_ascii=False)
+    assert "王测" in json.dumps([one.data for one in parted.apart], ensure_ascii=False)
 
 
 def test_a_guardian_who_reported_is_left_as_a_guardian():

@@ -16,7 +16,16 @@ from gateway.model.errors import InvalidDocument
 from gateway.ports.translation import Adapter
 
 GROUP = "hutong.adapters"
-BUILT_IN: tuple[str, ...] = ("health", "police", "civil_affairs", "education", "womens_federation", "judiciary")
+BUILT_IN: tuple[str, ...] = (
+    "health",
+    "police",
+    "civil_affairs",
+    "education",
+    "womens_federation",
+    "judiciary",
+    "courts",
+    "procuratorate",
+)
 
 
 def load_adapters(plugged_in: Iterable[EntryPoint] | None = None) -> Mapping[str, Adapter]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from adapters.kit.extension import lexicon
@@ -71,11 +72,18 @@ class MappedAdapter:
         except Unreadable as error:
             return Decoded((RefusedItem(error.problem.position, (error.problem,)),))
         out: list[SubmittedNotice | RefusedItem] = []
+        seen: dict[str, int] = {}
         for number, item in enumerate(items):
             if isinstance(item, Unreadable):
                 out.append(RefusedItem(item.problem.position, (item.problem,)))
-            else:
-                out.append(self.read_item(item, raw, number, sender))
+                continue
+            notice = self.read_item(item, raw, number, sender)
+            if isinstance(notice, SubmittedNotice):
+                # several notices under one message number: each needs a number of its own
+                count = seen[notice.native_id] = seen.get(notice.native_id, 0) + 1
+                if count > 1:
+                    notice = replace(notice, native_id=f"{notice.native_id}#{count}")
+            out.append(notice)
         if not out:
             nothing = Problem("empty", "", "the input holds no notice", "send at least one")
             return Decoded((RefusedItem("", (nothing,)),))

@@ -448,6 +448,39 @@ def write_school_code(value: Any) -> str:
     return value
 
 
+def read_case_number(text: str) -> Any:
+    """案号 with full-width brackets, whichever the court's typist used."""
+    return str(read_text(text)).replace("(", "（").replace(")", "）")
+
+
+def write_case_number(value: Any) -> str:
+    text = write_text(value)
+    if "(" in text or ")" in text:
+        raise Unwritable
+    return text
+
+
+def read_sm3(text: str) -> Any:
+    plain = text.strip().lower().removeprefix("sm3:")
+    if re.fullmatch(r"[0-9a-f]{64}", plain) is None:
+        raise Unmappable("digest-form", "an SM3 digest has 64 hexadecimal digits")
+    return f"sm3:{plain}"
+
+
+def write_sm3(value: Any) -> str:
+    if not isinstance(value, str) or re.fullmatch(r"sm3:[0-9a-f]{64}", value) is None:
+        raise Unwritable
+    return value.removeprefix("sm3:")
+
+
+def read_iso_moment(text: str) -> Any:
+    return read_moment(text)
+
+
+def write_iso_moment(value: Any) -> str:
+    return _iso_date(value) if len(str(value)) == 10 else write_local_instant(value)
+
+
 TEXT = Converter(read_text, write_text)
 CONVERTERS: dict[str, Converter] = {
     "text": TEXT,
@@ -470,6 +503,9 @@ CONVERTERS: dict[str, Converter] = {
     "agree": _boolean("同意", "不同意", _YES, _NO),
     "division": Converter(read_division, write_division),
     "age": Converter(read_age, write_age),
+    "case_number": Converter(read_case_number, write_case_number),
+    "sm3": Converter(read_sm3, write_sm3),
+    "iso_moment": Converter(read_iso_moment, write_iso_moment),
     "urgency": Converter(read_urgency, write_urgency),
     "student_no": Converter(read_student_no, write_student_no),
     "school_code": Converter(read_school_code, write_school_code),

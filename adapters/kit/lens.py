@@ -131,7 +131,8 @@ class _Leaf:
             path, canonical, certain = found
             target = slots[self.slot]
             if path[0][0] == "@":
-                reading.envelope.setdefault(path[0], canonical)
+                if reading.envelope.setdefault(path[0], canonical) != canonical:
+                    reading.gap("conflict", at, "another field of the message names another one", path[0])
                 return
             if not fill(target, path, canonical):
                 reading.gap("conflict", at, "another field of the message says something else", ".".join(path))
@@ -486,6 +487,8 @@ class Lens:
         if left:
             rest["persons"] = left
         _prune(rest)
+        for name in [name for name in rest if name[0] == "~"]:
+            del rest[name]  # what an adapter laid aside for its own fields
         if rest:
             block = self.lexicon.out({"@table": TABLE, **rest})
             if self.extension_style == "typed":
@@ -545,7 +548,7 @@ class Lens:
                 claimed.append(
                     {
                         **copy,
-                        "@roles": group.constants["roles"],
+                        "@roles": copy.pop(NATIVE_ROLES, group.constants["roles"]),
                         "@relation": "relation" in item and "relation" not in copy,
                         "@ref": item.get("ref"),
                     }
@@ -604,7 +607,7 @@ class Lens:
         first = next((person for person in order if "minor" in person["@roles"]), None)
         out: list[Tree] = []
         for number, person in enumerate(order, 1):
-            entry = {k: v for k, v in person.items() if k not in ("@roles", "@relation", "@ref")}
+            entry = {k: v for k, v in person.items() if k not in ("@roles", "@relation", "@ref") and k[0] != "~"}
             if entry.get("ref") == f"p{number}":
                 del entry["ref"]
             expected = (
@@ -617,7 +620,11 @@ class Lens:
                     entry["unrelated"] = True
             if entry:
                 out.append({"@native": f"p{number}", **entry})
-        return [*out, *others]
+        return [*out, *({k: v for k, v in person.items() if k[0] != "~"} for person in others)]
+
+
+# A person group of role `party` takes persons that the adapter marked with the roles its format says by itself.
+NATIVE_ROLES = "~native_roles"
 
 
 def plays(person: Mapping[str, Any], role: str) -> bool:
@@ -625,6 +632,8 @@ def plays(person: Mapping[str, Any], role: str) -> bool:
     roles = person.get("roles")
     if not isinstance(roles, list):
         return False
+    if role == "party":
+        return NATIVE_ROLES in person
     return "minor" not in roles if role == "member" else role in roles
 
 

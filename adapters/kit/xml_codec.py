@@ -16,13 +16,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from lxml import etree
 
 from adapters.kit.json_codec import text_of_bytes
-from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable, path_position
+from adapters.kit.native import (
+    DEFAULT_LIMITS,
+    Limits,
+    NativeItem,
+    Position,
+    Tree,
+    Unreadable,
+    get_at,
+    path_position,
+    set_at,
+)
 from adapters.kit.text import encode_gb18030
 from gateway.model.notice import Gap
 
@@ -146,6 +156,23 @@ def unwrap(element: Any, roots: frozenset[str], limits: Limits, gaps: list[Gap],
     return None
 
 
+def copy_without(tree: Tree, path: tuple[str, ...]) -> Tree:
+    """A copy down to `path`, whose end is left out; what is beside it is copied as well."""
+    out: Tree = {}
+    for key, value in tree.items():
+        if key != path[0]:
+            out[key] = copy_tree(value)
+        elif len(path) > 1 and isinstance(value, dict):
+            out[key] = copy_without(value, path[1:])
+    return out
+
+
+def copy_tree(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: copy_tree(below) for key, below in value.items()}
+    return [copy_tree(below) for below in value] if isinstance(value, list) else value
+
+
 @dataclass(frozen=True)
 class XmlCodec:
     """`roots`: accepted root names in capitals; the first is written. `namespace` and `prefix` apply to all written elements."""
@@ -155,7 +182,8 @@ class XmlCodec:
     prefix: str | None = None
     charset: str = "UTF-8"
     limits: Limits = DEFAULT_LIMITS
-    attributes_kept: frozenset[str] = field(default_factory=frozenset)  # attribute names written in small letters
+    small_attributes: bool = False  # attribute names are written in small letters
+    split: tuple[str, ...] = ()  # a list below which each element is one notice: ("DATA", "ROW")
     scalar_key: str = "#"
     extension_style: str = "typed"
 
@@ -176,7 +204,26 @@ class XmlCodec:
         def locate(path: Position) -> str:
             return path_position((name, *path))
 
-        return [NativeItem(tree if isinstance(tree, dict) else {"#": tree}, "/" + name, gaps, locate)]
+        whole: Tree = tree if isinstance(tree, dict) else {"#": tree}
+        rows = get_at(whole, self.split) if self.split else None
+        if not isinstance(rows, list):
+            return [NativeItem(whole, "/" + name, gaps, locate)]
+        if len(rows) > self.limits.max_items:
+            raise Unreadable("too-many", "/" + name, f"more than {self.limits.max_items} rows", "send smaller files")
+        return [self._part(whole, row, index, name, gaps) for index, row in enumerate(rows)]
+
+    def _part(self, whole: Tree, row: Any, index: int, name: str, gaps: list[Gap]) -> NativeItem:
+        """One row with everything around the rows: heads and message numbers belong to all."""
+        depth = len(self.split)
+        tree = copy_without(whole, self.split)
+        set_at(tree, self.split, row)
+
+        def locate(path: Position) -> str:
+            if path[:depth] == self.split:
+                path = (*path[:depth], index, *(path[depth + 1 :] if path[depth : depth + 1] == (0,) else path[depth:]))
+            return path_position((name, *path))
+
+        return NativeItem(tree, path_position((name, *self.split, index)), list(gaps), locate)
 
     def write(self, tree: Tree) -> bytes:
         root = self._element(self.roots[0], tree)
@@ -203,7 +250,7 @@ class XmlCodec:
                 element.text = str(below)
             elif key[0] == "@":
                 name = key[1:]
-                element.set(name.lower() if name in self.attributes_kept else name, str(below))
+                element.set(name.lower() if self.small_attributes else name, str(below))
             else:
                 for item in below if isinstance(below, list) else (below,):
                     self._fill(etree.SubElement(element, self._tag(key)), item)

@@ -47,12 +47,17 @@ _JSON: Final = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bytes of a body, events of a batch, nesting of JSON, characters of one attribute."""
+    """Bytes of a body, events of a batch, nesting of JSON, characters of one attribute.
+
+    `names` are member names that a position may show (`Rules.names`); other names read `*`, since a sender may
+    have put anything there.
+    """
 
     max_bytes: int = 1024 * 1024
     max_items: int = 500
     max_depth: int = 64
     max_attribute: int = 2048
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +235,7 @@ def _json(raw: bytes, limits: Limits) -> _Parsed | Malformed:
     if len(raw) > limits.max_bytes:
         return _too_large(limits)
     try:
-        return _Parsed(parse_json(raw, limits.max_depth))
+        return _Parsed(parse_json(raw, limits.max_depth, limits.names))
     except MalformedJson as malformed:
         return Malformed((malformed.problem,))
 

@@ -2,15 +2,16 @@
 
 A fault is what the validator found, with the places that would have to go for
 the rest to stand. A problem is the fault in words. Positions are JSON pointers;
-a member name the schema does not know may itself be somebody's data (a phone
-number as a key), so it is shown only when it looks like a name of a field.
+a member name the schemas do not know may itself be somebody's data (a phone
+number or a name as a key), so it reads `*`, and the remedy names the field that
+comes closest.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import jsonschema_rs
@@ -21,7 +22,6 @@ Place = tuple[str | int, ...]
 MAX_DEPTH = 16
 MAX_INTEGER = 2**53 - 1
 
-_FIELD_LIKE = re.compile(r"[a-z][a-z_]{0,40}")
 _SHOWN_CODES = 12
 
 
@@ -34,6 +34,7 @@ class Fault:
     cuts: tuple[Place, ...] = ()
     remedy: str = ""
     detail: str = ""
+    siblings: Collection[str] = ()  # the names an unknown member may have been meant for
 
 
 def pointer_of(place: Place) -> str:
@@ -41,9 +42,9 @@ def pointer_of(place: Place) -> str:
     return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in place)
 
 
-def position_of(place: Place) -> str:
-    """A JSON pointer that is safe to log: a member name that does not look like a field becomes `*`."""
-    return "".join(f"/{token}" if isinstance(token, int) or _FIELD_LIKE.fullmatch(token) else "/*" for token in place)
+def position_of(place: Place, names: Collection[str]) -> str:
+    """A JSON pointer that is safe to log: a member name that is not among `names` becomes `*`."""
+    return "".join(f"/{token}" if isinstance(token, int) or token in names else "/*" for token in place)
 
 
 _CODES = {
@@ -108,14 +109,15 @@ _REMEDIES = {
 }
 
 
-def problem_of(fault: Fault) -> Problem:
-    """The fault in words. Never holds a value."""
+def problem_of(fault: Fault, names: Collection[str]) -> Problem:
+    """The fault in words; `names` are the member names of the schemas. Never holds a value or a strange name."""
     message = _MESSAGES[fault.code]
+    remedy = fault.remedy or _REMEDIES[fault.code]
+    if fault.siblings:
+        near = get_close_matches(str(fault.place[-1])[:64], fault.siblings, n=1, cutoff=0.7)
+        remedy = f"是否指 / did you mean `{near[0]}`? {remedy}" if near else remedy
     return Problem(
-        fault.code,
-        position_of(fault.place),
-        f"{message}: {fault.detail}" if fault.detail else message,
-        fault.remedy or _REMEDIES[fault.code],
+        fault.code, position_of(fault.place, names), f"{message}: {fault.detail}" if fault.detail else message, remedy
     )
 
 
@@ -134,7 +136,7 @@ def faults_of(error: jsonschema_rs.ValidationError, schema: Mapping[str, Any]) -
             yield Fault(code, place, remedy=remedy)
         case "additionalProperties":
             for name in error.kind.as_dict()["unexpected"]:
-                yield Fault(code, (*place, name), ((*place, name),))
+                yield Fault(code, (*place, name), ((*place, name),), siblings=node["properties"].keys())
         case "maxItems":
             limit, count = int(node["maxItems"]), len(instance)
             yield Fault(code, place, tuple((*place, index) for index in range(limit, count)), detail=f"at most {limit}")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from typing import Any
 
 import orjson
@@ -32,8 +33,10 @@ class Malformed(ValueError):
         self.problem = problem
 
 
-def parse_json(raw: bytes, max_depth: int = 64) -> Any:
+def parse_json(raw: bytes, max_depth: int = 64, names: Collection[str] = ()) -> Any:
     """The value of a JSON text in UTF-8 (RFC 8259, no byte-order mark), no name twice, no deeper than `max_depth`.
+
+    `names` are member names that may be shown in a position; others read `*`.
 
     Raises `Malformed`, which never holds what was read. Linear in the size.
     """
@@ -53,7 +56,7 @@ def parse_json(raw: bytes, max_depth: int = 64) -> Any:
         if place is not None:
             raise Malformed(
                 Problem(
-                    "duplicate-member", position_of(place), "an object names a member twice",
+                    "duplicate-member", position_of(place, names), "an object names a member twice",
                     "每个成员只写一次 / name each member once",
                 )
             )  # fmt: skip

@@ -68,6 +68,9 @@ class Rules:
         self.integers: Mapping[NoticeType, tuple[tuple[str, ...], ...]] = {
             name: tuple(_integer_paths(schema)) for name, schema in self.schemas.items()
         }
+        self.names: frozenset[str] = frozenset(
+            name for schema in self.schemas.values() for name in _member_names(schema)
+        )
         self.person_members: frozenset[str] = frozenset(
             spec.path.removeprefix("persons[].").split(".", 1)[0]
             for spec in catalogue.fields.values()
@@ -114,7 +117,7 @@ def validate(submitted: SubmittedNotice, rules: Rules, on: date) -> ValidNotice 
 
     if kind not in REPORTS:
         found = islice(_faults(data, rules, kind), MAX_PROBLEMS)
-        return tuple(dict.fromkeys(problem_of(fault) for fault in found))
+        return tuple(dict.fromkeys(problem_of(fault, rules.names) for fault in found))
 
     flags: dict[str, None] = {}
     places: dict[str, None] = {}
@@ -123,8 +126,8 @@ def validate(submitted: SubmittedNotice, rules: Rules, on: date) -> ValidNotice 
         cuts: list[Place] = []
         for fault in islice(_faults(data, rules, kind), _MAX_FAULTS):
             if len(flags) < MAX_PROBLEMS:
-                flags[f"{fault.code}:{position_of(fault.place)}"] = None
-                places.update(dict.fromkeys(position_of(place) for place in fault.cuts[:1]))
+                flags[f"{fault.code}:{position_of(fault.place, rules.names)}"] = None
+                places.update(dict.fromkeys(position_of(place, rules.names) for place in fault.cuts[:1]))
             cuts.extend(fault.cuts)
         if not cuts:
             break
@@ -190,6 +193,14 @@ def _role_faults(data: Mapping[str, Any], rules: Rules) -> Iterator[Fault]:
             if name not in allowed and name in known:
                 place: Place = ("persons", index, name)
                 yield Fault(code, place, (place,))
+
+
+def _member_names(schema: Mapping[str, Any]) -> Iterator[str]:
+    for name, member in schema.get("properties", {}).items():
+        yield name
+        yield from _member_names(member)
+    if isinstance(schema.get("items"), dict):
+        yield from _member_names(schema["items"])
 
 
 def _integer_paths(schema: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

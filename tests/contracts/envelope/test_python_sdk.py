@@ -84,7 +84,8 @@ def test_we_read_what_the_sdk_writes(write: Any):
 
 
 def test_the_older_interface_of_the_sdk_agrees():
-    from cloudevents.v1.http import from_http, to_structured
+    from cloudevents.v1.conversion import to_structured
+    from cloudevents.v1.http import from_http
     from cloudevents.v1.http.event import CloudEvent as OlderEvent
 
     event = from_http({"content-type": "application/cloudevents+json"}, format_structured(OURS))

@@ -282,6 +282,16 @@ def test_an_unknown_type_and_a_hostile_body_are_answered_briefly():
     assert len(answer.flags) <= MAX_PROBLEMS
 
 
+def test_a_misspelt_name_is_answered_with_the_field_that_comes_closest():
+    answer = check(
+        "LED", {"ledger": {"change": "add"}, "persons": [{"ref": "p1", "roles": ["minor"], "birthdate": "2015"}]}
+    )
+    assert not isinstance(answer, ValidNotice)
+    (problem,) = answer
+    assert (problem.code, problem.position) == ("unknown-field", "/persons/0/*")
+    assert "birth_date" in problem.remedy and "birthdate" not in problem.remedy
+
+
 def test_a_reporter_who_is_also_a_guardian_keeps_the_guardians_fields():
     person = {"ref": "p2", "roles": ["guardian", "reporter"], "name": "某", "relation": "52"}
     assert report(persons=[*REPORT["persons"], {**person, "ref": "p8"}]).quarantined == ()

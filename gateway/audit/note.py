@@ -67,8 +67,13 @@ class NoteKey:
         return key_id(self.name, self.type, self.key)
 
     @property
+    def label(self) -> str:
+        """Name and id, which together mean one key."""
+        return f"{self.name}+{self.key_id.hex()}"
+
+    @property
     def vkey(self) -> str:
-        return f"{self.name}+{self.key_id.hex()}+{b64encode(bytes([self.type]) + self.key).decode()}"
+        return f"{self.label}+{b64encode(bytes([self.type]) + self.key).decode()}"
 
 
 def key_id(name: str, kind: int, key: bytes) -> bytes:

@@ -84,3 +84,19 @@ class LogStorage(Protocol):
     async def latest_checkpoint(self) -> tuple[int, bytes] | None:
         """Size and note of the newest checkpoint."""
         ...
+
+    async def checkpoint(self, size: int) -> bytes | None:
+        """The note signed for a size, as it was kept."""
+        ...
+
+    async def keep_cosignature(self, size: int, witness: str, line: bytes, at: datetime) -> None:
+        """Keep a witness's line for the checkpoint of a size. A later line of the same witness stands beside the older ones."""
+        ...
+
+    async def cosignatures(self, size: int) -> Sequence[bytes]:
+        """The newest line of each witness for a size, in the order of the witnesses' names."""
+        ...
+
+    async def places_of(self, subject: bytes) -> Sequence[int]:
+        """The leaf indices of all records about a subject (keyed name, 32 bytes), in the order of its chain."""
+        ...

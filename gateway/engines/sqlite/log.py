@@ -128,6 +128,9 @@ class SqliteLog:
             "append", 70, lambda tx, units: [self._appended(tx, unit) for unit in units], self._appended_before
         )
         self._index: Kind[int, int] = Kind("index", 80, lambda tx, units: [_indexed(tx, unit) for unit in units])
+        self._cosignature: Kind[tuple[int, str, int, bytes], bool] = Kind(
+            "cosignature", 6, lambda tx, units: [_kept_cosignature(tx, unit) for unit in units]
+        )
         self._checkpoint: Kind[_Checkpoint, bool] = Kind(
             "checkpoint", 5, lambda tx, units: [_put_checkpoint(tx, unit) for unit in units]
         )
@@ -174,6 +177,19 @@ class SqliteLog:
         row = await self._readers.ask(lambda sql: sql.one("latest_checkpoint"))
         return None if row is None else (row[0], row[1])
 
+    async def checkpoint(self, size: int) -> bytes | None:
+        row = await self._readers.ask(lambda sql: sql.one("checkpoint", (size,)))
+        return None if row is None else row[1]
+
+    async def keep_cosignature(self, size: int, witness: str, line: bytes, at: datetime) -> None:
+        await self._writer.submit(self._cosignature, (size, witness, millis(at), line))
+
+    async def cosignatures(self, size: int) -> Sequence[bytes]:
+        return await self._readers.ask(lambda sql: [row[0] for row in sql.all("cosignatures", (size,))])
+
+    async def places_of(self, subject: bytes) -> Sequence[int]:
+        return await self._readers.ask(lambda sql: [row[0] for row in sql.all("places_of_subject", (subject,))])
+
     def _appended(self, tx: Transaction, records: Sequence[PreparedRecord]) -> Sequence[int]:
         first = tx.log(records)
         return range(first, first + len(records))
@@ -194,6 +210,11 @@ def _put_checkpoint(tx: Transaction, unit: _Checkpoint) -> bool:
     if there != (unit.root, unit.note):
         raise Tampered("another note was signed for this size of the log", remedy="stop signing and let a person look")
     return False
+
+
+def _kept_cosignature(tx: Transaction, unit: tuple[int, str, int, bytes]) -> bool:
+    tx.sql.run("keep_cosignature", unit)
+    return True
 
 
 def _stored(row: tuple[Any, ...] | None) -> StoredRecord | None:

@@ -111,3 +111,16 @@ SELECT root, note FROM log_checkpoint WHERE size = ?;
 -- name: latest_checkpoint
 -- The newest note.
 SELECT size, note FROM log_checkpoint ORDER BY size DESC LIMIT 1;
+
+-- name: keep_cosignature
+-- Keep a witness's line; the same line twice is one.
+INSERT INTO log_cosignature (size, witness, at, line) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING;
+
+-- name: cosignatures
+-- The newest line of each witness for a size.
+SELECT line FROM log_cosignature AS c WHERE size = ?1
+  AND at = (SELECT max(at) FROM log_cosignature WHERE size = ?1 AND witness = c.witness) ORDER BY witness;
+
+-- name: places_of_subject
+-- Where the records of a subject are, in the order of its chain.
+SELECT place FROM log_subject WHERE subject = ? ORDER BY chain;

@@ -1,0 +1,67 @@
+"""The monotonic guard: one small file apart from the database, written anew and renamed at each signature."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from pathlib import Path
+
+from gateway.audit.findings import Unreadable, decimal, decode_base64
+from gateway.model.errors import InvalidDocument, Tampered
+from gateway.ports.log_storage import Head
+
+_FIRST_LINE = b"hutong-signed/v1"
+_REMEDY = "stop signing and let two security administrators look"
+
+
+class FileCheckpointGuard:
+    """Must be made once with `create`; a lost guard is not replaced by an empty one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._last: Head | None = None
+        if not path.is_file():
+            raise Tampered("the record of the last signed tree is missing", remedy=_REMEDY)
+
+    @classmethod
+    def create(cls, path: Path) -> FileCheckpointGuard:
+        """InvalidDocument when there is one already."""
+        if path.exists():
+            raise InvalidDocument("there is a record of the last signed tree already")
+        _write(path, _FIRST_LINE + b"\n")
+        return cls(path)
+
+    def last(self) -> Head | None:
+        lines = self._path.read_bytes().split(b"\n")
+        try:
+            match lines:
+                case [first, b""] if first == _FIRST_LINE:
+                    return None
+                case [first, size, root, b""] if first == _FIRST_LINE:
+                    return Head(decimal(size), decode_base64(root, 32))
+        except Unreadable:
+            pass
+        raise Tampered("the record of the last signed tree cannot be read", remedy=_REMEDY)
+
+    def advance(self, head: Head) -> None:
+        last = self._last or self.last()
+        if last is not None and (head.size < last.size or (head.size == last.size and head.root != last.root)):
+            raise Tampered("a larger or another tree was signed before", remedy=_REMEDY)
+        if last != head:
+            _write(self._path, b"%b\n%d\n%b\n" % (_FIRST_LINE, head.size, b64encode(head.root)))
+        self._last = head
+
+
+def _write(path: Path, data: bytes) -> None:
+    making = path.with_name(path.name + ".making")
+    handle = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    making.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,1 @@
+-- The older code knew no cosignatures; nothing is taken away.

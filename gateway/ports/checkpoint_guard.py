@@ -1,0 +1,20 @@
+"""Which tree was signed last, as remembered outside the database? What turns a restored backup into an alarm, not a fork."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gateway.ports.log_storage import Head
+
+
+class CheckpointGuard(Protocol):
+    def last(self) -> Head | None:
+        """The last tree this gateway was about to sign; None when it never signed. Raises Tampered when it cannot be read."""
+        ...
+
+    def advance(self, head: Head) -> None:
+        """Remember a tree before it is signed. Durable when it returns.
+
+        Raises Tampered for a smaller tree, and for another root at the same size.
+        """
+        ...

@@ -1,0 +1,96 @@
+"""Read the tree back from the store: roots and proofs of any size up to the stored one.
+
+Full tiles are stored; what is unfinished is made from entries read back and from
+the tiles below. The root of a full tile never changes, so it is kept once known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gateway.audit.merkle import EMPTY_ROOT, HASH_BYTES, TILE_WIDTH, Edge, fold, leaf_hash
+from gateway.audit.proof import Tree, consistency_ranges, inclusion_ranges, tiles_for
+from gateway.audit.tiles import ENTRIES, encode_bundle, tile_width
+from gateway.model.errors import Tampered
+from gateway.ports.log_storage import LogStorage
+
+KEPT_TILES = 256
+
+
+class LogTree:
+    """The stored log as a tree. One per event loop; `size` in every call is at most the stored size."""
+
+    def __init__(self, log: LogStorage) -> None:
+        self._log = log
+        self._tiles: dict[tuple[int, int], bytes] = {}
+        self._roots: dict[tuple[int, int], bytes] = {}
+
+    async def tile(self, level: int, index: int, size: int) -> bytes:
+        """The joined hashes of a tile of the tree of `size` leaves; empty where there is none. Tampered when the store lacks it."""
+        width = tile_width(level, index, size)
+        if not width:
+            return b""
+        kept = self._tiles.get((level, index), b"")
+        if len(kept) >= width * HASH_BYTES:
+            return kept[: width * HASH_BYTES]
+        data = await self._log.tile(level, index)
+        if data is None and level == 0:
+            start = index * TILE_WIDTH
+            data = b"".join(map(leaf_hash, await self._log.entries(start, start + width)))
+        elif data is None:
+            below = range(index * TILE_WIDTH, index * TILE_WIDTH + width)
+            data = b"".join([await self._tile_root(level - 1, one) for one in below])
+        if len(data) < width * HASH_BYTES:
+            raise Tampered(f"leaves of tile {index} of level {level} are missing from the store")
+        while len(self._tiles) >= KEPT_TILES:
+            self._tiles.pop(next(iter(self._tiles)))
+        self._tiles[level, index] = data
+        return data[: width * HASH_BYTES]
+
+    async def _tile_root(self, level: int, index: int) -> bytes:
+        root = self._roots.get((level, index))
+        if root is None:
+            data = await self._log.tile(level, index)
+            if data is None or len(data) != TILE_WIDTH * HASH_BYTES:
+                raise Tampered(f"tile {index} of level {level} is missing from the store")
+            root = fold([data[n : n + HASH_BYTES] for n in range(0, len(data), HASH_BYTES)])
+            self._roots[level, index] = root
+        return root
+
+    async def bundle(self, index: int, size: int) -> bytes:
+        """The entries of a tile, framed as tlog-tiles says; empty where there are none."""
+        width = tile_width(0, index, size)
+        return encode_bundle(await self._log.entries(index * TILE_WIDTH, index * TILE_WIDTH + width)) if width else b""
+
+    async def file(self, level: int | str, index: int, width: int, size: int) -> bytes | None:
+        """What is served at a path of tlog-tiles for a checkpointed size: None where there is no such tile yet."""
+        number = 0 if level == ENTRIES else int(level)
+        if tile_width(number, index, size) < width:
+            return None
+        upto = (index * TILE_WIDTH + width) << (8 * number)
+        return await (self.bundle(index, upto) if level == ENTRIES else self.tile(number, index, upto))
+
+    async def _with(self, ranges: Iterable[tuple[int, int]], size: int) -> Tree:
+        tiles = {(level, index): await self.tile(level, index, size) for level, index in tiles_for(list(ranges))}
+        return Tree(lambda level, index: tiles[level, index])
+
+    async def root(self, size: int) -> bytes:
+        if size == 0:
+            return EMPTY_ROOT
+        return (await self._with([(0, size)], size)).root(size)
+
+    async def inclusion(self, index: int, size: int) -> list[bytes]:
+        return (await self._with(inclusion_ranges(index, size), size)).inclusion(index, size)
+
+    async def consistency(self, old_size: int, size: int) -> list[bytes]:
+        return (await self._with(consistency_ranges(old_size, size), size)).consistency(old_size, size)
+
+    async def edge(self, size: int) -> Edge:
+        """The right side of the tree of `size` leaves, made from what is read back."""
+        rows = [
+            await self.tile(level, (size >> (8 * level)) // TILE_WIDTH, size)
+            for level in range((size.bit_length() + 7) // 8)
+        ]
+        upper = b"".join(bytes([len(row) // HASH_BYTES]) + row for row in rows[1:])
+        last = rows[0] if rows else b""
+        return Edge.load(size, [last[n : n + HASH_BYTES] for n in range(0, len(last), HASH_BYTES)], upper)

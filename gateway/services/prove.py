@@ -1,0 +1,120 @@
+"""Hand out proofs: one entry's, a bundle of records for a court, all there is about one person.
+
+Everything is proved under the newest signed checkpoint; what was logged after it
+waits for the next beat. Who may see which field is the caller's decision, given as
+`envelope` and `personal`; asking is itself an event that the caller logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from gateway.audit.bundle import Claim, make_bundle, make_report, record_proof
+from gateway.audit.findings import Wrong
+from gateway.audit.leaf import entry_root
+from gateway.audit.note import signature_line
+from gateway.audit.opening import OpenSlot, check_envelope, disclose, open_slot, read_opening
+from gateway.audit.proof_text import ProofText
+from gateway.model.audit import PERSON
+from gateway.model.errors import NotFound, Tampered, Unavailable
+from gateway.model.identifiers import EventId
+from gateway.ports.log_storage import LogStorage, StoredRecord
+from gateway.services.publish import Published, Publisher
+from gateway.services.witness import NoteSigner
+
+Shows = Callable[[str], bool]
+
+
+def everything(name: str) -> bool:
+    return True
+
+
+class Prover:
+    """`signer` is the log's Ed25519 key: it signs the claim of a report."""
+
+    def __init__(self, log: LogStorage, publisher: Publisher, signer: NoteSigner) -> None:
+        self._log = log
+        self._publisher = publisher
+        self._signer = signer
+
+    def _published(self) -> Published:
+        latest = self._publisher.latest
+        if latest is None:
+            raise Unavailable("no checkpoint was signed yet")
+        return latest
+
+    async def _record(self, event: EventId, size: int) -> StoredRecord:
+        record = await self._log.record(event)
+        if record is None:
+            raise NotFound("there is no such record")
+        if record.index >= size:
+            raise Unavailable("the record is in the log and waits for the next checkpoint")
+        return record
+
+    async def proof(self, event: EventId) -> bytes:
+        """One entry's inclusion as a tlog-proof file."""
+        latest = self._published()
+        record = await self._record(event, latest.checkpoint.size)
+        path = await self._publisher.tree.inclusion(record.index, latest.checkpoint.size)
+        return ProofText(record.index, tuple(path), latest.note).raw
+
+    async def bundle(self, events: Sequence[EventId], *, envelope: Shows = everything) -> bytes:
+        """Records with their envelopes opened and every slot closed, in the order of the log."""
+        latest = self._published()
+        records = {
+            record.index: record for record in [await self._record(one, latest.checkpoint.size) for one in events]
+        }
+        parts = [await self._part(records[index], latest, (), envelope, everything) for index in sorted(records)]
+        return make_bundle(latest.note, parts)
+
+    async def report(
+        self, subject: bytes, secret: bytes, *, envelope: Shows = everything, personal: Shows = everything
+    ) -> bytes:
+        """Everything about one person up to the checkpoint, with the claim that makes its completeness checkable.
+
+        `subject` is the person's keyed name (32 bytes), `secret` the person's log key. Other
+        persons and officers stay closed. Tampered when a record of the chain does not open.
+        """
+        latest = self._published()
+        checkpoint = latest.checkpoint
+        parts = []
+        claim = Claim(checkpoint.origin, checkpoint.size, checkpoint.root, 0)
+        for index in await self._log.places_of(subject):
+            if index >= checkpoint.size:
+                break
+            record = await self._log.record_at(index)
+            if record is None:
+                raise Tampered(f"the record of leaf {index} is missing")
+            slot = _slot_of(record, secret)
+            assert slot.link is not None
+            root = entry_root(record.entry)
+            claim = Claim(checkpoint.origin, checkpoint.size, checkpoint.root, slot.link.seq, record.event, root)
+            parts.append(await self._part(record, latest, (slot,), envelope, personal))
+        line = signature_line(self._signer.key.name, self._signer.key.key_id, self._signer.sign(claim.text))
+        return make_report(latest.note, claim.text + b"\n" + line, parts)
+
+    async def _part(
+        self, record: StoredRecord, latest: Published, slots: Sequence[OpenSlot], envelope: Shows, personal: Shows
+    ) -> dict[str, object]:
+        opening = read_opening(record.opening)
+        try:
+            check_envelope(opening, record.entry)
+        except (Wrong, ValueError) as broken:
+            raise Tampered(f"the record of leaf {record.index} is not the one that was logged") from broken
+        path = await self._publisher.tree.inclusion(record.index, latest.checkpoint.size)
+        return record_proof(record.index, path, disclose(opening, slots, envelope=envelope, personal=personal))
+
+
+def _slot_of(record: StoredRecord, secret: bytes) -> OpenSlot:
+    try:
+        opening = read_opening(record.opening)
+    except Wrong as broken:
+        raise Tampered(f"the record of leaf {record.index} cannot be read") from broken
+    for number, slot in enumerate(opening.slots, 1):
+        if slot.kind != PERSON:
+            continue
+        try:
+            return open_slot(opening, number, secret)
+        except Wrong:
+            continue
+    raise Tampered(f"no slot of leaf {record.index} opens with the person's secret")

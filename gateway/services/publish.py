@@ -1,0 +1,273 @@
+"""Sign what the log says, have it witnessed, and never sign two stories.
+
+Durable steps of one publication, and what a crash after each leaves behind:
+
+1. Entries since the last signature are read back from the store and hashed; their
+   root must be the head's. Nothing is written.
+2. The guard, a file outside the database, remembers size and root. Crash: at start
+   our tree contains them, and the same tree is signed again; nothing was handed out.
+3. The note is inserted, one per size. Crash: it is the newest note; witnesses are
+   asked with it at the next beat.
+4. Witnesses cosign; each line is inserted. Crash: they are asked again.
+
+At start, and whenever something contradicts itself, `open` compares the tree with
+the guard, with the newest note, and with what every witness saw last. A tree that does
+not contain a signed root is a restored backup or a fork: a `Hold`, and nothing is
+signed until `release`, which two security administrators decide elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from gateway.audit.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint, signed_note
+from gateway.audit.findings import NotEnough, Unreadable, Wrong, decimal
+from gateway.audit.merkle import Edge, leaf_hash
+from gateway.audit.note import parse_note
+from gateway.audit.trust import TrustPolicy, check_checkpoint
+from gateway.audit.witness import request_bytes
+from gateway.model.errors import Tampered, Unavailable
+from gateway.ports.checkpoint_guard import CheckpointGuard
+from gateway.ports.clock import Clock
+from gateway.ports.log_storage import Head, LogStorage
+from gateway.ports.witnesses import WitnessClient
+from gateway.services.log_tree import LogTree
+from gateway.services.witness import NoteSigner
+
+READ_AT_ONCE = 4096
+RECOSIGN_AFTER = timedelta(minutes=10)
+WITNESS_GRACE = timedelta(hours=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why nothing may be signed: what was signed before, and what our tree is now. `why` is a code of the log."""
+
+    why: str  # guard | note | witness | read-back
+    signed_size: int
+    signed_root: bytes
+    own_size: int
+    own_root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A signed checkpoint with every cosignature known. `is_witnessed` says whether they make the policy's quorum."""
+
+    checkpoint: Checkpoint
+    note: bytes
+    is_witnessed: bool
+
+
+class Publisher:
+    """One per log. Call `open` first; `publish` on a steady beat; `latest` is what is served."""
+
+    def __init__(
+        self,
+        log: LogStorage,
+        origin: str,
+        signers: Sequence[NoteSigner],
+        guard: CheckpointGuard,
+        trust: TrustPolicy,
+        clock: Clock,
+        witnesses: Sequence[WitnessClient] = (),
+        *,
+        recosign_after: timedelta = RECOSIGN_AFTER,
+        grace: timedelta = WITNESS_GRACE,
+    ) -> None:
+        self._log, self._origin, self._signers = log, origin, tuple(signers)
+        self._guard, self._trust, self._clock, self._witnesses = guard, trust, clock, tuple(witnesses)
+        self._recosign_after, self._grace = recosign_after, grace
+        self._tree = LogTree(log)
+        self._edge = Edge()
+        self._hold: Hold | None = None
+        self._latest: Published | None = None
+        self._witness_sizes: dict[str, int] = {}
+        self._asked_at: datetime | None = None
+        self._witnessed_at: datetime | None = None
+        self._turn = asyncio.Lock()
+
+    @property
+    def tree(self) -> LogTree:
+        return self._tree
+
+    @property
+    def hold(self) -> Hold | None:
+        return self._hold
+
+    @property
+    def latest(self) -> Published | None:
+        return self._latest
+
+    def allows_disclosure(self, now: datetime) -> bool:
+        """Whether ordinary disclosures may go on: no hold, and witnesses were enough within the grace. Emergencies never ask."""
+        if self._hold is not None:
+            return False
+        return self._witnessed_at is None or now - self._witnessed_at <= self._grace
+
+    async def open(self) -> Hold | None:
+        """Read the log back and compare it with everything that was ever signed. Returns the hold, if there is one."""
+        async with self._turn:
+            head = await self._log.head()
+            self._hold = await self._compare(head)
+            self._witnessed_at = self._clock.now()
+            newest = await self._log.latest_checkpoint()
+            if self._hold is None:
+                self._edge = await self._tree.edge(newest[0] if newest else 0)
+                if newest is not None:
+                    await self._remember(newest[1])
+            return self._hold
+
+    async def release(self) -> Hold | None:
+        """Look again after two security administrators decided. What the guard holds against us stays a hold."""
+        return await self.open()
+
+    async def _compare(self, head: Head) -> Hold | None:
+        try:
+            if await self._tree.root(head.size) != head.root:
+                return Hold("read-back", head.size, head.root, head.size, await self._tree.root(head.size))
+        except Tampered:
+            return Hold("read-back", head.size, head.root, head.size, head.root)
+        signed: list[tuple[str, int, bytes]] = []
+        guarded = self._guard.last()
+        newest = await self._log.latest_checkpoint()
+        if guarded is not None:
+            signed.append(("guard", guarded.size, guarded.root))
+        if newest is not None:
+            checkpoint = open_checkpoint(newest[1], [one.key for one in self._signers])[0]
+            signed.append(("note", checkpoint.size, checkpoint.root))
+            if guarded is None or guarded.size < checkpoint.size:
+                return Hold("guard", checkpoint.size, checkpoint.root, head.size, head.root)
+        for witness in self._witnesses:
+            try:
+                raw = await witness.last_checkpoint(self._origin)
+                if raw is not None:
+                    checkpoint = open_checkpoint(raw, [one.key for one in self._signers])[0]
+                    self._witness_sizes[witness.name] = checkpoint.size
+                    signed.append(("witness", checkpoint.size, checkpoint.root))
+            except (Unavailable, Unreadable, Wrong):
+                continue  # a witness that is away, or speaks of another key, is no proof against us
+        for why, size, root in signed:
+            if size > head.size or await self._tree.root(size) != root:
+                return Hold(why, size, root, head.size, head.root)
+        return None
+
+    async def publish(self) -> Published | None:
+        """One beat. Returns the checkpoint when it is new or newly witnessed, None when there was nothing to do.
+
+        Raises Tampered, after entering the hold, when the store contradicts what was signed.
+        """
+        async with self._turn:
+            if self._hold is not None:
+                return None
+            head = await self._log.head()
+            if self._latest is None or head.size > self._latest.checkpoint.size:
+                await self._sign(head)
+            elif not self._is_cosigning_due():
+                return None
+            await self._have_cosigned()
+            return self._latest
+
+    async def _sign(self, head: Head) -> None:
+        edge = self._edge.copy()
+        while edge.size < head.size:
+            stop = min(edge.size + READ_AT_ONCE, head.size)
+            entries = await self._log.entries(edge.size, stop)
+            if len(entries) != stop - edge.size:
+                self._enter(Hold("read-back", head.size, head.root, edge.size + len(entries), edge.root()))
+            edge.extend([leaf_hash(entry) for entry in entries])
+        if edge.root() != head.root:
+            self._enter(Hold("read-back", head.size, head.root, edge.size, edge.root()))
+        try:
+            await asyncio.to_thread(self._guard.advance, head)
+        except Tampered:
+            last = self._guard.last() or head
+            self._enter(Hold("guard", last.size, last.root, head.size, head.root))
+        now = self._clock.now()
+        checkpoint = Checkpoint(self._origin, head.size, head.root)
+        lines = [sign_checkpoint(checkpoint, one.key, one.sign, int(now.timestamp())) for one in self._signers]
+        note = signed_note(checkpoint, lines)
+        await self._log.put_checkpoint(head.size, head.root, note, now)
+        self._edge = edge
+        await self._remember(note)
+
+    def _enter(self, hold: Hold) -> None:
+        self._hold = hold
+        raise Tampered(
+            f"the log contradicts what was signed ({hold.why})",
+            remedy="nothing is signed; let two security administrators look: hutong hold show",
+        )
+
+    def _is_cosigning_due(self) -> bool:
+        if not self._witnesses or self._latest is None:
+            return False
+        if not self._latest.is_witnessed:
+            return True
+        return self._asked_at is None or self._clock.now() - self._asked_at >= self._recosign_after
+
+    async def _have_cosigned(self) -> None:
+        self._asked_at = self._clock.now()
+        if not self._witnesses or self._latest is None:
+            return
+        await asyncio.gather(*(self._ask(witness, self._latest.checkpoint.size) for witness in self._witnesses))
+        note = await self._log.checkpoint(self._latest.checkpoint.size)
+        if note is not None:
+            await self._remember(note)
+
+    async def _ask(self, witness: WitnessClient, size: int) -> None:
+        old = min(self._witness_sizes.get(witness.name, 0), size)
+        for _ in range(2):  # the second time with the size that the witness told
+            try:
+                status, body = await witness.add_checkpoint(await self.request(old))
+                if status == 200:
+                    await self.take_cosignatures(size, body)
+                    self._witness_sizes[witness.name] = size
+                    return
+                if status != 409:
+                    return
+                old = decimal(body.removesuffix(b"\n"))
+            except (Unavailable, Unreadable, Wrong):
+                return  # unwitnessed is a state that shows in `latest`, not an error of the log
+            if old > size:
+                return
+
+    async def request(self, old_size: int) -> bytes:
+        """The request to cosign the newest checkpoint from a witness that stands at `old_size`: over HTTP, or for a medium."""
+        if self._latest is None:
+            raise Unavailable("no checkpoint was signed yet")
+        size = self._latest.checkpoint.size
+        note = await self._log.checkpoint(size)
+        return request_bytes(old_size, await self._tree.consistency(old_size, size), note or self._latest.note)
+
+    async def take_cosignatures(self, size: int, lines: bytes) -> int:
+        """Keep the lines of witnesses of the trust policy; returns how many were good. Lines of strangers are dropped.
+
+        Wrong when a witness's line does not hold, Unreadable when these are no signature lines.
+        """
+        note = await self._log.checkpoint(size)
+        if note is None:
+            raise Unavailable("no checkpoint was signed for this size")
+        known = list(self._trust.witnesses.values())
+        own = [one.key for one in self._signers]
+        parse_note(note + lines)
+        kept = 0
+        for line in open_checkpoint(note + lines, [*own, *known])[2]:
+            if line.key in known:
+                await self._log.keep_cosignature(size, line.key.label, line.line, self._clock.now())
+                kept += 1
+        return kept
+
+    async def _remember(self, note: bytes) -> None:
+        checkpoint = open_checkpoint(note, [one.key for one in self._signers])[0]
+        whole = note + b"".join(await self._log.cosignatures(checkpoint.size))
+        try:
+            lines = check_checkpoint(whole, self._trust, origin=self._origin)[2]
+            witnessed = True
+            times = [line.at for line in lines if line.at and line.key not in self._trust.logs]
+            self._witnessed_at = datetime.fromtimestamp(max(times), UTC) if times else self._clock.now()
+        except NotEnough:
+            witnessed = False
+        self._latest = Published(checkpoint, whole, witnessed)

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "pull": ("pull", "pull", "收取 · fetch what waits for an office"),
     "case": ("case", "case", "个案 · notices and deliveries of a case, no content"),
     "dead-letter": ("dead_letter", "dead_letter", "死信 · list, show, retry"),
+    "policy": ("policy", "policy", "披露策略 · check, test, lint, diff, why, who-sees, ceiling, replay, simulate"),
     "log": ("log", "log", "交换日志 · search, show, verify"),
     "witness": ("witness", "witness", "见证 · cosign the exchange log from outside: init, trust, serve, cosign, show"),
 }

@@ -26,7 +26,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from gateway.model.access import Facet, FieldDecision, Obligation
+from gateway.model.access import DELIVER, Facet, FieldDecision, Obligation
 from gateway.model.canonical import canonical_json
 from gateway.model.errors import InvalidDocument, Problem
 from gateway.model.identifiers import FieldId, PolicyHash, RuleId
@@ -116,6 +116,7 @@ class Policy:
     rules: tuple[Rule, ...]
     groups: tuple[Group, ...]
     group_of: Mapping[FieldId, int]
+    gate: Group  # decides whether a notice is delivered at all
     tables: Mapping[str, Mapping[str, int]]
     obligations: tuple[Obligation, ...]
     notice_tables: tuple[tuple[int, Mapping[str, int]], ...]
@@ -375,6 +376,7 @@ def compile_policy(document: PolicyDocument, as_of: date, division: str = "") ->
         rules=rules,
         groups=tuple(groups),
         group_of={field_id: group.number for group in groups for field_id in group.fields},
+        gate=next(group for group in groups if DELIVER in group.fields),
         tables=tables,
         obligations=obligations,
         notice_tables=tuple((i, tables[spec.name]) for i, spec in places if not spec.is_personal),

@@ -26,12 +26,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from gateway.model.access import DELIVER, Decision, FieldDecision, Obligation
-from gateway.model.identifiers import FieldId
+from gateway.model.identifiers import FieldId, PolicyHash
 from gateway.policy.compile import Answer, Policy
-from gateway.policy.facts import Facts
+from gateway.policy.facts import Facts, Signature
 from gateway.policy.facts import facts as make_facts
 
 _NOTHING_PERSONAL: Mapping[str, Mapping[FieldId, FieldDecision]] = MappingProxyType({})
+
+
+class Decider:
+    """`decide` with a memory of its last answers.
+
+    The key is the closed facts, the obligations and the policy's hash, so it
+    holds everything an answer depends on. When full, the memory starts anew.
+    """
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
+        self._known: dict[
+            tuple[PolicyHash, Signature, frozenset[str], tuple[tuple[str, Signature], ...]], Decision
+        ] = {}
+
+    def __call__(self, facts: Facts, policy: Policy) -> Decision:
+        """As `decide`; raises what it raises, and remembers nothing then."""
+        key = (policy.hash, facts.signature, facts.accepts, tuple(facts.persons.items()))
+        found = self._known.get(key)
+        if found is None:
+            found = decide(facts, policy)
+            if len(self._known) >= self._most:
+                self._known.clear()
+            self._known[key] = found
+        return found
 
 
 class FieldDecisions(Mapping[FieldId, FieldDecision]):
@@ -76,23 +101,25 @@ def decide(facts: Facts, policy: Policy) -> Decision:
     match = base
     for place, table in policy.personal_tables:
         match &= table[signature[place]]
+    accepted = policy.accepted_bits(facts.accepts)
+    gate = policy.gate.answers[match & policy.gate.mask]
+    if gate.owed & ~accepted:
+        gate = policy.gate.answer(match, accepted)
+    if not gate.shown:
+        return Decision({DELIVER: gate.decision}, policy.hash, policy.hash[7:23] + ":-", (), facts)
     answers: Sequence[Answer] = [ready[match & mask] for mask, ready in policy.lookups]
     owed = 0
     for answer in answers:
         owed |= answer.owed
-    accepted = policy.accepted_bits(facts.accepts)
     if owed & ~accepted:
         answers = [group.answer(match, accepted) for group in policy.groups]
         owed = 0
         for answer in answers:
             owed |= answer.owed
-    delivery = answers[policy.group_of[DELIVER]]
     shape = bytes([answer.shown for answer in answers]).hex()
     if policy.floored:
         shape += "-" + bytes([answers[number].floor for number in policy.floored]).hex()
     elements = _NOTHING_PERSONAL
-    if not delivery.shown:
-        return Decision({DELIVER: delivery.decision}, policy.hash, policy.hash[7:23] + ":-", (), facts)
     if facts.persons and policy.personal_tables:
         shape, elements, owed = _persons(facts, policy, base, shape, owed, accepted)
     obligations: tuple[Obligation, ...] = policy.obligations_of(owed) if owed else ()

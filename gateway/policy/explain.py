@@ -34,7 +34,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A permit that would have given something more, and the facts that kept it from applying."""
+    """A permit that would have given something more, and the facts that kept it from applying. Nearest first."""
 
     rule: RuleId
     facts: tuple[str, ...]
@@ -75,7 +75,8 @@ def why(facts: Facts, policy: Policy, field_id: FieldId) -> Why:
         for rule in group.rules
         if rule.kind is RuleKind.PERMIT and rule.facets & ~found.shown and (failing := _fails(rule, facts))
     ]
-    missed.sort(key=lambda one: (len(one.facts), one.rule))
+    specs = policy.vocabulary.facts
+    missed.sort(key=lambda one: (len(one.facts), sum(specs[name].certain for name in one.facts), one.rule))
     matter = {name for name, _ in group.axes} | {name for name, _ in policy.group(DELIVER).axes}
     changes: list[Change] = []
     for name, spec in policy.vocabulary.facts.items():

@@ -1,0 +1,209 @@
+"""What the tools tell administrators is exact, short and in both languages."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+
+from gateway.model.access import DELIVER, PRESETS, Facet
+from gateway.model.identifiers import FieldId
+from gateway.policy.cases import read_cases, run_cases
+from gateway.policy.compile import Policy
+from gateway.policy.decide import Decider, decide
+from gateway.policy.diff import diff
+from gateway.policy.explain import ceiling, who_sees, why
+from gateway.policy.facts import facts
+from gateway.policy.lint import lint
+from gateway.policy.load import load_policy
+from gateway.policy.replay import record, replay, simulate
+from gateway.policy.rows import Row
+from gateway.policy.space import Space
+from gateway.policy.vocabulary import UNKNOWN
+from tests.unit.policy.builders import DOMAINS, policy, random_rules
+from tests.unit.policy.default_pack import ROOT, TODAY, catalogue, changed, pack
+from tests.unit.policy.test_exports import random_facts
+
+PERSONS = "policies/disclosure/persons.yaml"
+OBLIGATIONS = ("no_onward", "retention_days")
+
+
+def contexts(rules: Policy) -> list[dict[str, str]]:
+    """Every context of the small test vocabulary, unknown values included, persons and bases left unknown."""
+    names = list(DOMAINS)
+    domains = [
+        [*rules.vocabulary.facts[name].values, *([] if rules.vocabulary.facts[name].certain else [UNKNOWN])]
+        for name in names
+    ]
+    return [dict(zip(names, values, strict=True)) for values in itertools.product(*domains)]
+
+
+def inside(row: Row, context: dict[str, str]) -> bool:
+    return all(context.get(name, UNKNOWN) in values for name, values in row.where.items())
+
+
+def test_the_rows_of_a_diff_are_exactly_the_cells_that_differ() -> None:
+    rng = random.Random(21)
+    for _ in range(12):
+        old, new = policy(random_rules(rng, rng.randint(2, 12))), policy(random_rules(rng, rng.randint(2, 12)))
+        found = diff(old, new)
+        rows = (*found.gained, *found.lost, *found.mixed)
+        for context in contexts(old):
+            asked_old = facts(old.vocabulary, context, accepts=OBLIGATIONS)
+            asked_new = facts(new.vocabulary, context, accepts=OBLIGATIONS)
+            had, has = decide(asked_old, old), decide(asked_new, new)
+            for field_id in (one for one in old.group_of if one in new.group_of):
+                if field_id != DELIVER and not (had.delivers and has.delivers):
+                    continue
+                told = [row for row in rows if field_id in row.fields and inside(row, context)]
+                differs = had.shown(field_id) != has.shown(field_id)
+                assert bool(told) == differs
+                assert all((row.before, row.after) == (had.shown(field_id), has.shown(field_id)) for row in told)
+
+
+def test_a_one_rule_change_of_the_pack_reads_as_one_sentence_and_is_exact() -> None:
+    old = pack()
+    text = "    where: {recipient_agency: [womens_federation]}\n    fields: [school]"
+    new = load_policy(
+        changed(PERSONS, text, text.replace("womens_federation]", "womens_federation, judiciary]")), catalogue(), TODAY
+    )
+    start = time.perf_counter()
+    found = diff(old, new)
+    assert time.perf_counter() - start < 1
+    assert found.rules == ("~school-general",)
+    assert len(found.gained) == 1 and not found.lost and not found.mixed
+    row = found.gained[0]
+    assert row.before is Facet.NOTHING and row.after == PRESETS["generalise"]
+    assert set(row.fields) == old.document.groups["school"]
+    ((mark, told),) = found.sentences(new)
+    assert mark == "+"
+    assert told.zh.startswith("接收机构＝司法行政") and "概化" in told.zh
+    assert told.en.startswith("recipient agency is justice bureau")
+    rng = random.Random(22)
+    for _ in range(400):
+        asked = random_facts(rng, old, 0.3)
+        again = facts(new.vocabulary, asked.known(), accepts=asked.accepts)
+        had, has = decide(asked, old), decide(again, new)
+        context = {name: asked.value(name) for name in asked}
+        if had.delivers:
+            for field_id in old.group_of:
+                assert (had.shown(field_id) != has.shown(field_id)) == (field_id in row.fields and inside(row, context))
+
+
+def test_a_policy_does_not_differ_from_itself() -> None:
+    assert diff(pack(), pack()).is_empty
+
+
+def test_cover_is_exact_and_no_longer_than_the_rule_that_made_it() -> None:
+    rules = policy(random_rules(random.Random(23), 10))
+    for group in rules.groups:
+        space = Space(rules.tables, group.mask)
+        parts = space.partition(lambda match, group=group: (0, group.answers[match].shown))  # type: ignore[misc]
+        union = 0
+        for cells in parts.values():
+            assert not union & cells
+            union |= cells
+        assert union == (1 << space.size) - 1
+
+
+def test_who_sees_agrees_with_decisions() -> None:
+    rules, rng = pack(), random.Random(24)
+    for field_id in map(FieldId, ("harm.narrative", "minor.placement.org", "order.terms.item", "minor.mental_health")):
+        rows = who_sees(rules, field_id)
+        for _ in range(150):
+            asked = facts(rules.vocabulary, random_facts(rng, rules, 0.1).known(), accepts=rules.vocabulary.obligations)
+            decision = decide(asked, rules)
+            if decision.delivers:
+                context = {name: asked.value(name) for name in asked}
+                told = {row.after for row in rows if inside(row, context)}
+                assert told == ({decision.shown(field_id)} - {Facet.NOTHING})
+
+
+def test_no_decision_passes_the_ceiling() -> None:
+    rules, rng = pack(), random.Random(25)
+    for agency in ("education", "contractor", "police"):
+        most = ceiling(rules, {"recipient_agency": agency})
+        for _ in range(150):
+            asked = random_facts(rng, rules, 0.1).with_values(recipient_agency=agency)
+            decision = decide(asked, rules)
+            for field_id in rules.group_of:
+                assert not decision.shown(field_id) & ~most.get(field_id, Facet.NOTHING)
+
+
+def test_a_school_can_never_get_harm_and_a_contractor_no_protected_compartment() -> None:
+    school = ceiling(pack(), {"recipient_agency": "education"})
+    assert not [
+        one
+        for one in school
+        if one.startswith(("harm.", "infringer.", "report.", "reporter.")) and one not in ("infringer.key",)
+    ]
+    contractor = ceiling(pack(), {"recipient_agency": "contractor"})
+    kept = {one for one, spec in catalogue().items() if spec.compartment != "GENERAL"}
+    assert not kept & contractor.keys()
+
+
+def test_why_names_the_rules_and_every_single_change_that_would_alter_the_answer() -> None:
+    rules = pack()
+    base = {
+        "recipient_agency": "health", "recipient_role": "executor", "purpose": "P04", "notice_type": "REF", "emergency": "no",
+        "legal_basis_kind": "statutory_duty", "suspended": "no", "conflict": "none", "own_subject": "no",
+    }  # fmt: skip
+    asked = facts(rules.vocabulary, base, accepts=rules.vocabulary.obligations)
+    found = why(asked, rules, FieldId("minor.name"))
+    assert found.decision.shown is Facet.NOTHING and found.delivers
+    assert found.missed[0].rule == "identity-own" and found.missed[0].facts == ("own_subject",)
+    assert ("own_subject", "yes", PRESETS["clear"]) in {(one.fact, one.instead, one.shown) for one in found.changes}
+    for change in found.changes:
+        again = decide(asked.with_value(change.fact, change.instead), rules)
+        assert again.shown(FieldId("minor.name")) == change.shown != found.decision.shown
+    seen = why(asked.with_values(own_subject="yes"), rules, FieldId("minor.name"))
+    assert [rule.id for rule in seen.granting] == ["identity-own"]
+    assert any(change.fact == "own_subject" and change.instead == UNKNOWN for change in seen.changes)
+
+
+def test_worked_cases_hold_and_a_wrong_claim_is_found_with_its_line() -> None:
+    rules = pack()
+    texts = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "policies/cases").glob("*.yaml")}
+    report = run_cases(read_cases(texts, rules), rules)
+    assert report.holds, report.misses
+    assert report.cases >= 15
+    assert len(report.rules_hit) > 60 and report.outcomes_met > 150
+    name = "policies/cases/s1.yaml"
+    wrong = texts[name].replace("shows: {police.status: generalise}", "shows: {police.status: clear}")
+    missed = run_cases(read_cases({name: wrong}, rules), rules).misses
+    assert [(one.case, one.field, one.wanted, one.found) for one in missed] == [
+        ("s1-progress-hospital", "police.status", "clear", "generalise")
+    ]
+
+
+def test_a_recorded_decision_replays_and_a_draft_is_simulated() -> None:
+    rules, rng = pack(), random.Random(26)
+    records = []
+    for i in range(60):
+        asked = facts(rules.vocabulary, random_facts(rng, rules, 0.1).known(), accepts=rules.vocabulary.obligations)
+        asked = asked.with_values(
+            suspended="no", conflict="none", legal_basis_kind="statutory_duty", notice_type="REF", purpose="P01"
+        )
+        records.append(record(f"d{i}", decide(asked, rules), asked.accepts))
+    assert all(replay(one, rules).holds and replay(one, rules).same_policy for one in records)
+    text = "    where: {recipient_agency: [womens_federation]}\n    fields: [school]"
+    draft = load_policy(
+        changed(PERSONS, text, text.replace("womens_federation]", "womens_federation, judiciary]")), catalogue(), TODAY
+    )
+    found = simulate(draft, records)
+    assert found.records == 60 and not found.undecidable
+    assert set(found.by_field) == draft.document.groups["school"]
+    assert all(more and not less for more, less in found.by_field.values())
+
+
+def test_a_remembered_decision_is_the_decision() -> None:
+    rules, rng, decider = pack(), random.Random(27), Decider(most=8)
+    for _ in range(40):
+        asked = random_facts(rng, rules)
+        assert decider(asked, rules) is decider(asked, rules)
+        assert decider(asked, rules).outcome == decide(asked, rules).outcome
+
+
+def test_lint_reports_guards_and_words_nobody_uses() -> None:
+    codes = {remark.code for remark in lint(pack())}
+    assert {"guard", "unused-fact"} <= codes

@@ -1,1 +1,1 @@
-"""Pure: what does a set of consent records permit?"""
+"""Whose yes counts, for what, until when: consent records, authority by age and guardianship, conflicts of interest."""

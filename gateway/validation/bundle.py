@@ -65,7 +65,8 @@ def _inline(schema: Any, by_uri: Mapping[str, Any], codes: CodeTables | None) ->
     if codes is not None and "x-code-table" in beside and not beside.get("x-code-open"):
         place = beside["items"] if beside.get("type") == "array" else beside
         place["enum"] = list(codes.codes(beside["x-code-table"]))
-        place.pop("pattern", None)
+        for looser in ("pattern", "minLength", "maxLength"):  # said once: the list of codes is the whole rule
+            place.pop(looser, None)
     return beside
 
 

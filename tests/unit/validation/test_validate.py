@@ -353,3 +353,13 @@ def test_the_code_tables_are_what_closed_fields_accept():
     schema = RULES.schemas[NoticeType("RPT-M")]["properties"]["persons"]["items"]["properties"]
     assert schema["sex"]["enum"] == list(default_codes().codes("sex"))
     assert "enum" not in schema["nationality"]
+
+
+@pytest.mark.samples
+@needs_samples
+def test_naughty_strings_stand_in_texts_and_are_cut_from_codes():
+    for text in json.loads((ROOT / "hostile/strings/blns.json").read_text(encoding="utf-8")):
+        harm = {"types": ["H21", text], "m_flags": ["M4"], **({"narrative": text} if text else {})}
+        answer = report(harm=harm)
+        assert answer.notice.data["harm"] == {**harm, "types": ["H21"]}
+        assert set(answer.flags) <= {"unknown-code:/harm/types/1"}

@@ -17,6 +17,7 @@ from gateway.ports.translation import Adapter
 
 GROUP = "hutong.adapters"
 BUILT_IN: tuple[str, ...] = (
+    "canonical",
     "health",
     "police",
     "civil_affairs",

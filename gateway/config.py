@@ -7,6 +7,7 @@ unknown key refuses to start: a misspelt limit must not silently be no limit.
 from __future__ import annotations
 
 import dataclasses
+import os
 import tomllib
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -48,9 +49,9 @@ class LimitSettings:
 class DeliverySettings:
     lease_seconds: int = 60  # longer than the longest send
     ticket_seconds: float = 2.0  # DESIGN 4: from before the transaction is submitted to the first byte
-    max_attempts: int = 12  # about two days with the back-off below
+    max_attempts: int = 12  # about a quarter of a day with the back-off below: a person looks the same day
     first_backoff_seconds: int = 5
-    max_backoff_seconds: int = 6 * 3600
+    max_backoff_seconds: int = 3600
     breaker_failures: int = 5  # consecutive failures before an office's breaker opens
     breaker_open_seconds: int = 30
     webhook_timeout_seconds: int = 20
@@ -79,6 +80,7 @@ class Settings:
     region: str = "440113"
     directory: Path = Path("data")
     key_directory: Path = Path("keys")
+    key_passphrase: str = field(default="", repr=False)  # never in the file: HUTONG_KEY_PASSPHRASE
     policy_directory: Path | None = None  # None: the pack that ships with the gateway
     server: ServerSettings = field(default_factory=ServerSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
@@ -108,12 +110,22 @@ def load_settings(path: Path) -> Settings:
     except tomllib.TOMLDecodeError as broken:
         raise InvalidDocument(f"the settings file is not TOML: {broken}", remedy="see ops/config") from broken
     problems: list[Problem] = []
+    if "key_passphrase" in document:
+        problems.append(
+            Problem(
+                "secret-in-file",
+                "key_passphrase",
+                "a passphrase does not belong in a file",
+                "set HUTONG_KEY_PASSPHRASE",
+            )
+        )
     settings: Settings = _read(Settings, document, "", problems)
     if not problems:
         settings = dataclasses.replace(
             settings,
             directory=path.parent / settings.directory,
             key_directory=path.parent / settings.key_directory,
+            key_passphrase=os.environ.get("HUTONG_KEY_PASSPHRASE", ""),
             policy_directory=None if settings.policy_directory is None else path.parent / settings.policy_directory,
         )
         problems += _check(settings)

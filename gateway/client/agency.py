@@ -23,7 +23,7 @@ import jwt
 from gateway.crypto.detached import DetachedVerifier, sign_detached
 from gateway.crypto.signing import SigningKey, VerifyKey, load_signing_key, verify_key
 from gateway.model.canonical import canonical_json
-from gateway.model.errors import Refusal, Tampered, Unavailable
+from gateway.model.errors import Problem, Refusal, Tampered, Unavailable
 from gateway.model.identifiers import OfficeId, office_urn, parse_office_id
 
 CLIENT_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -36,7 +36,15 @@ class Answered(Refusal):
     code = "answered"
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        super().__init__(str(problem.get("detail") or problem.get("title") or f"status {status}"))
+        told = tuple(
+            Problem(
+                str(p.get("code", "")), str(p.get("position", "")), str(p.get("message", "")), str(p.get("remedy", ""))
+            )
+            for p in problem.get("problems", ())
+            if isinstance(p, dict)
+        )
+        text = str(problem.get("detail") or problem.get("title") or f"status {status}")
+        super().__init__(text, remedy=str(problem.get("remedy", "")), problems=told)
         self.status, self.problem = status, problem
 
 
@@ -183,8 +191,8 @@ class AgencyClient:
         now = int(time.time())
         token_url = f"{self.profile.url}/oauth/token"
         claims = {
-            "iss": office_urn(self.profile.office),
-            "sub": office_urn(self.profile.office),
+            "iss": self.profile.office,
+            "sub": self.profile.office,
             "aud": token_url,
             "iat": now,
             "exp": now + 60,

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from gateway.audit.opening import read_opening
 from gateway.model.agency import Office, OfficeState, Webhook
 from gateway.model.delivery import Delivery
 from gateway.model.errors import HutongError, InvalidDocument, NotFound, Problem, Refusal, Unavailable
@@ -36,7 +37,6 @@ class AdminServices:
     log: LogStorage
     verify: Callable[[], Awaitable[Verified]]
     read_log: Callable[[LogQuery, int | None, int, str], Awaitable[list[StoredRecord]]]
-    diagnose: Callable[[], Awaitable[list[dict[str, Any]]]]
 
 
 def make_admin_app(services: AdminServices) -> web.Application:
@@ -57,7 +57,6 @@ def make_admin_app(services: AdminServices) -> web.Application:
             web.get("/admin/v1/log", admin.search_log),
             web.get("/admin/v1/log/verification", admin.verify_log),
             web.get("/admin/v1/log/{event}", admin.show_record),
-            web.get("/admin/v1/diagnosis", admin.diagnose),
         ]
     )
     return app
@@ -185,9 +184,6 @@ class _Admin:
             told |= {"first_bad": outcome.first_bad, "reason": outcome.reason}
         return _answer(told)
 
-    async def diagnose(self, _request: web.Request) -> web.Response:
-        return _answer(await self._services.diagnose())
-
 
 def _answer(document: Any, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(document), status=status, content_type="application/json")
@@ -291,5 +287,5 @@ def _record(record: StoredRecord) -> dict[str, Any]:
         "event_id": record.event,
         "event": record.name,
         "at": record.at.isoformat(),
-        "record": orjson.loads(record.opening) if record.opening[:1] == b"{" else None,
+        "envelope": dict(read_opening(record.opening).fields),
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from typing import Any, cast
 
@@ -155,6 +156,13 @@ class Edge:
         await site.start()
         self._sites.append(site)
         return int(self._runner.addresses[-1][1])
+
+    async def start_on(self, listener: socket.socket, ssl_context: ssl.SSLContext | None = None) -> None:
+        """The same on a socket that listens already, so that its port is known before the application is made."""
+        if self._runner.server is None:
+            await self._runner.setup()
+            self._flusher = asyncio.create_task(self._flush(), name="edge-log-flush")
+        await web.SockSite(self._runner, listener, ssl_context=ssl_context, backlog=1024).start()
 
     def begin_drain(self) -> None:
         """Not ready from now on; long polls come back empty. Give the balancer its time, then `stop`."""

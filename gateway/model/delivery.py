@@ -83,7 +83,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus:
-    """What the sender may know of one delivery."""
+    """How far one delivery is, and as what it was routed."""
 
     delivery: DeliveryId
     recipient: OfficeId
@@ -91,3 +91,7 @@ class DeliveryStatus:
     attempts: int
     updated_at: datetime
     reason: str = ""
+    purpose: str = ""
+    legal_basis: tuple[str, ...] = ()
+    rule: str = ""
+    role: str = ""

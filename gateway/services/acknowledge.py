@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from gateway.config import Settings
-from gateway.delivery.retry import next_attempt
+from gateway.delivery.retry import Backoff
 from gateway.model.agency import Caller
 from gateway.model.audit import EventName
 from gateway.model.canonical import canonical_json
@@ -31,7 +31,13 @@ class Acknowledge:
         clock: Clock,
         ids: Ids,
     ) -> None:
-        self._settings, self._deliveries, self._receipts = settings, deliveries, receipts
+        limits = settings.delivery
+        self._backoff = Backoff(
+            timedelta(seconds=limits.first_backoff_seconds),
+            timedelta(seconds=limits.max_backoff_seconds),
+            limits.max_attempts,
+        )
+        self._deliveries, self._receipts = deliveries, receipts
         self._teller, self._doorbell, self._clock, self._ids = teller, doorbell, clock, ids
 
     async def acknowledge(self, caller: Caller, delivery_id: DeliveryId, lease_token: str) -> bytes:
@@ -81,14 +87,10 @@ class Acknowledge:
         actor: str = "gateway",
         transport: str = "pull",
     ) -> DeliveryState:
-        now, limits = self._clock.now(), self._settings.delivery
-        is_over = delivery.attempts >= limits.max_attempts
-        pause = retry_after or next_attempt(
-            delivery.attempts,
-            first=timedelta(seconds=limits.first_backoff_seconds),
-            longest=timedelta(seconds=limits.max_backoff_seconds),
-            chance=int.from_bytes(self._ids.secret(4), "big") / 2**32,
-        )
+        now = self._clock.now()
+        is_over = self._backoff.is_exhausted(delivery.attempts)
+        chance = int.from_bytes(self._ids.secret(4), "big") / 2**32
+        pause = self._backoff.delay(max(delivery.attempts, 1), chance, retry_after)
         state = DeliveryState.DEAD_LETTER if is_over else DeliveryState.DUE
         name = EventName.DELIVERY_DEAD_LETTERED if is_over else EventName.DELIVERY_DEFERRED
         told = {**about(delivery), "attempt": delivery.attempts, "reason": reason}

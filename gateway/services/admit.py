@@ -7,7 +7,7 @@ writer, and can be made again when something changed meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,9 +27,10 @@ from gateway.ports.keys import KeyStore
 from gateway.ports.storage import Acceptance, NoticeStorage
 from gateway.services.cases import CaseLink, Cases
 from gateway.services.directory import Directories
+from gateway.services.facts import china_day
 from gateway.services.keep import Keeper, KnownPerson, aliases_of
 from gateway.services.receipts import ReceiptMaker
-from gateway.services.tell import Teller
+from gateway.services.tell import Teller, loggable_flags
 
 # Withdrawals and corrections overtake, so that what is wrong is stopped first (DESIGN 7).
 OVERTAKING = frozenset({NoticeType("WDR"), NoticeType("COR")})
@@ -55,14 +56,13 @@ class Admission:
         receipts: ReceiptMaker,
         route: Route,
         scrub: Scrub,
-        age_bands: Callable[[JsonObject, datetime], Mapping[str, str]],
         notices: NoticeStorage,
         directories: Directories,
         keys: KeyStore,
         ids: Ids,
     ) -> None:
         self._settings, self._cases, self._keeper, self._teller = settings, cases, keeper, teller
-        self._receipts, self._route, self._scrub, self._age_bands = receipts, route, scrub, age_bands
+        self._receipts, self._route, self._scrub = receipts, route, scrub
         self._notices, self._directories, self._ids = notices, directories, ids
         self._lane_secret = keys.secret("lanes")
 
@@ -77,8 +77,9 @@ class Admission:
         native_id_key: bytes,
         body_digest: bytes,
         flags: tuple[str, ...] = (),
+        attested: str = "signature",
     ) -> Admitted:
-        """Make the unit of one notice.
+        """Make the unit of one notice. `attested` says who vouches for the bytes: the office's `signature` or the `gateway`.
 
         Raises InvalidNotice when the sender may not send this type or nobody may receive it.
         """
@@ -93,13 +94,9 @@ class Admission:
         all_flags = (*flags, *valid.flags, *routing.flags)
         content = self._keeper.seal(
             notice_id, data, _header(valid, routing, link, caller), body, persons,
-            reporter=submitted.reporter, sealed=submitted.sealed,
+            reporter=submitted.reporter, sealed=submitted.sealed, quarantined=valid.set_aside,
         )  # fmt: skip
         deliveries = self._deliveries(valid, routing, link.case, now)
-        roles = {
-            str(person.get("ref", f"#{ordinal}")): (person.get("roles") or ["other"])[0]
-            for ordinal, person in enumerate(data.get("persons", ()))
-        }
         purposes = sorted({recipient.purpose for recipient in routing.recipients})
         record = self._teller.event(
             EventName.NOTICE_ACCEPTED,
@@ -110,14 +107,14 @@ class Admission:
                 "urgency": valid.urgency,
                 "purpose": purposes[0] if len(purposes) == 1 else None,
                 "basis": tuple(sorted({basis for r in routing.recipients for basis in r.legal_basis})),
-                "attested": "signature",
-                "flags": tuple(sorted(set(all_flags))),
+                "attested": attested,
+                "flags": loggable_flags(all_flags),
                 "gaps": len(submitted.gaps) or None,
                 "in_reply_to": link.prior,
             },
             actor=caller.office.id,
             officer=caller.officer,
-            persons=self._teller.slots(persons.values(), roles, link.case, self._age_bands(data, now)),
+            persons=self._teller.slots(persons.values(), data.get("persons", ()), link.case, china_day(now)),
         )
         receipt = self._receipts.accepted(
             caller.office.id, now, notice_id, submitted.native_id, body, flags=all_flags,

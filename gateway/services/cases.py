@@ -13,7 +13,7 @@ from uuid import UUID
 
 from gateway.crypto.sealing import keyed_digest
 from gateway.model.agency import Office
-from gateway.model.delivery import Delivery, DeliveryState
+from gateway.model.delivery import Delivery, DeliveryState, DeliveryStatus
 from gateway.model.identifiers import CaseId, DeliveryId, NoticeId, NoticeType, OfficeId
 from gateway.model.notice import REPORTS, Recipient, SubmittedNotice
 from gateway.model.routing import NO_CASE, CaseContext, PriorNotice
@@ -96,7 +96,7 @@ class Cases:
                 if status.state in _ENDED:
                     active.pop(status.recipient, None)
                 else:
-                    active[status.recipient] = Recipient(status.recipient, "", "", (), "")
+                    active[status.recipient] = _as_routed(status)
         types = {notice.type for notice in notices}
         owners = [notice.sender for notice in notices if notice.type == "ACC"]
         return CaseContext(
@@ -126,8 +126,11 @@ class Cases:
 
 
 def _as_prior(summary: NoticeSummary) -> PriorNotice:
-    recipients = tuple(Recipient(status.recipient, "", "", (), "") for status in summary.deliveries)
-    return PriorNotice(summary.type, summary.sender, recipients)
+    return PriorNotice(summary.type, summary.sender, tuple(_as_routed(status) for status in summary.deliveries))
+
+
+def _as_routed(status: DeliveryStatus) -> Recipient:
+    return Recipient(status.recipient, status.rule, status.purpose, status.legal_basis, status.role)
 
 
 def _is_uuid(text: str) -> bool:

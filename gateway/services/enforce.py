@@ -16,6 +16,7 @@ policy, consent and conflicts then in force.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,12 +24,12 @@ from datetime import datetime, timedelta
 from gateway.audit.record import PreparedRecord
 from gateway.config import Settings
 from gateway.crypto.detached import DetachedSigner
-from gateway.model.access import Decision, Facet
+from gateway.model.access import DELIVER, Decision
 from gateway.model.agency import Office
 from gateway.model.audit import EventName, LogValue, shown_name
 from gateway.model.delivery import Delivery, DeliveryState
-from gateway.model.identifiers import NoticeType
-from gateway.model.notice import ReleasedNotice
+from gateway.model.identifiers import FieldId, NoticeType
+from gateway.model.notice import JsonObject, ReleasedNotice
 from gateway.ports.clock import Clock
 from gateway.ports.storage import (
     Concluded,
@@ -85,6 +86,7 @@ class Enforce:
         projector: Projector,
         release_secret: ReleaseSecret,
         schema_uri: Callable[[NoticeType], str],
+        fields_in: Callable[[JsonObject, NoticeType], frozenset[FieldId]],
         adapter_named: Callable[[str, str], Adapter],
         teller: Teller,
         signer: DetachedSigner,
@@ -93,7 +95,7 @@ class Enforce:
         self._settings, self._notices, self._deliveries = settings, notices, deliveries
         self._directories, self._keeper, self._cases = directories, keeper, cases
         self._gather, self._decide, self._projector = gather, decide, projector
-        self._release_secret, self._schema_uri = release_secret, schema_uri
+        self._release_secret, self._schema_uri, self._fields_in = release_secret, schema_uri, fields_in
         self._adapter_named, self._teller, self._signer, self._clock = adapter_named, teller, signer, clock
 
     async def __call__(
@@ -132,7 +134,7 @@ class Enforce:
             case_handle=self._cases.handle_digest(recipient.id, handle),
             epochs=snapshot.epochs,
             at=now,
-            records=(self._disclosed(delivery, decision, gathered, released.revision, now, transport),),
+            records=(self._disclosed(opened, delivery, decision, gathered, released.revision, now, transport),),
         )
         outcome = await self._deliveries.disclose(unit)
         if isinstance(outcome, Stale):
@@ -191,6 +193,7 @@ class Enforce:
 
     def _disclosed(
         self,
+        opened: OpenedNotice,
         delivery: Delivery,
         decision: Decision,
         gathered: Gathered,
@@ -198,19 +201,32 @@ class Enforce:
         now: datetime,
         transport: str,
     ) -> PreparedRecord:
-        shown = {field: found for field, found in decision.fields.items() if found.shown is not Facet.NOTHING}
+        """What was shown of what is there: a form that the policy grants on an absent field discloses nothing."""
+        there = self._fields_in(opened.data, delivery.notice_type)
+        shown = {name: found for name in there if (found := decision.fields.get(name)) and found.shown}
+        cut = [found for name in there if (found := decision.fields.get(name)) and found.cut_by]
         values: dict[str, LogValue | None] = {
             **about(delivery),
             "revision": revision,
             "purpose": delivery.purpose,
             "basis": tuple(sorted(delivery.legal_basis)),
             "policy": decision.policy,
-            "outcome": decision.outcome,
+            "outcome": outcome_code(decision),
             "as_of": now,
             "fields": tuple(sorted((str(name), shown_name(found.shown)) for name, found in shown.items())),
-            "because": tuple(sorted({rule for found in shown.values() for rule in found.because})),
-            "limits": tuple(sorted({rule for found in decision.fields.values() for rule in found.cut_by})),
+            "because": tuple(sorted({*_rules(decision, DELIVER), *(r for one in shown.values() for r in one.because)})),
+            "limits": tuple(sorted({rule for found in cut for rule in found.cut_by})),
             "obligations": tuple(sorted({obligation.name for obligation in decision.obligations})),
             "transport": transport,
         }
         return self._teller.event(EventName.DISCLOSURE_DECIDED, now, values, persons=gathered.slots)
+
+
+def outcome_code(decision: Decision) -> str:
+    """The outcome in the log's words: equal for equal vectors of shown facets under one policy."""
+    return "o-" + hashlib.sha256(decision.outcome.encode()).hexdigest()[:32]
+
+
+def _rules(decision: Decision, name: FieldId) -> tuple[str, ...]:
+    found = decision.fields.get(name)
+    return () if found is None else found.because

@@ -24,6 +24,7 @@ from gateway.ports.storage import NoticeStorage
 from gateway.services.directory import Directories
 from gateway.services.keep import OpenedNotice
 from gateway.services.tell import Teller
+from gateway.validation.age import possible_age_bands
 
 CHINA = timezone(timedelta(hours=8))
 
@@ -34,7 +35,6 @@ _FAMILIES = {
 _BASIS_STRENGTH = ("statutory_duty", "emergency", "agreement", "consent")
 
 Value = str | Collection[str] | None
-AgeBand = Callable[[Mapping[str, Any], date], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +53,13 @@ class FactGatherer:
         directories: Directories,
         notices: NoticeStorage,
         teller: Teller,
-        age_band: AgeBand,
     ) -> None:
-        self._policy, self._directories, self._notices = policy, directories, notices
-        self._teller, self._age_band = teller, age_band
+        self._policy, self._directories, self._notices, self._teller = policy, directories, notices, teller
 
     async def __call__(self, opened: OpenedNotice, delivery: Delivery, recipient: Office, now: datetime) -> Gathered:
-        policy, day = self._policy(), now.astimezone(CHINA).date()
+        policy, day = self._policy(), china_day(now)
         data = opened.data
         people: list[Mapping[str, Any]] = [dict(person) for person in data.get("persons", ())]
-        bands = {str(person.get("ref")): self._age_band(person, day) for person in people}
         values: dict[str, Value] = {
             "recipient_agency": recipient.agency,
             "recipient_level": self._level(recipient.division),
@@ -74,9 +71,9 @@ class FactGatherer:
             "category": _category(data, people),
             "urgency": str(delivery.urgency),
             "consent": None,
-            "age_band": _one(bands[str(p.get("ref"))] for p in people if "minor" in p.get("roles", ())),
+            "age_band": _minors_bands(people, day),
             "conflict": _conflict(people, data),
-            "track": data.get("guardianship", {}).get("status"),
+            "track": _track(data),
             "agreement": "in_force" if recipient.agreements else "none",
             "own_subject": await self._own_subject(delivery, recipient, people),
             "emergency": "no",
@@ -89,8 +86,7 @@ class FactGatherer:
         known = {name: value for name, value in values.items() if name in policy.vocabulary.facts}
         persons = {str(person.get("ref")): _personal(person) for person in people}
         gathered = facts(policy.vocabulary, known, accepts=recipient.accepts_obligations, persons=persons)
-        roles = {str(person.get("ref")): str((person.get("roles") or ["other"])[0]) for person in people}
-        slots = self._teller.slots(opened.persons.values(), roles, delivery.case, log_bands(bands))
+        slots = self._teller.slots(opened.persons.values(), people, delivery.case, day)
         return Gathered(gathered, slots)
 
     def _level(self, division: DivisionCode) -> str:
@@ -132,10 +128,24 @@ class FactGatherer:
         return "yes" if any(summary.sender == recipient.id for summary in summaries) else "no"
 
 
-def log_bands(bands: Mapping[str, str | None]) -> dict[str, str]:
-    """Age bands in the coarser words of the log."""
-    coarse = {"0-2": "0-7", "3-5": "0-7", "6-7": "0-7", "8-11": "8-13", "12-13": "8-13", "18+": "18-plus"}
-    return {ref: coarse.get(band, band) if band else "unknown" for ref, band in bands.items()}
+def china_day(now: datetime) -> date:
+    """The day on which something happens, by China's clock."""
+    return now.astimezone(CHINA).date()
+
+
+def _minors_bands(people: Iterable[Mapping[str, Any]], day: date) -> frozenset[str] | None:
+    """Every band that a minor of the notice may be in; None where there is no minor."""
+    found: frozenset[str] = frozenset()
+    for person in people:
+        if "minor" in person.get("roles", ()):
+            found |= possible_age_bands(person, day)
+    return found or None
+
+
+def _track(data: JsonObject) -> str | None:
+    """The guardianship track as the notice tells it; unknown where it does not."""
+    status = data.get("guardianship", {}).get("status")
+    return status.upper() if isinstance(status, str) and status != "unknown" else None
 
 
 def _place_of(data: JsonObject) -> str | None:
@@ -185,11 +195,3 @@ def _contract(recipient: Office, day: date) -> str:
     if until is None:
         return "none"
     return "in_force" if day <= date.fromisoformat(until) else "ended"
-
-
-def _one(values: Iterable[str | None]) -> Value:
-    """The one value all agree on; None when one is unknown, the set when they differ."""
-    found = set(values)
-    if not found or None in found:
-        return None
-    return {value for value in found if value is not None}

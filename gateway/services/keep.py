@@ -30,9 +30,10 @@ from gateway.privacy.segments import Segment
 
 RAW = "RAW"
 HEADER = "HEADER"
+QUARANTINE = "QUARANTINE"  # what did not hold in a report: for the person who looks, never released
 
 # Segments that are never loaded for a decision or a projection: they are set apart before facts are computed.
-SET_APART = frozenset({REPORTER, SEALED})
+NEVER_LOADED = frozenset({REPORTER, SEALED, QUARANTINE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,12 @@ class OpenedNotice:
     header: JsonObject
     persons: Mapping[str, KnownPerson]
     erased: frozenset[PersonId] = frozenset()
+
+
+def person_ref(person: Mapping[str, Any], ordinal: int) -> str:
+    """The name of a person inside a notice: its `ref`, or `#3` for the fourth without one."""
+    ref = person.get("ref")
+    return ref if isinstance(ref, str) and ref else f"#{ordinal}"
 
 
 def aliases_of(person: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -109,7 +116,7 @@ class Keeper:
         """Name the persons of a notice by ref: those `known` by an alias, and new ones with keys from the stock."""
         persons: dict[str, KnownPerson] = {}
         for ordinal, person in enumerate(data.get("persons", ())):
-            ref = str(person.get("ref", f"#{ordinal}"))
+            ref = person_ref(person, ordinal)
             aliases = tuple(
                 keyed_digest(self._alias_secret, kind.encode(), value.encode()) for kind, value in aliases_of(person)
             )
@@ -132,6 +139,7 @@ class Keeper:
         *,
         reporter: JsonObject,
         sealed: JsonObject,
+        quarantined: JsonObject,
     ) -> SealedContent:
         """Seal everything of one notice. Two or more fresh keys are taken from the stock."""
         own, raw_key = self._keys.take(2)
@@ -144,7 +152,7 @@ class Keeper:
             else self._segment(notice, None, part.compartment, own.id, own.secret, part.data)
             for part in self._split(data)
         ]  # fmt: skip
-        for compartment, content in ((REPORTER, reporter), (SEALED, sealed)):
+        for compartment, content in ((REPORTER, reporter), (SEALED, sealed), (QUARANTINE, quarantined)):
             if content:
                 segments.append(self._apart(notice, compartment, content))
         return SealedContent(
@@ -170,7 +178,7 @@ class Keeper:
         erased: set[PersonId] = set()
         persons: dict[str, KnownPerson] = {}
         for segment in stored.segments:
-            if segment.compartment in SET_APART:
+            if segment.compartment in NEVER_LOADED:
                 continue
             secret = self._keys.open(segment.key)
             if secret is None:

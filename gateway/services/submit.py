@@ -40,11 +40,11 @@ from gateway.model.errors import (
 from gateway.model.identifiers import NoticeId
 from gateway.model.notice import REPORTS, SubmittedNotice, ValidNotice
 from gateway.ports.broker import Doorbell
-from gateway.ports.clock import Clock, Ids
+from gateway.ports.clock import Clock
 from gateway.ports.storage import Accepted, Conflict, NoticeStorage, Replayed, Stale
 from gateway.ports.translation import Adapter, RefusedItem
 from gateway.services.admit import Admission, Admitted, withdraws
-from gateway.services.directory import Directories, DirectorySnapshot
+from gateway.services.directory import Directories
 from gateway.services.withdraw import Withdraw
 
 MAX_PREPARATIONS = 5
@@ -84,13 +84,12 @@ class Submit:
         notices: NoticeStorage,
         doorbell: Doorbell,
         clock: Clock,
-        ids: Ids,
         idempotency_secret: bytes,
     ) -> None:
         self._settings, self._directories = settings, directories
         self._adapter_for, self._validate, self._admission = adapter_for, validate, admission
         self._withdraw = withdraw
-        self._notices, self._doorbell, self._clock, self._ids = notices, doorbell, clock, ids
+        self._notices, self._doorbell, self._clock = notices, doorbell, clock
         self._secret = idempotency_secret
         self._verifier = DetachedVerifier()
 
@@ -102,10 +101,23 @@ class Submit:
         Raises BadSignature, UnsupportedMediaType, TooLarge or NotPermitted for the request as a
         whole, Unavailable when the store is down; what is wrong with one notice is its own `RefusedItem`.
         """
-        now, directory = self._clock.now(), self._directories.current
-        items, is_batch = self._decode(caller, body, media_type, headers, signature, now, directory)
+        now = self._clock.now()
+        self._verify(caller, body, signature, now)
+        return await self._accept_all(caller, body, media_type, headers, now, "signature")
+
+    async def on_behalf(self, caller: Caller, body: bytes, media_type: str, headers: Mapping[str, str]) -> Submitted:
+        """Accept what this gateway wrote for the office (accept, decline, feedback). No signature of the office
+        covers these bytes, so the record says gateway-attested."""
+        return await self._accept_all(caller, body, media_type, headers, self._clock.now(), "gateway")
+
+    async def _accept_all(
+        self, caller: Caller, body: bytes, media_type: str, headers: Mapping[str, str], now: datetime, attested: str
+    ) -> Submitted:
+        items, is_batch = self._decode(caller, body, media_type, headers)
         answers = [
-            item if isinstance(item, RefusedItem) else await self._accept(caller, item, body, is_batch, position, now)
+            item
+            if isinstance(item, RefusedItem)
+            else await self._accept(caller, item, body, is_batch, position, now, attested)
             for position, item in enumerate(items)
         ]
         return Submitted(tuple(answers), is_batch)
@@ -117,23 +129,19 @@ class Submit:
 
         Synthetic identities only (DOMAIN S11): an identity number outside the area prefix 999999 is refused.
         """
-        now, directory = self._clock.now(), self._directories.current
-        items, is_batch = self._decode(caller, body, media_type, headers, signature, now, directory)
+        now = self._clock.now()
+        self._verify(caller, body, signature, now)
+        items, is_batch = self._decode(caller, body, media_type, headers)
         return Submitted(tuple([await self._check(caller, item, now) for item in items]), is_batch)
 
+    def _verify(self, caller: Caller, body: bytes, signature: str | None, now: datetime) -> None:
+        self._verifier.verify(signature or "", body, self._directories.current.signing_keys(caller.office.id, now))
+
     def _decode(
-        self,
-        caller: Caller,
-        body: bytes,
-        media_type: str,
-        headers: Mapping[str, str],
-        signature: str | None,
-        now: datetime,
-        directory: DirectorySnapshot,
+        self, caller: Caller, body: bytes, media_type: str, headers: Mapping[str, str]
     ) -> tuple[Sequence[SubmittedNotice | RefusedItem], bool]:
         if len(body) > self._settings.limits.max_body_bytes:
             raise TooLarge("the body is larger than this gateway takes", remedy="split the batch")
-        self._verifier.verify(signature or "", body, directory.signing_keys(caller.office.id, now))
         adapter = self._adapter_for(caller.office.adapter, media_type, headers)
         if adapter is None:
             raise UnsupportedMediaType(
@@ -145,7 +153,14 @@ class Submit:
         return decoded.items, decoded.is_batch
 
     async def _accept(
-        self, caller: Caller, item: SubmittedNotice, body: bytes, is_batch: bool, position: int, now: datetime
+        self,
+        caller: Caller,
+        item: SubmittedNotice,
+        body: bytes,
+        is_batch: bool,
+        position: int,
+        now: datetime,
+        attested: str,
     ) -> Receipt | RefusedItem:
         place = f"/{position}" if is_batch else ""
         own = canonical_json([item.type, item.subject, item.data]) if is_batch else body
@@ -153,7 +168,7 @@ class Submit:
             valid = self._held_to_rules(caller, item, now)
             if isinstance(valid, tuple):
                 return RefusedItem(place, valid)
-            return await self._commit(caller, valid, own, now)
+            return await self._commit(caller, valid, own, now, attested)
         except Unavailable:
             raise
         except Refusal as refused:
@@ -170,7 +185,7 @@ class Submit:
             )
         return self._validate(item, now)
 
-    async def _commit(self, caller: Caller, valid: ValidNotice, body: bytes, now: datetime) -> Receipt:
+    async def _commit(self, caller: Caller, valid: ValidNotice, body: bytes, now: datetime, attested: str) -> Receipt:
         office = caller.office
         native_key = keyed_digest(self._secret, office.id.encode(), valid.notice.native_id.encode())
         body_digest = hashlib.sha256(body).digest()
@@ -184,7 +199,7 @@ class Submit:
         for _ in range(MAX_PREPARATIONS):
             admitted: Admitted = await self._admission.prepare(
                 caller, valid, body, now, idempotency_key=key, native_id_key=native_key, body_digest=body_digest,
-                flags=flags,
+                flags=flags, attested=attested,
             )  # fmt: skip
             if (withdrawn := withdraws(valid, admitted.link)) is not None:
                 await self._withdraw(withdrawn, admitted.unit.notice, office.id, now)

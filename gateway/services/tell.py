@@ -7,17 +7,22 @@ who acted for an office gets the officer's slot.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
+from gateway.audit.forms import PATTERNS
 from gateway.audit.record import PreparedRecord, prepare
 from gateway.crypto.sealing import keyed_digest
-from gateway.model.audit import EventName, LogEvent, LogValue, Slot
+from gateway.model.audit import EventName, Form, LogEvent, LogValue, Slot
 from gateway.model.delivery import Delivery
+from gateway.model.fields import PERSON_ROLES
 from gateway.model.identifiers import CaseId
 from gateway.ports.clock import Ids
 from gateway.ports.keys import KeyStore
-from gateway.services.keep import KnownPerson
+from gateway.services.keep import KnownPerson, person_ref
+from gateway.validation.age import possible_age_bands
 
 GATEWAY = "gateway"
 
@@ -53,15 +58,21 @@ class Teller:
         return prepare(event)
 
     def slots(
-        self, persons: Iterable[KnownPerson], roles: Mapping[str, str], case: CaseId, age_bands: Mapping[str, str]
+        self, persons: Iterable[KnownPerson], people: Iterable[Mapping[str, Any]], case: CaseId, day: date
     ) -> tuple[Slot, ...]:
-        """One slot per person, with the role and the age band of the moment."""
-        return tuple(self._slot(person, roles.get(person.link.ref, "other"), case, age_bands) for person in persons)
+        """One slot per person, with the roles in the notice and the age band of the day."""
+        described = {person_ref(person, ordinal): person for ordinal, person in enumerate(people)}
+        return tuple(self._slot(person, described.get(person.link.ref, {}), case, day) for person in persons)
 
-    def _slot(self, person: KnownPerson, role: str, case: CaseId, age_bands: Mapping[str, str]) -> Slot:
-        values: dict[str, LogValue] = {"person": str(person.link.person), "role": role, "case": str(case)}
-        if band := age_bands.get(person.link.ref):
-            values["age_band"] = band
+    def _slot(self, person: KnownPerson, described: Mapping[str, Any], case: CaseId, day: date) -> Slot:
+        roles = tuple(sorted({role for role in described.get("roles", ()) if role in PERSON_ROLES}))
+        values: dict[str, LogValue] = {
+            "person": str(person.link.person),
+            "case": str(case),
+            "age_band": _log_band(possible_age_bands(described, day)),
+        }
+        if roles:
+            values["roles"] = roles
         subject = keyed_digest(self._subject_secret, str(person.link.person).encode()).hex()
         return Slot(values, person.log_secret, subject)
 
@@ -73,3 +84,20 @@ class Teller:
 def about(delivery: Delivery) -> dict[str, LogValue | None]:
     """What every record about a delivery names."""
     return {"delivery": delivery.id, "notice": delivery.notice, "recipient": delivery.recipient}
+
+
+# The coarser words of the log for an age band.
+_LOG_BANDS = {"0-2": "0-7", "3-5": "0-7", "6-7": "0-7", "8-11": "8-13", "12-13": "8-13", "18+": "18-plus"}
+
+
+def _log_band(possible: frozenset[str]) -> str:
+    words = {_LOG_BANDS.get(band, band) for band in possible}
+    return next(iter(words)) if len(words) == 1 else "unknown"
+
+
+_FLAG = re.compile(PATTERNS[Form.FLAGS])
+
+
+def loggable_flags(flags: Iterable[str]) -> tuple[str, ...]:
+    """Flags in the log's words: what does not fit keeps its code alone."""
+    return tuple(sorted({flag if _FLAG.fullmatch(flag) else flag.split(":", 1)[0] for flag in flags}))

@@ -7,15 +7,14 @@ Offline, with nothing but files and a public key, `hutong log verify` on an expo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.audit.findings import Wrong
 from gateway.audit.merkle import Edge, leaf_hash
-from gateway.ports.log_storage import LogStorage
+from gateway.audit.opening import check_envelope, read_opening
+from gateway.ports.log_storage import LogStorage, StoredRecord
 
 PAGE = 4096
-
-OpensRecord = Callable[[bytes, bytes], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Verified:
     reason: str = ""
 
 
-async def verify_log(log: LogStorage, opens: OpensRecord) -> Verified:
+async def verify_log(log: LogStorage) -> Verified:
     head = await log.head()
     edge = Edge()
     for start in range(0, head.size, PAGE):
@@ -42,8 +41,16 @@ async def verify_log(log: LogStorage, opens: OpensRecord) -> Verified:
             record = await log.record_at(start + offset)
             if record is None:
                 return Verified(False, head.size, head.root, start + offset, "record-missing")
-            if record.entry != entry or not opens(record.entry, record.opening):
+            if record.entry != entry or not _opens(record):
                 return Verified(False, head.size, head.root, start + offset, "record-does-not-open")
     if edge.root() != head.root:
         return Verified(False, head.size, head.root, None, "root-differs")
     return Verified(True, head.size, head.root)
+
+
+def _opens(record: StoredRecord) -> bool:
+    try:
+        check_envelope(read_opening(record.opening), record.entry)
+    except Wrong:
+        return False
+    return True

@@ -186,6 +186,12 @@ def _walk(node: _Node, value: Any, pointer: str, roles: frozenset[str], found: l
             _walk(node.item, element, f"{pointer}/{index}", roles, found)
 
 
+def fields_in(catalogue: Catalogue, data: Mapping[str, Any], notice_type: NoticeType) -> frozenset[FieldId]:
+    """The fields that a notice holds, whatever their values."""
+    leaves = catalogue.walk(data, notice_type)
+    return frozenset(spec.id for leaf in leaves if isinstance(leaf, Leaf) for spec in leaf.specs)
+
+
 def person_roles(person: Mapping[str, Any]) -> frozenset[str]:
     """The known roles of a person; empty when it names none."""
     named = person.get("roles")

@@ -76,7 +76,7 @@ UPDATE delivery SET ready_at = NULL WHERE lane = ? AND state = 1 AND overtakes =
 
 -- name: deliveries_of_notice
 -- What the sender may know of the deliveries of a notice.
-SELECT id, recipient, state, attempts, updated_at, reason, number, lane FROM delivery WHERE number >= ? << 12 AND number < (? + 1) << 12 ORDER BY number;
+SELECT id, recipient, state, attempts, updated_at, reason, number, lane, route FROM delivery WHERE number >= ? << 12 AND number < (? + 1) << 12 ORDER BY number;
 
 -- name: first_ready_recipient
 -- The first office in the inbox order after a given one.

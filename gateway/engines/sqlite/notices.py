@@ -360,18 +360,22 @@ class SqliteNotices:
         )
 
     def _statuses(self, sql: Statements, notice: int) -> tuple[DeliveryStatus, ...]:
-        return tuple(
-            DeliveryStatus(
-                DeliveryId(text_of(self._scatter.scatter(delivery))),
-                OfficeId(recipient),
-                STATES[state],
-                attempts,
-                instant(updated_at),
-                reason,
-            )
-            for delivery, recipient, state, attempts, updated_at, reason, _, _ in sql.all(
-                "deliveries_of_notice", (notice, notice)
-            )
+        return tuple(self._status(row) for row in sql.all("deliveries_of_notice", (notice, notice)))
+
+    def _status(self, row: tuple[Any, ...]) -> DeliveryStatus:
+        delivery, recipient, state, attempts, updated_at, reason, _, _, route = row
+        purpose, basis, rule, role, _ = lanes.unpack_route(route)
+        return DeliveryStatus(
+            DeliveryId(text_of(self._scatter.scatter(delivery))),
+            OfficeId(recipient),
+            STATES[state],
+            attempts,
+            instant(updated_at),
+            reason,
+            purpose,
+            basis,
+            rule,
+            role,
         )
 
 

@@ -1,0 +1,452 @@
+"""The composition root: the one place that names concrete engines, agencies and settings.
+
+`running` opens everything in order and closes it in the reverse order. Starting
+after a crash is the same path: what was accepted is in the store, leases that were live
+lapse, and the outbox is the deliveries themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import BinaryIO
+
+from aiohttp import web
+
+from adapters.registry import load_adapters
+from gateway.config import Settings
+from gateway.crypto.detached import DetachedSigner
+from gateway.engines.embedded_broker.doorbell import EmbeddedDoorbell
+from gateway.engines.files.documents import default_catalogue, default_codes, default_rules
+from gateway.engines.files.geography import read_divisions, read_jurisdictions, read_routing
+from gateway.engines.files.keystore import FileKeyStore, create_key_store, open_key_store
+from gateway.engines.files.packs import disclosure_files
+from gateway.engines.files.root_key import RootKey, RootKeyFile, RootPassphrase
+from gateway.engines.http_courier.courier import HttpCourier
+from gateway.engines.sqlite.store import SqliteStore
+from gateway.engines.system.clock import SystemClock
+from gateway.engines.system.ids import SystemIds
+from gateway.engines.system.logs import EventLog
+from gateway.geography.divisions import DivisionTree
+from gateway.http.admin import AdminServices, make_admin_app
+from gateway.http.app import make_app
+from gateway.http.services import ApiServices
+from gateway.http.serving import Edge as HttpEdge
+from gateway.http.serving import server_tls
+from gateway.http.settings import HttpSettings
+from gateway.model.audit import EventName, LogValue
+from gateway.model.errors import Unavailable
+from gateway.model.geography import Jurisdiction
+from gateway.policy.decide import decide
+from gateway.policy.route import route
+from gateway.policy.routing_rules import RoutingTables
+from gateway.ports.broker import Doorbell
+from gateway.ports.clock import Clock, Ids
+from gateway.ports.log_storage import LogQuery, StoredRecord
+from gateway.ports.translation import Adapter
+from gateway.privacy.projection import Projector
+from gateway.privacy.pseudonym import ReleaseSecret
+from gateway.privacy.scrub import scrub
+from gateway.privacy.segments import Layout, join
+from gateway.services.acknowledge import Acknowledge
+from gateway.services.admit import Admission
+from gateway.services.authenticate import Authenticate, TokenSettings
+from gateway.services.cases import Cases
+from gateway.services.dead_letters import DeadLetters
+from gateway.services.directory import Directories
+from gateway.services.enforce import Enforce
+from gateway.services.enrol import Enrol
+from gateway.services.expire import Expire
+from gateway.services.facts import FactGatherer, china_day
+from gateway.services.follow import Follow
+from gateway.services.formats import Formats
+from gateway.services.govern import Policies
+from gateway.services.keep import Keeper
+from gateway.services.pull import Pull
+from gateway.services.push import Push
+from gateway.services.receipts import ReceiptMaker
+from gateway.services.submit import Submit
+from gateway.services.tell import Teller
+from gateway.services.verify_log import verify_log
+from gateway.services.withdraw import Withdraw
+from gateway.validation.catalogue import Catalogue, fields_in
+from gateway.validation.codes import CodeTables
+from gateway.validation.validate import Rules, validate
+
+ADMIN_SOCKET = "admin.sock"
+ROOT_KEY = "root.key"
+EXPIRE_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """What is read once from files: schemas, codes, divisions, routing, adapters."""
+
+    catalogue: Catalogue
+    codes: CodeTables
+    rules: Rules
+    tree: DivisionTree
+    jurisdictions: tuple[Jurisdiction, ...]
+    routing: RoutingTables
+    adapters: Mapping[str, Adapter]
+
+    @classmethod
+    def read(cls, settings: Settings) -> Documents:
+        own = settings.policy_directory
+        return cls(
+            catalogue=default_catalogue(),
+            codes=default_codes(),
+            rules=default_rules(),
+            tree=read_divisions(None if own is None else own / "directory" / "divisions.csv"),
+            jurisdictions=read_jurisdictions(None if own is None else own / "directory" / "jurisdictions.csv"),
+            routing=read_routing(None if own is None else own / "routing"),
+            adapters=load_adapters(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """What touches the world."""
+
+    clock: Clock
+    ids: Ids
+    keys: FileKeyStore
+    store: SqliteStore
+    doorbell: Doorbell
+    courier: HttpCourier
+    events: EventLog
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Every use case of one node, joined to its engines."""
+
+    directories: Directories
+    policies: Policies
+    submit: Submit
+    pull: Pull
+    push: Push
+    acknowledge: Acknowledge
+    follow: Follow
+    enrol: Enrol
+    dead_letters: DeadLetters
+    expire: Expire
+    authenticate: Authenticate
+    teller: Teller
+    drain: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A running gateway, for those who live in the same process: command line, demo, tests."""
+
+    settings: Settings
+    url: str
+    documents: Documents
+    engines: Engines
+    services: Services
+
+
+async def create(settings: Settings, *, by: str) -> None:
+    """Make store and key store where the settings say, and put the shipped policy in force. Refuses to touch what exists."""
+    for directory in (settings.directory, settings.key_directory):
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not settings.key_passphrase:
+        RootKeyFile.create(settings.key_directory / ROOT_KEY)
+    create_key_store(settings.key_directory, _root_key(settings))
+    SqliteStore.create(settings.directory)
+    async with _open_engines(settings, sys.stderr.buffer) as engines:
+        teller = Teller(engines.keys, engines.ids)
+        policies = _policies(settings, default_catalogue(), engines, teller)
+        await policies.activate(disclosure_files(settings.policy_directory), by=by)
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, *, log_stream: BinaryIO | None = None, port: int | None = None
+) -> AsyncIterator[Gateway]:
+    """Open everything, serve, and close everything in the reverse order. `port` overrides the settings' (0: any free one)."""
+    documents = Documents.read(settings)
+    async with AsyncExitStack() as stack:
+        engines = await stack.enter_async_context(_open_engines(settings, log_stream or sys.stderr.buffer))
+        listener = socket.create_server(
+            (settings.server.host, settings.server.port if port is None else port), backlog=1024, reuse_port=False
+        )
+        stack.callback(listener.close)
+        scheme = "https" if settings.server.tls_certificate else "http"
+        url = settings.server.public_url or f"{scheme}://{settings.server.host}:{listener.getsockname()[1]}"
+        services = await join_services(settings, documents, engines, url)
+        edge = HttpEdge(make_app(_api(settings, engines, services), _http_settings(settings)))
+        background = asyncio.create_task(_background(services), name="deliver")
+        stack.push_async_callback(_end, background)
+        await edge.start_on(listener, _tls(settings))
+        stack.push_async_callback(edge.stop)
+        await _serve_admin(stack, settings, engines, services)
+        stack.callback(services.drain)
+        yield Gateway(settings, url, documents, engines, services)
+
+
+async def join_services(settings: Settings, documents: Documents, engines: Engines, url: str) -> Services:
+    """Join use cases to engines. Reads directory and policy; starts nothing."""
+    store, keys, clock, ids = engines.store, engines.keys, engines.clock, engines.ids
+    catalogue = documents.catalogue
+    teller = Teller(keys, ids)
+    directories = Directories(store.directory, documents.tree, documents.jurisdictions)
+    await directories.refresh()
+    policies = _policies(settings, catalogue, engines, teller)
+    await policies.refresh()
+    layout = Layout(catalogue.fields.values())
+    keeper = Keeper(keys, ids, layout.split, join)
+    cases = Cases(store.notices, store.deliveries, keys, ids)
+    receipts = ReceiptMaker(keys.signing_key("receipts"), settings.name)
+    formats = Formats(documents.adapters)
+    is_draining = threading.Event()
+    admission = Admission(
+        settings=settings,
+        cases=cases,
+        keeper=keeper,
+        teller=teller,
+        receipts=receipts,
+        route=lambda valid, finder, case, on: route(valid, documents.routing, finder, case, on),
+        scrub=lambda data, reporter: scrub(
+            data, reporter, catalogue.fields.values(), reporter_is_child=reporter.get("relation") == "01"
+        ),
+        notices=store.notices,
+        directories=directories,
+        keys=keys,
+        ids=ids,
+    )
+    submit = Submit(
+        settings=settings,
+        directories=directories,
+        adapter_for=formats.reader,
+        validate=lambda submitted, now: validate(submitted, documents.rules, china_day(now)),
+        admission=admission,
+        withdraw=Withdraw(notices=store.notices, teller=teller),
+        notices=store.notices,
+        doorbell=engines.doorbell,
+        clock=clock,
+        idempotency_secret=keys.secret("idempotency"),
+    )
+    enforce = Enforce(
+        settings=settings,
+        notices=store.notices,
+        deliveries=store.deliveries,
+        directories=directories,
+        keeper=keeper,
+        cases=cases,
+        gather=FactGatherer(policy=policies.current, directories=directories, notices=store.notices, teller=teller),
+        decide=lambda gathered: decide(gathered.facts, policies.current()),
+        projector=Projector(
+            {kind: catalogue.fields_of(kind) for kind in catalogue.notice_types}, _coarse_codes(documents)
+        ),
+        release_secret=ReleaseSecret(keys.secret("release-names")),
+        schema_uri=catalogue.schema_uri,
+        fields_in=lambda data, kind: fields_in(catalogue, data, kind),
+        adapter_named=formats.writer,
+        teller=teller,
+        signer=DetachedSigner(keys.signing_key("releases"), {"typ": "hutong-release"}),
+        clock=clock,
+    )
+    acknowledge = Acknowledge(
+        settings=settings,
+        deliveries=store.deliveries,
+        receipts=receipts,
+        teller=teller,
+        doorbell=engines.doorbell,
+        clock=clock,
+        ids=ids,
+    )
+    return Services(
+        directories=directories,
+        policies=policies,
+        submit=submit,
+        pull=Pull(
+            settings=settings,
+            deliveries=store.deliveries,
+            enforce=enforce,
+            media_type_for=formats.wanted,
+            doorbell=engines.doorbell,
+            clock=clock,
+            is_draining=is_draining.is_set,
+        ),
+        push=Push(
+            settings=settings,
+            directories=directories,
+            deliveries=store.deliveries,
+            enforce=enforce,
+            acknowledge=acknowledge,
+            courier=engines.courier,
+            doorbell=engines.doorbell,
+            clock=clock,
+            signal=lambda name: engines.events.write("push_trouble", signal=name),
+        ),
+        acknowledge=acknowledge,
+        follow=Follow(notices=store.notices, receipts=receipts),
+        enrol=Enrol(
+            settings=settings,
+            storage=store.directory,
+            directories=directories,
+            adapter_names=lambda: list(documents.adapters),
+            teller=teller,
+            clock=clock,
+            pause=_pause,
+        ),
+        dead_letters=DeadLetters(
+            deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock, pause=_pause
+        ),
+        expire=Expire(deliveries=store.deliveries, teller=teller, clock=clock),
+        authenticate=Authenticate(
+            settings=TokenSettings(url),
+            directories=directories,
+            storage=store.directory,
+            keys=keys,
+            clock=clock,
+            ids=ids,
+        ),
+        teller=teller,
+        drain=is_draining.set,
+    )
+
+
+@asynccontextmanager
+async def _open_engines(settings: Settings, log_stream: BinaryIO) -> AsyncIterator[Engines]:
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        keys = open_key_store(settings.key_directory, _root_key(settings))
+        stack.callback(keys.close)
+        store = SqliteStore.open(settings.directory, clock)
+        stack.push_async_callback(store.close)
+        courier = HttpCourier(clock)
+        stack.push_async_callback(courier.close)
+        ids = SystemIds(clock, store.delivery_ids)
+        yield Engines(clock, ids, keys, store, EmbeddedDoorbell(), courier, EventLog(log_stream, clock))
+
+
+def _root_key(settings: Settings) -> RootKey:
+    """What opens the key store: a passphrase from the environment where one is set, else a file beside it."""
+    if settings.key_passphrase:
+        return RootPassphrase(settings.key_passphrase)
+    return RootKeyFile(settings.key_directory / ROOT_KEY)
+
+
+def _policies(settings: Settings, catalogue: Catalogue, engines: Engines, teller: Teller) -> Policies:
+    return Policies(
+        storage=engines.store.policies,
+        fields=catalogue.fields,
+        region=settings.region,
+        teller=teller,
+        clock=engines.clock,
+    )
+
+
+def _coarse_codes(documents: Documents) -> dict[str, dict[str, str]]:
+    """For each table of codes: every code with the coarser code that stands for it."""
+    return {
+        name: {code: parent for code in documents.codes.codes(name) if (parent := documents.codes.parent(name, code))}
+        for name in documents.codes.tables
+    }
+
+
+def _http_settings(settings: Settings) -> HttpSettings:
+    limits = settings.limits
+    return HttpSettings(
+        max_body_bytes=limits.max_body_bytes,
+        max_batch_items=limits.max_batch_items,
+        notices_per_second=limits.notices_per_second,
+        burst_notices=limits.burst_notices,
+        report_reserve_percent=limits.report_reserve_percent,
+        strangers_per_minute=limits.strangers_per_minute,
+    )
+
+
+def _api(settings: Settings, engines: Engines, services: Services) -> ApiServices:
+    async def readiness() -> Mapping[str, str]:
+        await engines.store.log.head()
+        services.policies.current()
+        return {"store": "ok", "policy": "ok"}
+
+    return ApiServices(
+        submit=services.submit,
+        pull=services.pull,
+        acknowledge=services.acknowledge,
+        follow=services.follow,
+        authenticate=services.authenticate,
+        directories=services.directories,
+        readiness=readiness,
+        clock=engines.clock,
+        log=engines.events,
+    )
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    server = settings.server
+    if not server.tls_certificate:
+        return None
+    return server_tls(server.tls_certificate, server.tls_key, server.tls_client_authorities or None)
+
+
+async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engines, services: Services) -> None:
+    """The operator's socket: a file of the gateway's own account, mode 0600."""
+    log = engines.store.log
+
+    async def read_log(query: LogQuery, before: int | None, limit: int, by: str) -> list[StoredRecord]:
+        found = list(await log.search(query, before, limit))
+        about: dict[str, LogValue | None] = {"rows": len(found), "format": "json"}
+        record = services.teller.event(EventName.LOG_READ, engines.clock.now(), about, actor="staff", officer=by)
+        await log.append([record])
+        return found
+
+    app = make_admin_app(
+        AdminServices(
+            enrol=services.enrol,
+            dead_letters=services.dead_letters,
+            notices=engines.store.notices,
+            log=log,
+            verify=lambda: verify_log(log),
+            read_log=read_log,
+        )
+    )
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    path = settings.directory / ADMIN_SOCKET
+    path.unlink(missing_ok=True)
+    previous = os.umask(0o177)
+    try:
+        await web.UnixSite(runner, str(path)).start()
+    finally:
+        os.umask(previous)
+    stack.callback(path.unlink, missing_ok=True)
+
+
+async def _background(services: Services) -> None:
+    """Everything that happens by itself, in one task group."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(services.push.run(), name="push")
+        tasks.create_task(_expire_for_ever(services.expire), name="expire")
+
+
+async def _expire_for_ever(expire: Expire) -> None:
+    while True:
+        with suppress(Unavailable):  # the store is away: the next beat finds the same deliveries
+            await expire()
+        await _pause(EXPIRE_EVERY)
+
+
+async def _pause(time: timedelta) -> None:
+    await asyncio.sleep(time.total_seconds())
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,102 @@
+"""hutong doctor: is everything as it must be? Each finding says what to do."""
+
+from __future__ import annotations
+
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import click
+
+from gateway.assembly import Documents
+from gateway.cli.frame import EXIT_NO, Admin, config_option, json_option, settings_of, show, speaks, table
+from gateway.config import Settings
+from gateway.engines.files.packs import disclosure_files
+from gateway.model.errors import HutongError, Unavailable
+from gateway.policy.load import load_policy
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`state` is ok, warning or wrong."""
+
+    what: str
+    state: str
+    remedy: str = ""
+
+
+@click.command(help="自检 · settings, keys, clock, policy, store, reachability")
+@config_option
+@json_option
+@speaks
+async def doctor(config: Path, as_json: bool) -> None:
+    settings = settings_of(config)
+    findings = [*_files(settings), *_clock(), *_documents(settings), *await _node(settings)]
+    rows = [{"what": finding.what, "state": finding.state, "remedy": finding.remedy} for finding in findings]
+    if as_json:
+        show(rows)
+    else:
+        table(rows, {"state": "状态 state", "what": "检查 what", "remedy": "怎么办 remedy"})
+    if any(finding.state == "wrong" for finding in findings):
+        raise SystemExit(EXIT_NO)
+
+
+def _files(settings: Settings) -> Iterator[Finding]:
+    for name, directory in (("data", settings.directory), ("keys", settings.key_directory)):
+        if not directory.is_dir():
+            yield Finding(f"{name} directory", "wrong", "run `hutong init`")
+        elif stat.S_IMODE(directory.stat().st_mode) & 0o077:
+            yield Finding(f"{name} directory is open to others", "wrong", f"chmod 700 the {name} directory")
+        else:
+            yield Finding(f"{name} directory", "ok")
+
+
+def _clock() -> Iterator[Finding]:
+    """A clock that stands in another decade is the usual sign of a dead battery; steps show as a drift between clocks."""
+    year = datetime.now(UTC).year
+    yield Finding("clock", "ok" if 2026 <= year < 2100 else "wrong", "" if year >= 2026 else "set the clock, use NTP")
+    before = time.time() - time.monotonic()
+    drift = abs((time.time() - time.monotonic()) - before)
+    yield Finding("clock steps", "ok" if drift < 0.5 else "warning", "" if drift < 0.5 else "let NTP slew, not step")
+
+
+def _documents(settings: Settings) -> Iterator[Finding]:
+    try:
+        documents = Documents.read(settings)
+        yield Finding(f"schemas: {len(documents.catalogue.notice_types)} notice types", "ok")
+        yield Finding(f"adapters: {', '.join(documents.adapters)}", "ok")
+        today = datetime.now(UTC).date()
+        policy = load_policy(
+            disclosure_files(settings.policy_directory), documents.catalogue.fields, today, settings.region
+        )
+        yield Finding(f"policy pack proves: {policy.hash[:16]}", "ok")
+    except HutongError as error:
+        first = error.problems[0] if error.problems else None
+        where = f" at {first.position}: {first.message}" if first else ""
+        yield Finding(f"{error.message}{where}", "wrong", error.remedy or (first.remedy if first else ""))
+
+
+async def _node(settings: Settings) -> list[Finding]:
+    try:
+        offices = await Admin(settings).call("GET", "/admin/v1/offices")
+    except Unavailable:
+        return [Finding("no gateway runs with these settings", "warning", "start it: hutong serve")]
+    findings = [Finding(f"gateway runs, {len(offices)} offices", "ok")]
+    for office in offices:
+        if "webhook" in office:
+            findings.append(await _reach(office["id"], office["webhook"]["url"]))
+    return findings
+
+
+async def _reach(office: str, url: str) -> Finding:
+    """Whether something answers there; any HTTP answer counts."""
+    try:
+        timeout = aiohttp.ClientTimeout(total=5)
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.head(url, allow_redirects=False):
+            return Finding(f"{office} webhook answers", "ok")
+    except (aiohttp.ClientError, TimeoutError):
+        return Finding(f"{office} webhook does not answer", "warning", "ask the office; deliveries wait meanwhile")

@@ -1,0 +1,28 @@
+"""Where are the policy files: those that ship with the gateway, or an operator's own folder?"""
+
+from __future__ import annotations
+
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from gateway.model.errors import InvalidDocument
+
+# What a disclosure policy is made of; routing and directory tables are read by `geography`.
+_FILES = ("vocabulary.yaml", "fieldgroups.yaml")
+_FOLDER = "disclosure"
+
+
+def disclosure_files(directory: Path | None = None) -> dict[str, str]:
+    """The disclosure pack, file name to text. Raises InvalidDocument when the folder or one of its files is missing."""
+    root: Traversable = resources.files("policies") if directory is None else directory
+    try:
+        texts = {name: root.joinpath(name).read_text(encoding="utf-8") for name in _FILES}
+        for file in sorted(root.joinpath(_FOLDER).iterdir(), key=lambda entry: entry.name):
+            if file.name.endswith(".yaml"):
+                texts[f"{_FOLDER}/{file.name}"] = file.read_text(encoding="utf-8")
+    except OSError as missing:
+        raise InvalidDocument(
+            "the policy folder lacks a file", remedy="correct `policy_directory` in the settings"
+        ) from missing
+    return texts

@@ -4,6 +4,5 @@ from __future__ import annotations
 
 from aiohttp import web
 
-ROUTE = web.RequestKey("route", str)  # the middleware: the row of the route table, `none` for a path that is none
 OFFICE = web.RequestKey("office", str)  # the gate: the office id of an authenticated caller
 CODE = web.ResponseKey("code", str)  # the problem table: the code of the problem

@@ -12,55 +12,28 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from typing import Any, cast
+from typing import Any
 
-from aiohttp import web
-from aiohttp.abc import AbstractAccessLogger
+from aiohttp import hdrs, web
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
 from gateway.engines.system.logs import EventLog
-from gateway.http.app import DRAIN, EVENT_LOG, METRICS, SETTINGS, unmatched_response
-from gateway.http.marks import CODE, OFFICE, ROUTE
-from gateway.http.metrics import EdgeMetrics
+from gateway.http.answering import NO_ROUTE, Answering, unmatched_response
+from gateway.http.app import ANSWERING, DRAIN, EVENT_LOG, SETTINGS
 from gateway.http.problems import problem_response
 from gateway.http.refusals import HeaderTooLarge, MalformedRequest
-
-_METHODS = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH"})
-_QUIET_ROUTES = frozenset({"alive", "ready", "metrics"})
-
-
-class _Observer(AbstractAccessLogger):
-    """Counts each answer and writes its line: route, method, status, time, office, code."""
-
-    def __init__(self, logger: Any, log_format: str) -> None:
-        self._log, self._metrics = cast(tuple[EventLog, EdgeMetrics], logger)
-
-    def log(self, request: BaseRequest, response: web.StreamResponse, time: float) -> None:
-        route = request.get(ROUTE, "none")
-        code = response.get(CODE)
-        self._metrics.observe(route, response.status, time, code)
-        if route in _QUIET_ROUTES and response.status < 400:
-            return
-        method = request.method if request.method in _METHODS else "other"
-        self._log.write_buffered(
-            "request_answered",
-            route=route,
-            method=method,
-            status=response.status,
-            ms=round(time * 1000, 2),
-            office=request.get(OFFICE),
-            code=code,
-        )
 
 
 class _Connection(RequestHandler):
     """One connection. Whatever aiohttp would answer in its own words is answered as a problem instead."""
 
-    def __init__(self, manager: web.Server, *, header_seconds: float, log: EventLog, **options: Any) -> None:
+    def __init__(
+        self, manager: web.Server, *, header_seconds: float, log: EventLog, answering: Answering, **options: Any
+    ) -> None:
         super().__init__(manager, **options)
-        self._header_seconds, self._event_log = header_seconds, log
+        self._header_seconds, self._event_log, self._answering = header_seconds, log, answering
         self._first_request: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -82,21 +55,24 @@ class _Connection(RequestHandler):
         """For messages that could not be parsed, and for errors that left the application."""
         if status >= 500:
             error = exc if exc is not None else RuntimeError()
-            self._event_log.error("request_failed", error, route=request.get(ROUTE, "none"))
+            self._event_log.error("request_failed", error)
             response = problem_response(error)
         elif isinstance(exc, LineTooLong) or "Too many headers" in str(message):
             response = problem_response(HeaderTooLarge("a line, or the number of headers, is too large"))
         else:
             response = problem_response(MalformedRequest("the request is not HTTP/1.1"))
         response.force_close()
+        self._answering.observe(NO_ROUTE, request, response, 0.0)
         return response
 
     async def finish_response(
         self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        if isinstance(resp, web.HTTPException):  # raised outside every route: an expectation on a path that is none
+        if isinstance(resp, web.HTTPException):  # a path or method that is no route, so nothing of ours has seen it
             resp = unmatched_response(resp)
-            resp.force_close()
+            if request.headers.get(hdrs.EXPECT):
+                resp.force_close()  # the client may send its body or not: nobody can tell
+            self._answering.observe(NO_ROUTE, request, resp, 0.0)
         return await super().finish_response(request, resp, start_time)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
@@ -110,25 +86,34 @@ class _Connection(RequestHandler):
 
 
 class _Server(web.Server):
-    def __init__(self, inner: web.Server, log: EventLog, header_seconds: float, **options: Any) -> None:
+    def __init__(
+        self, inner: web.Server, log: EventLog, answering: Answering, header_seconds: float, **options: Any
+    ) -> None:
         super().__init__(inner.request_handler, request_factory=inner.request_factory, **options)
-        self._log, self._header_seconds = log, header_seconds
+        self._log, self._answering, self._header_seconds = log, answering, header_seconds
 
     def __call__(self) -> RequestHandler:
-        return _Connection(self, loop=self._loop, log=self._log, header_seconds=self._header_seconds, **self._kwargs)
+        return _Connection(
+            self,
+            loop=self._loop,
+            log=self._log,
+            answering=self._answering,
+            header_seconds=self._header_seconds,
+            **self._kwargs,
+        )
 
 
 class _Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         inner = await super()._make_server()
         app = self.app
-        settings, log, metrics = app[SETTINGS], app[EVENT_LOG], app[METRICS]
+        settings, log = app[SETTINGS], app[EVENT_LOG]
         return _Server(
             inner,
             log,
+            app[ANSWERING],
             settings.header_seconds,
-            access_log=(log, metrics),
-            access_log_class=_Observer,
+            access_log=None,
             keepalive_timeout=settings.keepalive_seconds,
             max_line_size=settings.max_line_bytes,
             max_field_size=settings.max_line_bytes,

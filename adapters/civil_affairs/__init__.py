@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.kit.adapter import MappedAdapter
+from adapters.kit.adapter import MappedAdapter, Outgoing
 from adapters.kit.codetables import shared_tables
 from adapters.kit.json_codec import JsonCodec
 from adapters.kit.lens import Reading, text_of
 from adapters.kit.mapping import load_mapping
 from adapters.kit.native import Position, Tree
-from gateway.model.notice import ReleasedNotice
 
 _GUARDIAN = "~guardian"
 
@@ -49,7 +48,7 @@ class CivilAffairs(MappedAdapter):
         if wanted is not None and not found:
             reading.persons.append({"roles": ["guardian"], "relation": wanted})
 
-    def before_writing(self, rest: Tree, release: ReleasedNotice) -> None:
+    def before_writing(self, rest: Tree, outgoing: Outgoing) -> None:
         people = [person for person in rest.get("persons", ()) if isinstance(person, dict)]
         rest[_GUARDIAN] = [dict(person) for person in people]
         guardians = {person.get("relation") for person in people if "guardian" in person.get("roles", ())} - {None}

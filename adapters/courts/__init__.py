@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.kit.adapter import MappedAdapter
+from adapters.kit.adapter import MappedAdapter, Outgoing
 from adapters.kit.codetables import CodeTable, shared_tables
 from adapters.kit.converters import CONVERTERS, Unmappable, Unwritable
 from adapters.kit.lens import NATIVE_ROLES, CustomField, Reading, default_refs, fill, scalar, text_of
 from adapters.kit.mapping import AgencyMapping, load_mapping
 from adapters.kit.native import Position, Tree, get_at
 from adapters.kit.xml_codec import XmlCodec
-from gateway.model.notice import ReleasedNotice
 
 _KIND, _PROXY, _PARTY = "~kind", "~proxy", "~party"
 _JUDGMENTS = frozenset({"CXPJ", "HFJH"})
@@ -192,8 +191,8 @@ class Courts(MappedAdapter):
         sent = reading.envelope.get("@time", "")
         return bool(born and sent and int(str(born)[:4]) + 18 > int(sent[:4]))
 
-    def before_writing(self, rest: Tree, release: ReleasedNotice) -> None:
-        rest[_KIND] = self.lens.lexicon.types.get(release.type, "")
+    def before_writing(self, rest: Tree, outgoing: Outgoing) -> None:
+        rest[_KIND] = self.lens.lexicon.types.get(outgoing.type, "")
         for person in rest.get("persons", ()):
             roles = person.get("roles") if isinstance(person, dict) else None
             party = (
@@ -207,7 +206,7 @@ class Courts(MappedAdapter):
                 if roles == [_PARTIES[party]]:
                     person["roles"] = ["party"]
 
-    def after_writing(self, tree: Tree, release: ReleasedNotice) -> None:
+    def after_writing(self, tree: Tree, outgoing: Outgoing) -> None:
         case = _AJLX.get(str(tree.get("@YWLX")))
         if case is not None:
             tree["AJLX"] = case

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapters.kit.adapter import Outgoing
 from adapters.kit.codetables import shared_tables
 from adapters.kit.converters import Noted, Unmappable, Unwritable, read_citizen_id, write_citizen_id
 from adapters.kit.lens import CustomField, Reading, fill, text_of
@@ -11,7 +12,6 @@ from adapters.kit.mapping import load_mapping
 from adapters.kit.native import Position, Tree
 from adapters.kit.relations import guardian_by_relation
 from adapters.kit.table_adapter import TableAdapter
-from gateway.model.notice import ReleasedNotice
 
 _YES, _NO = frozenset({"是", "1", "Y", "有"}), frozenset({"否", "0", "N", "无"})
 _COLUMN_ORDER = ("D31", "D15", "D32")
@@ -171,7 +171,7 @@ class Education(TableAdapter):
             if "minor" in person["roles"]:
                 person.setdefault("schooling_status", status)
 
-    def before_writing(self, rest: Tree, release: ReleasedNotice) -> None:
+    def before_writing(self, rest: Tree, outgoing: Outgoing) -> None:
         for person in rest.get("persons", ()):
             if isinstance(person, dict) and person.get("roles") in (["guardian"], ["other"]):
                 person[_ASIDE] = person["roles"] == ["guardian"]

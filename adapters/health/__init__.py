@@ -14,7 +14,7 @@ from adapters.health.v2_fields import (
     Telephone,
     component,
 )
-from adapters.kit.adapter import MappedAdapter
+from adapters.kit.adapter import MappedAdapter, Outgoing
 from adapters.kit.hl7v2 import Hl7v2Codec
 from adapters.kit.lens import CustomField, Reading, fill, text_of
 from adapters.kit.mapping import AgencyMapping, load_mapping
@@ -22,7 +22,7 @@ from adapters.kit.native import NativeItem, Position, Tree, as_list, get_at
 from adapters.kit.relations import guardian_by_relation
 from gateway.model.agency import Office
 from gateway.model.errors import Problem
-from gateway.model.notice import ReleasedNotice, SubmittedNotice
+from gateway.model.notice import SubmittedNotice
 from gateway.ports.translation import RefusedItem
 
 _PHOTO = {"kind": "photo", "holder": "医院"}
@@ -152,7 +152,7 @@ class Health(MappedAdapter):
                     person["roles"] = ["other"]
                     reading.gap("adult", ("PID", index, "7") if index else ("PID", "7"), "the patient is not a minor")
 
-    def before_writing(self, rest: Tree, release: ReleasedNotice) -> None:
+    def before_writing(self, rest: Tree, outgoing: Outgoing) -> None:
         people = [person for person in rest.get("persons", ()) if isinstance(person, dict)]
         listed = [
             person
@@ -169,14 +169,14 @@ class Health(MappedAdapter):
             if roles == (["guardian"] if guardian_by_relation(person.get("relation")) else ["other"]):
                 person["roles"] = ["member"]
 
-    def after_writing(self, tree: Tree, release: ReleasedNotice) -> None:
+    def after_writing(self, tree: Tree, outgoing: Outgoing) -> None:
         tree["MSH"] = {
             "3": "HUTONG", "6": "HIS", "9": {"1": "ORU", "2": "R01"}, "12": "2.4", "15": "AL", "16": "NE", "17": "CHN",
             "18": "UNICODE UTF-8", **tree.get("MSH", {}),
         }  # fmt: skip
         obr = tree.setdefault("OBR", {})
         for segment in as_list(obr)[:1]:
-            segment["3"] = release.id
+            segment["3"] = outgoing.number
             segment["4"] = {"1": "TB", "2": "通报", "3": "L"}
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from adapters.kit.extension import lexicon
@@ -18,18 +19,29 @@ from adapters.kit.lens import (
     CustomField,
     Lens,
     Reading,
-    envelope_instant,
     native_instant,
     plain_copy,
     read_time,
 )
 from adapters.kit.mapping import AgencyMapping
-from adapters.kit.native import Codec, NativeItem, Tree, Unreadable
+from adapters.kit.native import Codec, NativeItem, Tree, Unreadable, get_at, set_at
 from gateway.model.agency import Office
 from gateway.model.errors import Problem
 from gateway.model.identifiers import AgencyName, NoticeType
 from gateway.model.notice import Gap, ReleasedNotice, SubmittedNotice
 from gateway.ports.translation import Decoded, Encoded, RefusedItem
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What a writer may know of a message besides its body. `expires_at` and `recipient` only where it is a release."""
+
+    type: NoticeType
+    number: str
+    subject: str
+    time: datetime
+    expires_at: datetime | None = None
+    recipient: str = ""
 
 
 class MappedAdapter:
@@ -58,10 +70,10 @@ class MappedAdapter:
     def after_reading(self, tree: Tree, reading: Reading) -> None:
         """Resolve what needs several fields at once: relations, roles, age."""
 
-    def before_writing(self, rest: Tree, release: ReleasedNotice) -> None:
+    def before_writing(self, rest: Tree, outgoing: Outgoing) -> None:
         """Turn canonical values into what the mapping's fields expect."""
 
-    def after_writing(self, tree: Tree, release: ReleasedNotice) -> None:
+    def after_writing(self, tree: Tree, outgoing: Outgoing) -> None:
         """Add the format's fixed parts."""
 
     # --- the port ---
@@ -126,27 +138,49 @@ class MappedAdapter:
         )
 
     def encode(self, release: ReleasedNotice, recipient: Office, media_type: str) -> Encoded:
-        tree = self.write_tree(release)
+        outgoing = Outgoing(
+            release.type, release.id, release.subject, release.time, release.expires_at, str(release.recipient)
+        )
+        return self.to_bytes(self.write_tree(release.data, outgoing), media_type)
+
+    def write_native(
+        self,
+        data: Mapping[str, Any],
+        outgoing: Outgoing,
+        media_type: str = "",
+        reporter: Mapping[str, str] | None = None,
+    ) -> Encoded:
+        """What the agency's own system would send: for simulators and generators, on the agency's side only.
+
+        `reporter` goes into the format's own reporter fields, which a release never fills.
+        """
+        tree = self.write_tree(data, outgoing)
+        left = dict(reporter or {})
+        for group in self.mapping.groups:
+            for rule in group.fields:
+                if rule.action != "vault" or rule.argument not in left:
+                    continue
+                path = (*group.at, *rule.native)
+                if len(path) == 1 or isinstance(get_at(tree, path[:1]), dict | None):
+                    set_at(tree, path, left.pop(rule.argument))
+        return self.to_bytes(tree, media_type)
+
+    def to_bytes(self, tree: Tree, media_type: str) -> Encoded:
         return Encoded(self.codec.write(tree), self.written_media_type(media_type), {})
 
     def written_media_type(self, asked: str) -> str:
         plain = asked.split(";")[0].strip().lower()
         return next((known for known in self.media_types if known.split(";")[0] == plain), self.media_types[0])
 
-    def write_tree(self, release: ReleasedNotice) -> Tree:
-        rest: Tree = plain_copy(release.data)
-        self.before_writing(rest, release)
+    def write_tree(self, data: Mapping[str, Any], outgoing: Outgoing) -> Tree:
+        rest: Tree = plain_copy(data)
+        self.before_writing(rest, outgoing)
         form = self.mapping.instant_form
-        envelope = {
-            "@id": release.id,
-            "@time": native_instant(release.time, form),
-            "@subject": release.subject,
-            "@expires": native_instant(release.expires_at, form),
-        }
-        tree = self.lens.write(rest, release.type, envelope)
-        self.after_writing(tree, release)
+        envelope = {"@id": outgoing.number, "@time": native_instant(outgoing.time, form)}
+        if outgoing.subject:
+            envelope["@subject"] = outgoing.subject
+        if outgoing.expires_at is not None:
+            envelope["@expires"] = native_instant(outgoing.expires_at, form)
+        tree = self.lens.write(rest, outgoing.type, envelope)
+        self.after_writing(tree, outgoing)
         return tree
-
-
-def envelope_time(text: Any) -> str | None:
-    return envelope_instant(text) if isinstance(text, str) else None

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from adapters.kit.converters import Noted, Unmappable, Unwritable, local_instant, read_instant
+from adapters.kit.converters import Noted, Unmappable, Unwritable, local_instant
 from adapters.kit.extension import TABLE, flat, lexicon, typed, unflat, untyped
 from adapters.kit.mapping import AgencyMapping, FieldRule, GroupRule, KindRule
 from adapters.kit.native import Position, Tree, as_list, get_at, pop_at, set_at
@@ -660,15 +660,6 @@ def read_time(text: str | None) -> datetime | None:
 
 def native_instant(moment: datetime, form: str) -> str:
     return local_instant(moment, form)
-
-
-def envelope_instant(text: str) -> str | None:
-    """RFC 3339 of a native instant, None when it is none."""
-    try:
-        found = read_instant(text)
-    except Unmappable:
-        return None
-    return str(found.value if isinstance(found, Noted) else found)
 
 
 def _take_all(tree: Any, path: tuple[str, ...]) -> list[Any]:

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from adapters.kit.adapter import MappedAdapter
 from adapters.kit.lens import CustomField
 from adapters.kit.mapping import AgencyMapping
+from adapters.kit.native import Tree
 from adapters.kit.tables import TableCodec, heading
-from gateway.model.agency import Office
-from gateway.model.notice import ReleasedNotice
 from gateway.ports.translation import Encoded
 
 
@@ -32,6 +31,6 @@ class TableAdapter(MappedAdapter):
             raise ValueError(f"headings that would never match: {wrong}")
         super().__init__(mapping, TableCodec(frozenset({*known, mapping.kind_at[0]}), title, sheet), customs)
 
-    def encode(self, release: ReleasedNotice, recipient: Office, media_type: str) -> Encoded:
+    def to_bytes(self, tree: Tree, media_type: str) -> Encoded:
         chosen = self.written_media_type(media_type)
-        return Encoded(self.codec.write_as(self.write_tree(release), chosen), chosen, {})
+        return Encoded(self.codec.write_as(tree, chosen), chosen, {})

@@ -7,12 +7,11 @@ import binascii
 import hashlib
 from typing import Any
 
-from adapters.kit.adapter import MappedAdapter
+from adapters.kit.adapter import MappedAdapter, Outgoing
 from adapters.kit.lens import CustomField, Reading, text_of
 from adapters.kit.mapping import load_mapping
 from adapters.kit.native import Position, Tree, as_list, get_at, set_at
 from adapters.kit.xml_codec import XmlCodec
-from gateway.model.notice import ReleasedNotice
 
 _OFD = "application/ofd"
 _KINDS = {"照片": "image", "扫描件": "image_scan", "报告": "report"}
@@ -96,9 +95,9 @@ class Procuratorate(MappedAdapter):
         for attachment in reading.data.get("attachments", ()) if kind else ():
             attachment["kind"] = kind
 
-    def after_writing(self, tree: Tree, release: ReleasedNotice) -> None:
+    def after_writing(self, tree: Tree, outgoing: Outgoing) -> None:
         row = tree.setdefault("DATA", {}).setdefault("ROW", {})
-        tree["MSG"].setdefault("@TO", str(release.recipient))
+        tree["MSG"].setdefault("@TO", str(outgoing.recipient))
         if not row:
             row["XWLX"] = tree["MSG"]["@TYPE"]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from adapters.health.observations import Observations, is_sexual
 from adapters.health.v2_fields import (
+    LATE,
     Address,
     Ethnicity,
     Identifiers,
@@ -13,6 +14,7 @@ from adapters.health.v2_fields import (
     Relation,
     Telephone,
     component,
+    take_local,
 )
 from adapters.kit.adapter import MappedAdapter, Outgoing
 from adapters.kit.hl7v2 import Hl7v2Codec
@@ -118,6 +120,9 @@ class Health(MappedAdapter):
         for person in reading.persons:
             if person["roles"] == ["member"]:
                 person["roles"] = ["guardian"] if guardian_by_relation(person.get("relation")) else ["other"]
+        for person in reading.persons:
+            for number, where in person.pop(LATE, ()):
+                take_local(number, where, person, reading)
         told = reading.data.pop("~told", None)
         guardians = [person for person in reading.persons if "guardian" in person["roles"]]
         if told is not None and not guardians:

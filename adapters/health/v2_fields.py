@@ -35,6 +35,17 @@ _DOCUMENT_TYPES = {
 _OTHER_DOCUMENTS = frozenset({"SS", "SB", "NIIP", "HC", "JHN", "MC", "MA", "DL"})
 
 
+LATE = "~late_identifiers"
+
+
+def take_local(number: str, where: Position, target: Tree, reading: Reading) -> None:
+    """A local number becomes the key; a further one is named, unless it repeats what is known."""
+    if fill(target, ("key",), number):
+        reading.note(target, ("key",), where)
+    elif number != target.get("id_no"):
+        reading.gap("identifier", (*where, "1"), "a further identifier has no canonical field", "persons.key")
+
+
 def component(value: Any, number: str) -> str | None:
     """One component of a value as text; the first component of a plain text is the text."""
     if isinstance(value, dict):
@@ -75,16 +86,14 @@ class Identifiers:
                 documents.append((_DOCUMENT_TYPES[kind], number, where))
             elif kind in _OTHER_DOCUMENTS or kind.startswith("NN"):
                 documents.append(("OTH", number, where))
-            elif not is_resident:
+            elif not self.primary:
+                target.setdefault(LATE, []).append((number, where))  # PID-3 comes first, wherever it stands
+            else:
                 local.append((number, where))
         for kind, number, where in documents:
             self._document(kind, number, target, where, reading)
-        preferred = sorted(local, key=lambda entry: 0)
-        for number, where in preferred:
-            if fill(target, ("key",), number):
-                reading.note(target, ("key",), where)
-            else:
-                reading.gap("identifier", (*where, "1"), "a further identifier has no canonical field", "persons.key")
+        for number, where in local:
+            take_local(number, where, target, reading)
 
     def _resident(self, number: str, where: Position, reading: Reading) -> bool:
         try:

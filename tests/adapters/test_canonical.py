@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 from cloudevents.core.bindings.http import (  # another implementation of the specification
     HTTPMessage,
-    from_binary,
     from_structured,
 )
 from cloudevents.core.formats.json import JSONFormat
@@ -16,7 +15,7 @@ from cloudevents.core.v1.event import CloudEvent as ForeignEvent
 
 from adapters.canonical import ADAPTER
 from gateway.ports.translation import RefusedItem
-from tests.adapters.builders import decode_one, office, refusal, release
+from tests.adapters.builders import decode_one, office, release
 
 EVENT = {
     "specversion": "1.0",
@@ -50,13 +49,14 @@ def test_a_batch_answers_event_by_event():
     decoded = ADAPTER.decode(json.dumps(batch).encode(), "application/cloudevents-batch+json", office("police"), {})
     assert decoded.is_batch
     assert [isinstance(item, RefusedItem) for item in decoded.items] == [False, True, True, True]
-    assert [item.problems[0].code for item in decoded.items[1:]] == ["unknown-kind", "no-data", "not-an-event"]
+    assert [item.problems[0].code for item in decoded.items[1:]] == ["unknown-type", "no-data", "not-an-event"]
 
 
-def test_a_foreign_source_is_named_and_the_authenticated_sender_counts():
-    notice = decode_one(ADAPTER, json.dumps(EVENT).encode(), "health", "application/cloudevents+json")
-    assert notice.sender == "health.440113"
-    assert [gap.code for gap in notice.gaps] == ["source"]
+def test_a_source_that_is_not_the_sender_is_refused():
+    decoded = ADAPTER.decode(json.dumps(EVENT).encode(), "application/cloudevents+json", office("health"), {})
+    (item,) = decoded.items
+    assert isinstance(item, RefusedItem)
+    assert [problem.code for problem in item.problems] == ["wrong-source"]
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{", b'{"a":1,"a":2}', b"\xff\xfe", b"null", b"[" * 100_000])
@@ -65,7 +65,6 @@ def test_what_is_no_event_is_refused_with_a_position(raw):
         for item in ADAPTER.decode(raw, media_type, office("police"), {}).items:
             assert isinstance(item, RefusedItem)
             assert item.problems
-    assert refusal(ADAPTER, b"{", "police").position
 
 
 def test_a_release_goes_out_byte_for_byte_and_opens_with_another_sdk():
@@ -73,13 +72,8 @@ def test_a_release_goes_out_byte_for_byte_and_opens_with_another_sdk():
     released = replace(release({"urgency": 2}, "RPT-M", "police"), canonical=canonical)
     structured = ADAPTER.encode(released, office("police"), "application/cloudevents+json")
     assert structured.body == canonical
-    batch = ADAPTER.encode(released, office("police"), "application/cloudevents-batch+json")
-    assert json.loads(batch.body) == [json.loads(canonical)]
-    binary = ADAPTER.encode(released, office("police"), "application/json")
-    headers = {**binary.headers, "content-type": binary.media_type}
-    opened = from_binary(HTTPMessage(headers, binary.body), JSONFormat(), ForeignEvent)
     also = from_structured(
         HTTPMessage({"content-type": structured.media_type}, structured.body), JSONFormat(), ForeignEvent
     )
-    assert opened.get_data() == also.get_data() == {"urgency": 2}
-    assert opened.get_id() == also.get_id() == "n-1"
+    assert also.get_data() == {"urgency": 2}
+    assert also.get_id() == "n-1"

@@ -99,8 +99,7 @@ async def _systems(gateway: Gateway) -> AsyncIterator[dict[str, AgencySystem]]:
             key = new_signing_key()
             office = await gateway.services.enrol.add(_office(gateway, simulated, key.public().jwk()), by="demo")
             client = AgencyClient(Profile(office.id, gateway.url, key), officer="demo-duty", session=session)
-            adapters = gateway.documents.adapters
-            adapter = adapters.get(simulated.adapter, adapters["canonical"])
+            adapter = gateway.documents.adapters[simulated.adapter]
             if simulated in EIGHT:
                 systems[office.id] = AgencySystem(office, await stack.enter_async_context(client), adapter)
         yield systems
@@ -111,8 +110,8 @@ def _office(gateway: Gateway, simulated: SimulatedOffice, jwk: Mapping[str, Any]
         id=parse_office_id(simulated.id),
         name_zh=simulated.name_zh,
         name_en=simulated.name_en,
-        adapter=simulated.adapter if simulated.adapter in gateway.documents.adapters else "canonical",
-        media_type=simulated.media_type,
+        adapter=simulated.adapter,
+        media_type=gateway.documents.adapters[simulated.adapter].media_types[0],
         keys=(gateway.services.enrol.key(jwk),),
         accepts_obligations=frozenset(EVERY_OBLIGATION),
         agreements=frozenset({"会签〔2026〕1号"}),

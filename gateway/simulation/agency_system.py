@@ -15,6 +15,7 @@ import orjson
 
 from adapters.kit.adapter import MappedAdapter
 from adapters.kit.lens import native_instant, plain_copy
+from adapters.kit.tables import TableCodec
 from gateway.client.agency import AgencyClient, Inbound
 from gateway.model.agency import Office
 from gateway.model.canonical import canonical_json
@@ -62,7 +63,8 @@ class AgencySystem:
             form = self.adapter.mapping.instant_form
             envelope = {"@id": number, "@time": native_instant(at, form), "@subject": subject}
             tree = self.adapter.lens.write(plain_copy(data), NoticeType(notice_type), envelope)
-            return self.adapter.codec.write(tree), self.adapter.media_types[0]
+            codec, media_type = self.adapter.codec, self.adapter.media_types[0]
+            return codec.write_as(tree, media_type) if isinstance(codec, TableCodec) else codec.write(tree), media_type
         event = {
             "specversion": "1.0",
             "id": number,

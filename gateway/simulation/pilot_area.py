@@ -13,26 +13,26 @@ EVERY_OBLIGATION = ("no_onward", "retention_days", "disposal_receipt", "report_b
 
 @dataclass(frozen=True, slots=True)
 class SimulatedOffice:
-    """`adapter` is the format its system speaks, `media_type` what it is handed by default."""
+    """`adapter` is the format its system speaks; it is handed that adapter's first media type."""
 
     id: str
     name_zh: str
     name_en: str
     adapter: str = "canonical"
-    media_type: str = "application/cloudevents+json"
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 # The eight of scenario S1, one per agency.
 EIGHT = (
-    SimulatedOffice("health.440113", "番禺区卫生健康局", "Panyu district health bureau", "health", "application/hl7-v2+er7"),
-    SimulatedOffice("police.440113", "广州市公安局番禺区分局", "Panyu police", "police", "application/vnd.hutong.police+xml"),
-    SimulatedOffice("civil_affairs.440113", "番禺区民政局", "Panyu civil affairs", "civil_affairs", "application/vnd.hutong.civil-affairs+json"),
-    SimulatedOffice("education.440113", "番禺区教育局", "Panyu education bureau", attributes={"school_code": "3144010001"}),
-    SimulatedOffice("courts.440113", "番禺区人民法院", "Panyu basic court"),
-    SimulatedOffice("procuratorate.440113", "番禺区人民检察院", "Panyu procuratorate"),
-    SimulatedOffice("judiciary.440113", "番禺区司法局", "Panyu justice bureau"),
-    SimulatedOffice("womens_federation.440113", "番禺区妇女联合会", "Panyu women's federation"),
+    SimulatedOffice("health.440113", "番禺区卫生健康局", "Panyu district health bureau", "health"),
+    SimulatedOffice("police.440113", "广州市公安局番禺区分局", "Panyu police", "police"),
+    SimulatedOffice("civil_affairs.440113", "番禺区民政局", "Panyu civil affairs", "civil_affairs"),
+    SimulatedOffice("education.440113", "番禺区教育局", "Panyu education bureau", "education",
+                    attributes={"school_code": "3144010001"}),
+    SimulatedOffice("courts.440113", "番禺区人民法院", "Panyu basic court", "courts"),
+    SimulatedOffice("procuratorate.440113", "番禺区人民检察院", "Panyu procuratorate", "procuratorate"),
+    SimulatedOffice("judiciary.440113", "番禺区司法局", "Panyu justice bureau", "judiciary"),
+    SimulatedOffice("womens_federation.440113", "番禺区妇女联合会", "Panyu women's federation", "womens_federation"),
 )  # fmt: skip
 
 # Above and below: they take part in routing and fallback.

@@ -48,13 +48,20 @@ def test_each_disclosure_names_forms_and_rules(shown):
                        for form in disclosed["fields"].values())  # fmt: skip
 
 
-def test_agencies_with_an_adapter_get_their_own_format(shown):
+def test_every_agency_gets_its_own_format(shown):
     formats = {
         name: {item["content_type"] for item in agency["received"]} for name, agency in shown["agencies"].items()
     }
-    assert formats["health"] == {"application/hl7-v2+er7"}
-    assert formats["police"] == {"application/vnd.hutong.police+xml"}
-    assert formats["civil_affairs"] == {"application/vnd.hutong.civil-affairs+json"}
+    assert formats == {
+        "health": {"application/hl7-v2"},
+        "police": {"application/vnd.hutong.police+xml"},
+        "civil_affairs": {"application/vnd.hutong.civil-affairs+json"},
+        "education": {"text/csv; charset=utf-8"},
+        "courts": {"application/vnd.hutong.courts+xml"},
+        "procuratorate": {"application/vnd.hutong.procuratorate+xml"},
+        "judiciary": {"application/vnd.hutong.judiciary+jsonl"},
+        "womens_federation": {"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
+    }
 
 
 def disclosed(shown, agency, notice_type):

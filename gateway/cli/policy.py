@@ -274,9 +274,9 @@ def why(
     as_json: bool,
 ) -> None:
     compiled = _load(folder, as_of, division)
-    vocabulary = compiled.vocabulary
+    vocabulary, wanted = compiled.vocabulary, _field(compiled, field)
     accepted = tuple(vocabulary.obligations) if "all" in accepts else accepts
-    found = explain(facts(vocabulary, _pairs(given), accepts=accepted), compiled, _field(compiled, field))
+    found = explain(facts(vocabulary, _pairs(given), accepts=accepted), compiled, wanted)
     if as_json:
         show({
             "field": field, "delivers": found.delivers, "shown": facet_names(found.decision.shown), "exact": EXACT,

@@ -30,6 +30,7 @@ from gateway.model.identifiers import FieldId, PolicyHash
 from gateway.policy.compile import Answer, Policy
 from gateway.policy.facts import Facts, Signature
 from gateway.policy.facts import facts as make_facts
+from gateway.policy.vocabulary import UNKNOWN
 
 _NOTHING_PERSONAL: Mapping[str, Mapping[FieldId, FieldDecision]] = MappingProxyType({})
 
@@ -137,6 +138,9 @@ def _persons(
     facts: Facts, policy: Policy, base: int, shape: str, owed: int, accepted: int
 ) -> tuple[str, dict[str, Mapping[FieldId, FieldDecision]], int]:
     personal_names = [spec.name for spec in policy.vocabulary.facts.values() if spec.is_personal]
+    general = base
+    for _, table in policy.personal_tables:
+        general &= table[UNKNOWN]
     elements: dict[str, Mapping[FieldId, FieldDecision]] = {}
     for ref, own in facts.persons.items():
         match = base
@@ -145,14 +149,16 @@ def _persons(
         decided: dict[FieldId, FieldDecision] = {}
         shapes = bytearray()
         for group in policy.groups:
-            if group.is_personal:
-                answer = group.answer(match, accepted)
-                owed |= answer.owed
-                shapes += bytes((answer.shown, answer.floor))
-                for field_id in group.fields:
-                    decided[field_id] = answer.decision
-        elements[ref] = decided
-        shape += "." + shapes.hex()
+            if not group.is_personal or match & group.mask == general & group.mask:
+                continue
+            answer = group.answer(match, accepted)
+            owed |= answer.owed
+            shapes += bytes((group.number & 0xFF, answer.shown, answer.floor))
+            for field_id in group.fields:
+                decided[field_id] = answer.decision
+        if decided:
+            elements[ref] = decided
+            shape += f".{ref}={shapes.hex()}"
     return shape, elements, owed
 
 

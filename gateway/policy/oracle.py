@@ -33,17 +33,18 @@ def plain_decide(
     possible: Mapping[str, tuple[str, ...]], accepts: frozenset[str], policy: Policy
 ) -> dict[FieldId, Facet]:
     """What each field shows, by the definition of DESIGN 4."""
-    active = [rule for rule in policy.rules if applies(rule, possible)]
-    shown: dict[FieldId, Facet] = {}
-    for field_id in policy.document.catalogue:
-        granted, allowed, floor = Facet.NOTHING, EVERY_FACET, Facet.NOTHING
-        for rule in (rule for rule in active if field_id in rule.fields):
+    nothing = dict.fromkeys(policy.document.catalogue, Facet.NOTHING)
+    granted, floor = dict(nothing), dict(nothing)
+    allowed = dict.fromkeys(policy.document.catalogue, EVERY_FACET)
+    for rule in policy.rules:
+        if applies(rule, possible):
             is_accepted = all(owed.name in accepts for owed in rule.obligations)
-            if rule.kind is RuleKind.PERMIT:
-                granted |= rule.facets if is_accepted else Facet.NOTHING
-            elif rule.kind is RuleKind.LIMIT:
-                allowed &= rule.facets if is_accepted else Facet.NOTHING
-            else:
-                floor |= rule.facets
-        shown[field_id] = (granted & allowed) | floor
-    return shown if shown[DELIVER] else dict.fromkeys(shown, Facet.NOTHING)
+            for field_id in rule.fields:
+                if rule.kind is RuleKind.PERMIT:
+                    granted[field_id] |= rule.facets if is_accepted else Facet.NOTHING
+                elif rule.kind is RuleKind.LIMIT:
+                    allowed[field_id] &= rule.facets if is_accepted else Facet.NOTHING
+                else:
+                    floor[field_id] |= rule.facets
+    shown = {one: (granted[one] & allowed[one]) | floor[one] for one in nothing}
+    return shown if shown[DELIVER] else nothing

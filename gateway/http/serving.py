@@ -19,8 +19,7 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
-from gateway.engines.system.logs import EventLog
-from gateway.http.answering import NO_ROUTE, Answering, unmatched_response
+from gateway.http.answering import NO_ROUTE, unmatched_response
 from gateway.http.app import ANSWERING, DRAIN, EVENT_LOG, SETTINGS
 from gateway.http.problems import problem_response
 from gateway.http.refusals import HeaderTooLarge, MalformedRequest
@@ -29,16 +28,17 @@ from gateway.http.refusals import HeaderTooLarge, MalformedRequest
 class _Connection(RequestHandler):
     """One connection. Whatever aiohttp would answer in its own words is answered as a problem instead."""
 
-    def __init__(
-        self, manager: web.Server, *, header_seconds: float, log: EventLog, answering: Answering, **options: Any
-    ) -> None:
-        super().__init__(manager, **options)
-        self._header_seconds, self._event_log, self._answering = header_seconds, log, answering
+    def __init__(self, server: _Server, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._server, self._event_log, self._answering = server, server.log, server.answering
         self._first_request: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._first_request = self._loop.call_later(self._header_seconds, self._close_if_silent)
+        if len(self._server.connections) > self._server.settings.max_connections:
+            self.force_close()
+            return
+        self._first_request = self._loop.call_later(self._server.settings.header_seconds, self._close_if_silent)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._first_request is not None:
@@ -86,33 +86,12 @@ class _Connection(RequestHandler):
 
 
 class _Server(web.Server):
-    def __init__(
-        self, inner: web.Server, log: EventLog, answering: Answering, header_seconds: float, **options: Any
-    ) -> None:
-        super().__init__(inner.request_handler, request_factory=inner.request_factory, **options)
-        self._log, self._answering, self._header_seconds = log, answering, header_seconds
-
-    def __call__(self) -> RequestHandler:
-        return _Connection(
-            self,
-            loop=self._loop,
-            log=self._log,
-            answering=self._answering,
-            header_seconds=self._header_seconds,
-            **self._kwargs,
-        )
-
-
-class _Runner(web.AppRunner):
-    async def _make_server(self) -> web.Server:
-        inner = await super()._make_server()
-        app = self.app
-        settings, log = app[SETTINGS], app[EVENT_LOG]
-        return _Server(
-            inner,
-            log,
-            app[ANSWERING],
-            settings.header_seconds,
+    def __init__(self, inner: web.Server, app: web.Application) -> None:
+        self.log, self.answering, self.settings = app[EVENT_LOG], app[ANSWERING], app[SETTINGS]
+        settings = self.settings
+        super().__init__(
+            inner.request_handler,
+            request_factory=inner.request_factory,
             access_log=None,
             keepalive_timeout=settings.keepalive_seconds,
             max_line_size=settings.max_line_bytes,
@@ -121,6 +100,14 @@ class _Runner(web.AppRunner):
             lingering_time=settings.lingering_seconds,
             auto_decompress=False,
         )
+
+    def __call__(self) -> RequestHandler:
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+
+class _Runner(web.AppRunner):
+    async def _make_server(self) -> web.Server:
+        return _Server(await super()._make_server(), self.app)
 
 
 class Edge:

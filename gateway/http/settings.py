@@ -20,6 +20,9 @@ class HttpSettings:
     max_json_depth: int = 64  # the deepest schema nests 8; parsers are safe to 1,024
     max_line_bytes: int = 8190  # request line and each header
     max_headers: int = 100  # the header flood's end; honest clients send about 20
+    max_connections: int = (
+        4096  # 1,024 clients are the load to hold; the rest of the usual 8,192 files is for the store
+    )
     header_seconds: float = 10.0  # a fresh connection has this long for its first request: no slow drip
     body_seconds: float = 30.0  # 1 MiB over a poor county line takes about 10
     keepalive_seconds: float = 75.0  # longer than the proxies' usual 60, so that they close first

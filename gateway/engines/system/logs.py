@@ -24,7 +24,7 @@ from gateway.ports.clock import Clock
 Field = str | int | float | datetime | None  # bool is an int
 
 _MAX_FIELD_CHARS: Final = 200
-_LONG_LINE: Final = 1000
+_LONG_LINE: Final = 240  # shorter than that, no field can be too long
 _LINE: Final = orjson.OPT_APPEND_NEWLINE
 _ROOT = str(Path(__file__).resolve().parents[3])
 
@@ -44,9 +44,13 @@ class EventLog:
 
     def write_buffered(self, event: str, fields: Mapping[str, Field]) -> None:
         """One line, left in the stream's buffer until it is full or `flush`: for lines that come by the thousand."""
-        line = orjson.dumps({"at": self._clock.now(), "event": event, **fields}, option=_LINE)
+        now = self._clock.now()
+        try:
+            line = orjson.dumps({"at": now, "event": event, **fields}, option=_LINE)
+        except TypeError:  # half a surrogate pair
+            line = _careful_line(now, event, fields)
         if len(line) > _LONG_LINE or not line.isascii() or b":null" in line:
-            line = _careful_line(self._clock.now(), event, fields)
+            line = _careful_line(now, event, fields)
         try:
             self._stream.write(line)
         except (OSError, ValueError):

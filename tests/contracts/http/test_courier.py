@@ -1,21 +1,16 @@
 """A push reaches the pinned office over a connection that was open before, and nobody else."""
 
 import asyncio
-import datetime
-import ipaddress
 import ssl
 from datetime import timedelta
 
 import pytest
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from gateway.engines.http_courier.courier import CourierSettings, HttpCourier
 from gateway.model.agency import Webhook
 from gateway.model.errors import Unavailable
+from tests.support.certificates import make_certificate
 from tests.unit.http.standins import START, SetClock
 
 SOON = timedelta(seconds=2)
@@ -68,32 +63,12 @@ async def receiver():
     await made.runner.cleanup()
 
 
-def certificate(tmp_path, name: str = "127.0.0.1") -> tuple[str, ssl.SSLContext]:
+def certificate(tmp_path, address: str = "127.0.0.1") -> tuple[str, ssl.SSLContext]:
     """A self-signed certificate for an address, and a server context with it."""
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "office under test")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = made.public_bytes(serialization.Encoding.PEM)
-    path = tmp_path / f"{made.serial_number}.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(pem + private)
+    made = make_certificate(tmp_path, address)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    return pem.decode(), context
+    context.load_cert_chain(made.path)
+    return made.pem, context
 
 
 async def test_a_push_arrives_byte_for_byte_with_its_signature(courier, receiver):

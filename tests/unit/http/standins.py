@@ -106,15 +106,11 @@ class Directories:
             system.office: Office(system.office, "测试单位", keys=(OfficeKey(system.kid, system.public, "sig", START),))
             for system in systems
         }
-        self.epoch = 1
+        self.epochs = Epochs(1, 1, 1)
 
     @property
     def current(self) -> Directories:
         return self
-
-    @property
-    def epochs(self) -> Epochs:
-        return Epochs(1, 1, self.epoch)
 
     def signing_keys(self, office: OfficeId, at: datetime):
         held = self.offices.get(office)
@@ -125,7 +121,7 @@ class Directories:
         held = self.offices[office]
         fields = {name: getattr(held, name) for name in held.__slots__} | changes
         self.offices[office] = Office(**fields)
-        self.epoch += 1
+        self.epochs = Epochs(1, 1, self.epochs.directory + 1)
 
     def suspend(self, office: OfficeId) -> None:
         self.change(office, state=OfficeState.SUSPENDED)

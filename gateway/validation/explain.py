@@ -54,7 +54,6 @@ _CODES = {
     "minLength": "too-short",
     "maxLength": "too-long",
     "minItems": "too-few",
-    "maxItems": "too-many",
     "minimum": "out-of-range",
     "maximum": "out-of-range",
     "enum": "unknown-code",
@@ -63,7 +62,6 @@ _CODES = {
     "required": "missing",
     "contains": "missing-person",
     "anyOf": "missing-alternative",
-    "additionalProperties": "unknown-field",
 }
 
 _MESSAGES = {
@@ -122,7 +120,7 @@ def problem_of(fault: Fault, names: Collection[str]) -> Problem:
 
 
 def faults_of(error: jsonschema_rs.ValidationError, schema: Mapping[str, Any]) -> Iterator[Fault]:
-    """The faults one validator error stands for; `schema` is the bundled schema it was found with."""
+    """The faults one validator error stands for; `schema` is the bundled schema, the body was trimmed to its outline."""
     place: Place = tuple(error.instance_path)
     keyword = error.kind.name
     code = _CODES.get(keyword, "does-not-hold")
@@ -134,12 +132,6 @@ def faults_of(error: jsonschema_rs.ValidationError, schema: Mapping[str, Any]) -
             yield Fault(code, (*place, error.kind.as_dict()["property"]))
         case "contains" | "anyOf":
             yield Fault(code, place, remedy=remedy)
-        case "additionalProperties":
-            for name in error.kind.as_dict()["unexpected"]:
-                yield Fault(code, (*place, name), ((*place, name),), siblings=node["properties"].keys())
-        case "maxItems":
-            limit, count = int(node["maxItems"]), len(instance)
-            yield Fault(code, place, tuple((*place, index) for index in range(limit, count)), detail=f"at most {limit}")
         case "uniqueItems":
             yield Fault(code, place, tuple((*place, index) for index in _repeated(instance)))
         case "enum" if len(node["enum"]) <= _SHOWN_CODES:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import jsonschema_rs
@@ -35,6 +35,7 @@ from gateway.validation.codes import CodeTables
 from gateway.validation.explain import Fault, Place, faults_of, foreign_values, position_of, problem_of
 from gateway.validation.hints import hints
 from gateway.validation.quarantine import cut
+from gateway.validation.trim import trim
 
 # A hostile body can have a problem per byte; nobody reads more than this.
 MAX_PROBLEMS = 200
@@ -115,28 +116,39 @@ def validate(submitted: SubmittedNotice, rules: Rules, on: date) -> ValidNotice 
     if _holds(data, rules, kind):
         return ValidNotice(submitted, flags=hints(data, on))
 
+    trimmed, set_aside, faults = trim(data, rules.schemas[kind])
     if kind not in REPORTS:
-        found = islice(_faults(data, rules, kind), MAX_PROBLEMS)
-        return tuple(dict.fromkeys(problem_of(fault, rules.names) for fault in found))
+        problems: dict[Problem, None] = {}
+        for fault in chain(faults, _faults(trimmed, faults, rules, kind)):
+            problems[problem_of(fault, rules.names)] = None
+            if len(problems) == MAX_PROBLEMS:
+                break
+        return tuple(problems)
 
+    data = trimmed
     flags: dict[str, None] = {}
     places: dict[str, None] = {}
-    set_aside: dict[str, Any] = {}
+
+    def tell(fault: Fault) -> None:
+        if len(flags) < MAX_PROBLEMS:
+            flags[f"{fault.code}:{position_of(fault.place, rules.names)}"] = None
+            places.update(dict.fromkeys(position_of(place, rules.names) for place in fault.cuts[:1]))
+
+    for fault in faults:
+        tell(fault)
     for _ in range(_ROUNDS):
         cuts: list[Place] = []
-        for fault in islice(_faults(data, rules, kind), _MAX_FAULTS):
-            if len(flags) < MAX_PROBLEMS:
-                flags[f"{fault.code}:{position_of(fault.place, rules.names)}"] = None
-                places.update(dict.fromkeys(position_of(place, rules.names) for place in fault.cuts[:1]))
+        for fault in islice(_faults(data, faults, rules, kind), _MAX_FAULTS):
             cuts.extend(fault.cuts)
+            tell(fault)
         if not cuts:
             break
         data, removed = cut(data, cuts)
         set_aside = {**removed, **set_aside}
     else:
         # Cutting by the piece leads nowhere, so nothing of the body is trusted.
-        data, set_aside, places = {}, {"": submitted.data}, {"": None}
-        flags["does-not-hold:"] = None
+        data, set_aside = {}, {"": submitted.data}
+        flags["does-not-hold:"] = places[""] = None
     return ValidNotice(
         replace(submitted, data=data), (*flags, *hints(data, on)), quarantined=tuple(places), set_aside=set_aside
     )
@@ -160,18 +172,16 @@ def _holds(data: Any, rules: Rules, kind: NoticeType) -> bool:
     return not any(isinstance(value, float) for path in rules.integers[kind] for value in _values_at(data, path))
 
 
-def _faults(data: Any, rules: Rules, kind: NoticeType) -> Iterator[Fault]:
-    """Every fault; places refer to `data` as given, except behind items removed from a list of codes."""
-    if not isinstance(data, dict):
-        yield Fault("wrong-type", (), ((),))
-        return
+def _faults(data: Any, before: list[Fault], rules: Rules, kind: NoticeType) -> Iterator[Fault]:
+    """Every fault of a trimmed body; what `before` or a foreign value took out is not called missing as well."""
     foreign = list(islice(foreign_values(data), _MAX_FAULTS))
     yield from foreign
     if foreign:
         data, _ = cut(data, [place for fault in foreign for place in fault.cuts])
+    gone = {fault.place for fault in chain(before, foreign)}
     schema = rules.schemas[kind]
     for error in rules.validators[kind].iter_errors(data):
-        yield from faults_of(error, schema)
+        yield from (fault for fault in faults_of(error, schema) if fault.code != "missing" or fault.place not in gone)
     yield from _role_faults(data, rules)
 
 

@@ -47,7 +47,7 @@ def test_a_bad_example_fails_where_and_how_it_says(path: Path):
     answer = validate(submitted(example), RULES, TODAY)
     if example["type"] in REPORTS:
         assert isinstance(answer, ValidNotice)
-        assert [tuple(flag.split(":", 1)) for flag in answer.flags] == expected
+        assert sorted(tuple(flag.split(":", 1)) for flag in answer.flags) == sorted(expected)
         again = validate(
             SubmittedNotice(OfficeId("police.440113"), "n-1", answer.type, answer.notice.data), RULES, TODAY
         )
@@ -55,7 +55,7 @@ def test_a_bad_example_fails_where_and_how_it_says(path: Path):
         assert again.quarantined == ()
     else:
         assert not isinstance(answer, ValidNotice)
-        assert [(problem.code, problem.position) for problem in answer] == expected
+        assert sorted((problem.code, problem.position) for problem in answer) == sorted(expected)
         assert all(problem.remedy for problem in answer)
 
 

@@ -11,7 +11,11 @@ with a tag of its own seals what is stored of the slot.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256, shake_256
+
+from gateway.audit.merkle import node_hash, root_of
 
 ROOT_BYTES = 32
 TAG = b"\x00hutong/field/v1"
@@ -24,6 +28,7 @@ SECRET_BYTES = 32
 LINK_BYTES = 8 + ROOT_BYTES + 1 + 64  # a link of fixed length: number, root, length of the event id, event id
 
 
+@lru_cache(1024)
 def framed(name: str) -> bytes:
     """The name inside a commitment: two bytes of length, then ASCII."""
     raw = name.encode("ascii")
@@ -49,3 +54,8 @@ def masked(data: bytes, stream: bytes) -> bytes:
 def commitment(salt: bytes, name: str, value: bytes | None) -> bytes:
     """`value` is canonical JSON, None for an absent field."""
     return sha256(TAG + salt + framed(name) + (ABSENT if value is None else b"\x01" + value)).digest()
+
+
+def slot_root(leaves: Sequence[bytes], has_link: bool) -> bytes:
+    """Root of a group of commitments in order. A link, the last one, is the right child over all the others."""
+    return node_hash(root_of(leaves[:-1]), leaves[-1]) if has_link else root_of(leaves)

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.audit.commitment import ROOT_BYTES, SALT_BYTES, commitment
+from gateway.audit.commitment import ROOT_BYTES, SALT_BYTES, commitment, slot_root
 from gateway.audit.findings import MAX_SIZE, Unreadable, Wrong, decode_base64
 from gateway.audit.merkle import root_of
 
@@ -140,24 +140,28 @@ def check_record(data: Any) -> ShownRecord:
         raise Unreadable("an opening without its header")
     for name in ("at", "event", "id"):
         member(header, name, str)
+    roots = [root_of(leaves)]
     slots: list[ShownSlot | None] = []
     kinds: list[str] = []
     for part in member(data, "slots", list):
         kinds.append(member(part, "kind", str))
         if "root" in part:
-            leaves.append(hash_of(part["root"]))
+            roots.append(hash_of(part["root"]))
             slots.append(None)
             continue
         inner, shown, gone, kept, names = _group(member(part, "fields", list))
-        leaves.append(root_of(inner))
-        link = read_link(shown.pop("link")) if "link" in shown else None
-        if link is not None and names[-1] != "link":
-            raise Wrong("a link that is not the last field of its slot")
+        is_person = kinds[-1] == "person"
+        if is_person and (len(names) < 2 or names[-1] != "link" or "link" not in shown):
+            raise Unreadable("a person's slot is opened with its link, the last of its fields")
+        if not is_person and "link" in names:
+            raise Wrong("a link where no person is")
+        roots.append(slot_root(inner, is_person))
+        link = read_link(shown.pop("link")) if is_person else None
         slots.append(ShownSlot(kinds[-1], shown, gone, kept, link))
     if header["slots"] != kinds:
         raise Wrong("an opening with other slots than its header says")
     return ShownRecord(
-        root_of(leaves), header["id"], header["event"], header["at"], values, absent, hidden, tuple(slots)
+        root_of(roots), header["id"], header["event"], header["at"], values, absent, hidden, tuple(slots)
     )
 
 

@@ -64,7 +64,7 @@ def _word(field: LogField) -> Encode:
     def encode(value: Any) -> bytes:
         if not isinstance(value, str) or (value not in choices if choices else match(value) is None):
             raise _refuse(field)
-        return f'"{value:s}"'.encode()
+        return ('"' + value + '"').encode()
 
     # what repeats (codes, offices, purposes) is checked once; ids are always new
     return encode if field.form in (Form.ID, Form.HANDLE, Form.DIGEST) else lru_cache(4096)(encode)

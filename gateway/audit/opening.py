@@ -11,19 +11,21 @@ The reader's side, for people who hold nothing but an opening, is
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.audit.commitment import LINK_BYTES, SALT_BYTES, commitment, masked, salts, seal_stream
+import orjson
+
+from gateway.audit.commitment import LINK_BYTES, SALT_BYTES, commitment, masked, salts, seal_stream, slot_root
 from gateway.audit.findings import Wrong, decode_base64
 from gateway.audit.leaf import entry_root
 from gateway.audit.merkle import root_of
 from gateway.audit.record import committed_names, link_bytes, read_fixed_link
 from gateway.model.audit import HEADER, LINK, OFFICER, PERSON, EventName, Link
 from gateway.model.audit_events import EVENTS
+from gateway.model.canonical import canonical_json
 from gateway.model.identifiers import EventId
 
 
@@ -66,8 +68,8 @@ class OpenSlot:
 def read_opening(raw: bytes) -> Opening:
     """Read `LogRecord.opening`. Wrong when it cannot be read: the store changed it."""
     try:
-        data = json.loads(raw)
-        if _canonical(data) != raw:
+        data = orjson.loads(raw)
+        if canonical_json(data) != raw:
             raise ValueError("not canonical")
         envelope = data["envelope"]
         opening = Opening(
@@ -88,8 +90,7 @@ def read_opening(raw: bytes) -> Opening:
     return opening
 
 
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+_NAMES: Mapping[EventName, Mapping[str, Sequence[str]]] = {name: committed_names(one) for name, one in EVENTS.items()}
 
 
 def names_of(opening: Opening) -> Mapping[str, Sequence[str]]:
@@ -97,7 +98,7 @@ def names_of(opening: Opening) -> Mapping[str, Sequence[str]]:
     schema = EVENTS[opening.name]
     if opening.header.get("v") != schema.version:
         raise Wrong("a record of an unknown version of its event")
-    return committed_names(schema)
+    return _NAMES[opening.name]
 
 
 def _leaves(names: Sequence[str], salt: bytes, values: Mapping[str, Any]) -> list[bytes]:
@@ -105,7 +106,7 @@ def _leaves(names: Sequence[str], salt: bytes, values: Mapping[str, Any]) -> lis
         raise Wrong("a record with a field its event does not have")
     return [
         commitment(
-            salt[n * SALT_BYTES : (n + 1) * SALT_BYTES], name, _canonical(values[name]) if name in values else None
+            salt[n * SALT_BYTES : (n + 1) * SALT_BYTES], name, canonical_json(values[name]) if name in values else None
         )
         for n, name in enumerate(names)
     ]
@@ -122,7 +123,7 @@ def check_envelope(opening: Opening, entry: bytes) -> None:
     leaves = _leaves(names, salt, envelope_values(opening))
     if list(opening.header.get("slots", ())) != [slot.kind for slot in opening.slots]:
         raise Wrong("a record with other slots than its header says")
-    if root_of([*leaves, *(slot.root for slot in opening.slots)]) != entry_root(entry):
+    if root_of([root_of(leaves), *(slot.root for slot in opening.slots)]) != entry_root(entry):
         raise Wrong("the record is not the one that was logged")
 
 
@@ -136,16 +137,16 @@ def open_slot(opening: Opening, number: int, secret: bytes) -> OpenSlot:
         if slot.kind == PERSON:
             link = read_fixed_link(plain[:LINK_BYTES])
             plain = plain[LINK_BYTES:]
-            values = json.loads(plain)
-            committed = {**values, LINK: json.loads(link_bytes(link))}
+            values = orjson.loads(plain)
+            committed = {**values, LINK: orjson.loads(link_bytes(link))}
         else:
-            values = committed = json.loads(plain)
-        if _canonical(values) != plain:
+            values = committed = orjson.loads(plain)
+        if canonical_json(values) != plain:
             raise ValueError("not canonical")
     except (ValueError, TypeError, IndexError):
         raise Wrong("a slot does not open with this secret") from None
     salt = salts(secret, number, opening.event_id, len(names))
-    if root_of(_leaves(names, salt, committed)) != slot.root:
+    if slot_root(_leaves(names, salt, committed), slot.kind == PERSON) != slot.root:
         raise Wrong("a slot does not open with this secret")
     return OpenSlot(number, slot.kind, values, link, salt)
 
@@ -192,7 +193,7 @@ def disclose(
             continue
         values = dict(slot.values)
         if slot.link is not None:
-            values[LINK] = json.loads(link_bytes(slot.link))
+            values[LINK] = orjson.loads(link_bytes(slot.link))
         parts.append(
             {
                 "kind": stored.kind,

@@ -1,9 +1,11 @@
 """How does an event become a leaf that tells nothing, and can still be opened field by field?
 
-The root of a record is the RFC 6962 tree over its commitments in the order of
-its schema: the header, the envelope's fields (absent ones too, so that their
-number tells nothing), then one subtree per slot, the officer's before the
-persons'. A commitment is itself a leaf in the sense of RFC 6962:
+The root of a record is an RFC 6962 tree of two storeys. Above: the root of the
+envelope, then the root of each slot, the officer's before the persons'. Below: the
+commitments of the envelope (the header first) or of the slot, in the order of the
+schema, absent fields too, so that their number tells nothing. A person's slot is
+the node over the root of its fields and the commitment of its link, so that the
+link, known last, costs three hashes. A commitment is itself a leaf of RFC 6962:
 
     SHA-256(0x00 "hutong/field/v1" salt[32] u16(len name) name value)
     value = 0x00 when absent, 0x01 and canonical JSON when present
@@ -26,6 +28,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
+from struct import Struct
 
 from gateway.audit.commitment import (
     ABSENT,
@@ -63,19 +66,25 @@ from gateway.model.identifiers import EventId
 
 
 class _Fields:
-    """The fields of an envelope or slot, compiled: in committed order, and in the order of canonical JSON."""
+    """The fields of an envelope or slot, compiled. Their order by name is the order of commitments and of canonical JSON."""
 
-    __slots__ = ("by_name", "names", "rows")
+    __slots__ = ("names", "rows", "salts")
 
-    def __init__(self, fields: Sequence[LogField]) -> None:
-        # name, framed name with the mark of presence, framed name with the mark of absence, encoder, required
-        self.rows: tuple[tuple[str, bytes, bytes, Encode, bool], ...] = tuple(
-            (one.name, framed(one.name) + b"\x01", framed(one.name) + ABSENT, encoder(one), one.required)
+    def __init__(self, fields: Sequence[LogField], others: int) -> None:
+        # name, framed name with the mark of presence, framed name with the mark of absence, JSON name, encoder, required
+        self.rows: tuple[tuple[str, bytes, bytes, bytes, Encode, bool], ...] = tuple(
+            (
+                one.name,
+                framed(one.name) + b"\x01",
+                framed(one.name) + ABSENT,
+                f'"{one.name}":'.encode(),
+                encoder(one),
+                one.required,
+            )
             for one in fields
         )
         self.names = frozenset(one.name for one in fields)
-        order = sorted(range(len(fields)), key=lambda n: fields[n].name)
-        self.by_name: tuple[tuple[int, bytes], ...] = tuple((n, f'"{fields[n].name}":'.encode()) for n in order)
+        self.salts = Struct(f"{SALT_BYTES}s" * (len(fields) + others))
 
 
 _FRAMED_HEADER = framed(HEADER) + b"\x01"
@@ -86,9 +95,9 @@ class _Compiled:
     __slots__ = ("envelope", "officer", "person", "tail")
 
     def __init__(self, schema: EventSchema) -> None:
-        self.envelope = _Fields(schema.envelope)
-        self.officer = _Fields(schema.officer)
-        self.person = _Fields(schema.person)
+        self.envelope = _Fields(schema.envelope, 1)
+        self.officer = _Fields(schema.officer, 0)
+        self.person = _Fields(schema.person, 1)
         self.tail = {
             (has_officer, persons): (
                 f'","event":"{schema.name}","id":"',
@@ -115,55 +124,38 @@ def committed_names(schema: EventSchema) -> dict[str, tuple[str, ...]]:
 
 
 def _commit(
-    stack: list[bytes], fields: _Fields, values: Mapping[str, LogValue], salt: bytes, start: int
-) -> list[bytes | None]:
-    """Push the commitments of `fields` as leaves `start ...` onto a compact range; returns the encoded values."""
+    fields: _Fields, values: Mapping[str, LogValue], salt: Sequence[bytes], leaves: list[bytes]
+) -> tuple[bytes, bytes]:
+    """Add the commitments of `fields` to `leaves`; returns the root of all leaves and the values' canonical JSON."""
     new, tag, get = sha256, TAG, values.get
-    encoded: list[bytes | None] = []
-    keep, pop, push = encoded.append, stack.pop, stack.append
-    found, at, number = 0, start * SALT_BYTES, start
-    for name, present, absent, encode, required in fields.rows:
+    keep = leaves.append
+    members: list[bytes] = []
+    for (name, present, absent, member, encode, required), one in zip(fields.rows, salt, strict=True):
         value = get(name)
-        end = at + SALT_BYTES
-        if value is None:
-            if required:
-                raise ValueError(f"log field `{name}` is required")
-            keep(None)
-            merged = new(tag + salt[at:end] + absent).digest()
-        else:
-            found += 1
+        if value is not None:
             raw = encode(value)
-            keep(raw)
-            merged = new(tag + salt[at:end] + present + raw).digest()
-        at = end
-        bits = number
-        while bits & 1:
-            merged = new(b"\x01" + pop() + merged).digest()
-            bits >>= 1
-        push(merged)
-        number += 1
-    if found != len(values):
+            members.append(member + raw)
+            keep(new(tag + one + present + raw).digest())
+        elif required:
+            raise ValueError(f"log field `{name}` is required")
+        else:
+            keep(new(tag + one + absent).digest())
+    if len(members) != len(values):
         unknown = sorted(name for name in values if name not in fields.names or values[name] is None)
         raise ValueError(f"the event has no field {', '.join(f'`{name}`' for name in unknown)}")
-    return encoded
+    return _root(leaves), b"{" + b",".join(members) + b"}"
 
 
-def _json(fields: _Fields, encoded: Sequence[bytes | None]) -> bytes:
-    return b"{" + b",".join([name + raw for n, name in fields.by_name if (raw := encoded[n]) is not None]) + b"}"
-
-
-def _push(stack: list[bytes], size: int, merged: bytes) -> None:
-    while size & 1:
-        merged = sha256(b"\x01" + stack.pop() + merged).digest()
-        size >>= 1
-    stack.append(merged)
-
-
-def _root(stack: list[bytes]) -> bytes:
-    root = stack.pop()
-    while stack:
-        root = sha256(b"\x01" + stack.pop() + root).digest()
-    return root
+def _root(row: list[bytes]) -> bytes:
+    """Root of the tree over a few hashes: pairs row by row, an odd last one moves up, as RFC 6962 has it."""
+    new = sha256
+    while (width := len(row)) > 1:
+        pairs = iter(row)
+        above = [new(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=False)]
+        if width & 1:
+            above.append(row[-1])
+        row = above
+    return row[0]
 
 
 class PreparedRecord:
@@ -173,58 +165,40 @@ class PreparedRecord:
     heads `finish` wants as links.
     """
 
-    __slots__ = (
-        "_envelope_size",
-        "_officer",
-        "_persons",
-        "_stack",
-        "at",
-        "envelope",
-        "event_id",
-        "name",
-        "secret",
-        "subjects",
-    )
+    __slots__ = ("_officer", "_persons", "_roots", "at", "envelope", "event_id", "name", "secret", "subjects")
 
     def __init__(
         self,
         event: LogEvent,
         envelope: bytes,
-        stack: list[bytes],
-        envelope_size: int,
+        roots: list[bytes],
         officer: SlotRecord | None,
-        persons: list[tuple[str, bytes, bytes, list[bytes], int, bytes]],
+        persons: list[tuple[str, bytes, bytes, bytes, bytes]],
     ) -> None:
         self.event_id = event.id
         self.name = event.name
         self.at: datetime = event.at
         self.envelope = envelope
         self.secret = event.secret
-        self._stack = stack
-        self._envelope_size = envelope_size
+        self._roots = roots
         self._officer = officer
         self._persons = persons
-        self.subjects: tuple[str, ...] = tuple(person[0] for person in persons)
+        self.subjects: tuple[str, ...] = tuple([person[0] for person in persons])
 
     def finish(self, links: Sequence[Link] = ()) -> LogRecord:
         """Give every person slot its link, in the order of `subjects`; without links each is the first of its chain."""
         persons = self._persons
         if links and len(links) != len(persons):
             raise ValueError("a record needs one link per person slot")
-        stack, size = self._stack.copy(), self._envelope_size
-        slots: list[SlotRecord] = []
-        if self._officer is not None:
-            slots.append(self._officer)
-        for number, (subject, stream, personal, slot_stack, slot_size, salt) in enumerate(persons):
+        roots = self._roots.copy()
+        slots = [] if self._officer is None else [self._officer]
+        for number, (subject, stream, sealed, fields_root, salt) in enumerate(persons):
             link = links[number] if links else FIRST_LINK
             leaf = sha256(TAG + salt + _FRAMED_LINK + link_bytes(link)).digest()
-            inner = slot_stack.copy()
-            _push(inner, slot_size, leaf)
-            root = _root(inner)
-            _push(stack, size, root)
-            size += 1
-            slots.append(SlotRecord(PERSON, subject, masked(_fixed_link(link), stream) + personal, root, link))
-        root = _root(stack)
+            root = sha256(b"\x01" + fields_root + leaf).digest()
+            roots.append(root)
+            slots.append(SlotRecord(PERSON, subject, masked(_fixed_link(link), stream) + sealed, root, link))
+        root = _root(roots)
         entry = entry_bytes(root)
         return LogRecord(
             self.event_id, self.name, self.at, root, entry, leaf_hash(entry), self.envelope, self.secret, tuple(slots)
@@ -275,14 +249,17 @@ def prepare(event: LogEvent) -> PreparedRecord:
     if len(persons) > MAX_PERSONS or (persons and not compiled.person.rows):
         raise ValueError(f"`{event.name}` takes {MAX_PERSONS if compiled.person.rows else 'no'} persons")
 
+    if persons and (
+        not all(slot.subject for slot in persons) or len({slot.subject for slot in persons}) < len(persons)
+    ):
+        raise ValueError("every person slot needs the keyed name of a subject of its own")
     fields = compiled.envelope
     before, after = compiled.tail[event.officer is not None, len(persons)]
     header = ('{"at":"' + instant_text(event.at) + before + event.id + after).encode()
-    size = len(fields.rows) + 1
-    salt = salts(event.secret, 0, event.id, size)
-    stack = [sha256(TAG + salt[:SALT_BYTES] + _FRAMED_HEADER + header).digest()]
-    encoded = _commit(stack, fields, event.values, salt, 1)
-    envelope = b'{"fields":' + _json(fields, encoded) + b',"header":' + header + b"}"
+    first, *rest = fields.salts.unpack(salts(event.secret, 0, event.id, len(fields.rows) + 1))
+    root, members = _commit(fields, event.values, rest, [sha256(TAG + first + _FRAMED_HEADER + header).digest()])
+    roots = [root]
+    envelope = b'{"fields":' + members + b',"header":' + header + b"}"
 
     officer = None
     number = 1
@@ -290,32 +267,24 @@ def prepare(event: LogEvent) -> PreparedRecord:
         slot = event.officer
         fields = compiled.officer
         _check_secret(slot)
-        inner: list[bytes] = []
-        encoded = _commit(inner, fields, slot.values, salts(slot.secret, number, event.id, len(fields.rows)), 0)
-        root = _root(inner)
-        personal = _json(fields, encoded)
-        stream = seal_stream(slot.secret, number, event.id, len(personal))
-        officer = SlotRecord(OFFICER, slot.subject, masked(personal, stream), root)
-        _push(stack, size, root)
-        size += 1
+        root, members = _commit(
+            fields, slot.values, fields.salts.unpack(salts(slot.secret, number, event.id, len(fields.rows))), []
+        )
+        sealed = masked(members, seal_stream(slot.secret, number, event.id, len(members)))
+        officer = SlotRecord(OFFICER, slot.subject, sealed, root)
+        roots.append(root)
         number += 1
 
-    prepared: list[tuple[str, bytes, bytes, list[bytes], int, bytes]] = []
+    prepared: list[tuple[str, bytes, bytes, bytes, bytes]] = []
     fields = compiled.person
-    count = len(fields.rows)
-    if not all(slot.subject for slot in persons) or len({slot.subject for slot in persons}) < len(persons):
-        raise ValueError("every person slot needs the keyed name of a subject of its own")
     for slot in persons:
         _check_secret(slot)
-        salt = salts(slot.secret, number, event.id, count + 1)
-        inner = []
-        encoded = _commit(inner, fields, slot.values, salt, 0)
-        personal = _json(fields, encoded)
-        stream = seal_stream(slot.secret, number, event.id, LINK_BYTES + len(personal))
-        personal = masked(personal, stream[LINK_BYTES:])
-        prepared.append((slot.subject, stream[:LINK_BYTES], personal, inner, count, salt[count * SALT_BYTES :]))
+        *rest, last = fields.salts.unpack(salts(slot.secret, number, event.id, len(fields.rows) + 1))
+        root, members = _commit(fields, slot.values, rest, [])
+        stream = seal_stream(slot.secret, number, event.id, LINK_BYTES + len(members))
+        prepared.append((slot.subject, stream[:LINK_BYTES], masked(members, stream[LINK_BYTES:]), root, last))
         number += 1
-    return PreparedRecord(event, envelope, stack, size, officer, prepared)
+    return PreparedRecord(event, envelope, roots, officer, prepared)
 
 
 def _check_secret(slot: Slot) -> None:

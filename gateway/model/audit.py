@@ -76,9 +76,9 @@ class LogField:
 
 @dataclass(frozen=True, slots=True)
 class EventSchema:
-    """The fields of one event in the order in which they are committed.
+    """The fields of one event in the order in which they are committed: by name.
 
-    A change of fields or of their order is a new `version`; records of the old
+    A change of fields is a new `version`; records of the old
     one stay readable, since a record names the fields it commits to.
     `persons` is false for events that are about no person.
     """

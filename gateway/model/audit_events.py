@@ -1,6 +1,6 @@
 """Which fields does each event of the exchange log have?
 
-One table, in the order in which the fields are committed. Names of fields and
+One table; fields are committed in the order of their names. Names of fields and
 forms go in, values never: see `gateway.model.audit`. What links a record to a
 person stands in the person's slot; what names the officer, in the officer's.
 
@@ -69,7 +69,13 @@ def _event(
     person: tuple[LogField, ...] = (),
     version: int = 1,
 ) -> tuple[EventName, EventSchema]:
-    return name, EventSchema(name, version, zh, en, (_ACTOR, _AUTHN, *fields, _FOLLOWS), person, _OFFICER)
+    return name, EventSchema(
+        name, version, zh, en, _by_name(_ACTOR, _AUTHN, *fields, _FOLLOWS), _by_name(*person), _by_name(*_OFFICER)
+    )
+
+
+def _by_name(*fields: LogField) -> tuple[LogField, ...]:
+    return tuple(sorted(fields, key=lambda one: one.name))
 
 
 def _delivery(

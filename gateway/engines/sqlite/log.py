@@ -97,7 +97,11 @@ def write_log(tx: Transaction) -> None:
         sql.many("add_log_subjects", sorted(subjects))
     if tiles:
         sql.many("add_tiles", [(tile.level, tile.index, tile.data) for tile in tiles])
-    sql.run("set_log_head", (edge.size, edge.root(), edge.upper()))
+    # the rows above the leaves, up to 8 KiB, change only when a tile is full
+    if tiles or len(leaves) == edge.size:
+        sql.run("set_log_head", (edge.size, edge.root(), edge.upper()))
+    else:
+        sql.run("move_log_head", (edge.size, edge.root()))
 
 
 def _chain_heads(sql: Statements, subjects: set[bytes]) -> dict[bytes, Link]:

@@ -3,9 +3,13 @@
 SELECT size, root, upper FROM log_head;
 
 -- name: set_log_head
--- Move the head.
+-- Move the head with the rows above the leaves.
 INSERT INTO log_head (one, size, root, upper) VALUES (1, ?, ?, ?)
 ON CONFLICT (one) DO UPDATE SET size = excluded.size, root = excluded.root, upper = excluded.upper;
+
+-- name: move_log_head
+-- Move the head where the rows above the leaves stay as they are.
+UPDATE log_head SET size = ?, root = ? WHERE one = 1;
 
 -- name: leaf_hashes
 -- The hashes of leaves from a place up to before another.

@@ -27,7 +27,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -45,6 +45,7 @@ from gateway.privacy.forms import (
     Mask,
     allowed,
     form_name,
+    is_text_or_texts,
     kind_of,
 )
 from gateway.privacy.gaps import NoForm
@@ -77,7 +78,6 @@ class FormFlag:
     kind: str
 
 
-@dataclass(slots=True)
 class Run:
     """What one run of a program needs besides the data, and what it leaves beside its result.
 
@@ -86,13 +86,19 @@ class Run:
     for the service that forwards through them; it holds personal data and never leaves the gateway.
     """
 
-    as_of: date
-    link: Callable[[str, str], str]
-    relay: Callable[[str, str], str]
-    references: Mapping[str, str] = field(default_factory=dict)
-    flags: list[FormFlag] = field(default_factory=list)
-    relays: list[tuple[str, str, str]] = field(default_factory=list)
-    persons: dict[str, str] = field(default_factory=dict)
+    __slots__ = ("as_of", "flags", "link", "persons", "references", "relay", "relays")
+
+    def __init__(
+        self,
+        as_of: date,
+        link: Callable[[str, str], str],
+        relay: Callable[[str, str], str],
+        references: Mapping[str, str],
+    ) -> None:
+        self.as_of, self.link, self.relay, self.references = as_of, link, relay, references
+        self.flags: list[FormFlag] = []
+        self.relays: list[tuple[str, str, str]] = []
+        self.persons: dict[str, str] = {}  # the sender's ref -> the ref given out
 
     def flag(self, path: str, kind: str) -> None:
         self.flags.append(FormFlag(path, kind))
@@ -103,13 +109,17 @@ Step = Callable[[Members, Any, dict[str, Any], Run], None]
 
 
 class _Object:
-    """Steps for the members of one object. A value shown in full when it has one type has that type for its step."""
+    """Steps for the members of one object.
+
+    A value shown in full when it has one type has that type for its step, an object inside has its own steps; both are
+    done in place, which is what makes projecting cheap.
+    """
 
     __slots__ = ("kinds", "late", "path", "steps")
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.steps: dict[str, Step | type[Any]] = {}
+        self.steps: dict[str, Step | type[Any] | _Object] = {}
         self.kinds: dict[str, tuple[str, str]] = {}  # member -> (path, kind), for flags
         self.late: list[tuple[str, Step]] = []  # forms that stand under another name, where that is still free
 
@@ -122,6 +132,13 @@ class _Object:
                 continue
             if type(value) is step:
                 out[name] = value
+            elif isinstance(step, _Object):
+                if type(value) is dict:
+                    inner = step.run(value, run)
+                    if inner:
+                        out[name] = inner
+                else:
+                    run.flag(step.path, "object")
             elif isinstance(step, type):
                 run.flag(*self.kinds[name])
             else:
@@ -137,18 +154,6 @@ class _Object:
             else:
                 del out[EXISTS_MEMBER]
         return out
-
-
-def _nested(name: str, child: _Object) -> Step:
-    def step(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
-        if type(value) is not dict:
-            run.flag(child.path, "object")
-            return
-        inner = child.run(value, run)
-        if inner:
-            out[name] = inner
-
-    return step
 
 
 def _array(name: str, child: _Object, counted: bool) -> Step:
@@ -193,6 +198,8 @@ def _leaf(name: str, spec: FieldSpec, kind: Kind, shown: Facet, table: CodeTable
     if shown & Facet.FULL:
         if kind.only_type is not None:
             return kind.only_type
+        if kind.fits is is_text_or_texts:
+            return _full_texts(name, spec)
         whole = kind.whole
 
         def full(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
@@ -262,6 +269,21 @@ def _leaf(name: str, spec: FieldSpec, kind: Kind, shown: Facet, table: CodeTable
             out.setdefault(EXISTS_MEMBER, []).append(name)
 
     return weaker
+
+
+def _full_texts(name: str, spec: FieldSpec) -> Step:
+    def step(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
+        if type(value) is not str:
+            if type(value) is not list:
+                run.flag(spec.path, spec.kind)
+                return
+            for one in value:
+                if type(one) is not str:
+                    run.flag(spec.path, spec.kind)
+                    return
+        out[name] = value
+
+    return step
 
 
 def _one_form(
@@ -478,7 +500,7 @@ class Program:
                 counted = self._counts.get(group, False) or all(self._allowed(spec) & Facet.FULL for spec in members)
                 node.steps[name] = _array(name, child, counted)
             else:
-                node.steps[name] = _nested(name, child)
+                node.steps[name] = child
         return node
 
     def _person_program(
@@ -581,10 +603,11 @@ class Program:
 
         What points at a person, or where it points, also tells persons apart, as far as it is shown.
         """
-        if len({one.program.rank for one in kept}) < len(kept):
+        ranks = {one.program.rank for one in kept}
+        if len(ranks) < len(kept):
             for one in kept:
                 one.label = _bytes_of([one.out, one.program.forms])
-        if len({(one.program.rank, one.label) for one in kept}) < len(kept):
+        if len(ranks) < len(kept) and len({(one.program.rank, one.label) for one in kept}) < len(kept):
             _label_by_references(kept, [(path, ref) for path in self._references for ref in _at(data, path)])
         kept.sort(key=lambda one: (one.program.rank, one.label))
         number = 0
@@ -738,7 +761,7 @@ class Projector:
         most_programs: int = 20_000,
     ) -> None:
         self._fields = fields
-        self._tables = dict(tables or {})
+        self._tables = {name: table for name, table in (tables or {}).items() if table}
         self._programs: dict[tuple[NoticeType, str, str], Program] = {}
         self._most_programs = most_programs
 

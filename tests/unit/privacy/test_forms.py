@@ -10,7 +10,7 @@ import pytest
 from gateway.model.access import PRESETS, Facet
 from gateway.model.fields import FieldSpec, SensitivityClass
 from gateway.model.identifiers import FieldId
-from gateway.privacy.forms import KINDS, allowed, form_name, kind_of
+from gateway.privacy.forms import KINDS, allowed, coarse_table, form_name, kind_of
 from gateway.privacy.gaps import NoForm
 from gateway.privacy.numbers import mask_account, mask_id_no, mask_phone, mask_student_no
 from gateway.privacy.places import county_of, township_of, unit_of_county
@@ -244,3 +244,9 @@ def test_every_form_is_total_on_naughty_strings():
 def test_both_tables_of_surnames_hold_only_chinese_characters():
     assert all(len(one) == 1 and not one.isascii() for one in SINGLE_SURNAMES)
     assert all(len(one) == 2 and not one.isascii() for one in COMPOUND_SURNAMES)
+
+
+def test_a_code_generalises_to_its_topmost_parent_and_a_flat_table_to_nothing():
+    assert coarse_table({"H2": None, "H21": "H2", "H211": "H21"}) == {"H2": "H2", "H21": "H2", "H211": "H2"}
+    assert coarse_table({"1": None, "2": None}) == {}
+    assert set(coarse_table({"a": "b", "b": "a"})) == {"a", "b"}

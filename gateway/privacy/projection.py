@@ -115,17 +115,25 @@ class _Object:
     done in place, which is what makes projecting cheap.
     """
 
-    __slots__ = ("kinds", "late", "path", "steps")
+    __slots__ = ("is_plain", "kinds", "late", "path", "steps")
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.steps: dict[str, Step | type[Any] | _Object] = {}
         self.kinds: dict[str, tuple[str, str]] = {}  # member -> (path, kind), for flags
         self.late: list[tuple[str, Step]] = []  # forms that stand under another name, where that is still free
+        self.is_plain = False  # only types as steps
 
     def run(self, source: Members, run: Run) -> dict[str, Any]:
-        out: dict[str, Any] = {}
         step_of = self.steps.get
+        if self.is_plain:
+            plain = {name: value for name, value in source.items() if type(value) is step_of(name)}
+            if len(plain) != len(source):
+                for name in source:
+                    if name not in plain and name in self.steps:
+                        run.flag(*self.kinds[name])
+            return plain
+        out: dict[str, Any] = {}
         for name, value in source.items():
             step = step_of(name)
             if step is None:
@@ -376,8 +384,12 @@ class _Kept:
 
     def __init__(self, program: _PersonProgram, out: dict[str, Any], person: Members) -> None:
         self.program, self.out, self.label, self.number = program, out, b"", 0
-        self.ref = _text_or_none(person.get("ref"))
-        self.of = _text_or_none(person.get("of")) if program.shows_of else None
+        self.ref = person.get("ref")
+        self.of = person.get("of") if program.shows_of else None
+        if type(self.ref) is not str:
+            self.ref = None
+        if type(self.of) is not str:
+            self.of = None
         self.lives_with: tuple[str, ...] = ()
         if program.shows_lives_with:
             named = person.get("lives_with")
@@ -404,6 +416,7 @@ class Program:
         }
         self._by_role = {role: self._shown_of(role, {}) for role in self._specs}
         self._persons: dict[tuple[frozenset[str], str], _PersonProgram | None] = {}
+        self._usual: dict[tuple[str, str], _PersonProgram | None] = {}  # the same by the only role, the usual case
         self._body = self._compile(self._specs.get(None, {}).values(), "")
         self._references = [
             path
@@ -501,6 +514,7 @@ class Program:
                 node.steps[name] = _array(name, child, counted)
             else:
                 node.steps[name] = child
+        node.is_plain = not node.late and all(isinstance(step, type) for step in node.steps.values())
         return node
 
     def _person_program(
@@ -514,6 +528,7 @@ class Program:
         if key not in self._persons:
             if len(self._persons) >= _MOST_PERSON_PROGRAMS:
                 self._persons.clear()
+                self._usual.clear()
             self._persons[key] = self._compile_person(roles, own)
         return self._persons[key]
 
@@ -581,13 +596,7 @@ class Program:
             if type(person) is not dict:
                 run.flag(f"{PERSONS}[]", "object")
                 continue
-            roles = _known_roles(person.get("roles"))
-            if roles is None:
-                run.flag(f"{PERSONS}[].roles", "codes")
-                continue
-            ref = person.get("ref")
-            outcome, own = elements.get(ref, _NOTHING_OWN) if elements and type(ref) is str else _NOTHING_OWN
-            program = self._person_program(roles, outcome, own)
+            program = self._program_of(person, run, elements)
             if program is None:
                 continue
             out = program.body.run(person, run)
@@ -597,6 +606,24 @@ class Program:
             return []
         numbered = kept if len(kept) == 1 else self._arranged(kept, data)
         return _with_references(kept, numbered, run)
+
+    def _program_of(self, person: Members, run: Run, elements: Elements) -> _PersonProgram | None:
+        roles, ref = person.get("roles"), person.get("ref")
+        if elements and type(ref) is str and ref in elements:
+            outcome, own = elements[ref]
+        else:
+            outcome, own = _NOTHING_OWN
+        only = roles[0] if isinstance(roles, list) and len(roles) == 1 else None
+        if type(only) is str and (only, outcome) in self._usual:
+            return self._usual[only, outcome]
+        known = _known_roles(roles)
+        if known is None:
+            run.flag(f"{PERSONS}[].roles", "codes")
+            return None
+        program = self._person_program(known, outcome, own)
+        if type(only) is str:
+            self._usual[only, outcome] = program
+        return program
 
     def _arranged(self, kept: list[_Kept], data: Members) -> list[_Kept]:
         """The persons in order of told roles and shown content; alike ones made one, or kept apart where counted.
@@ -652,10 +679,6 @@ def _without_doubles(elements: Elements, persons: Sequence[Any]) -> Elements:
     if len(borne) == borne.total():
         return elements
     return {ref: own for ref, own in elements.items() if borne[ref] < 2}
-
-
-def _text_or_none(value: Any) -> str | None:
-    return value if type(value) is str else None
 
 
 _ROLES = frozenset(PERSON_ROLES)

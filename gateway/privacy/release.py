@@ -121,8 +121,9 @@ def release(
         body = program.run(without_unencodable(data, run), run, elements)
         content = _content(body, program.disclosure_bytes, decision)
     body[DISCLOSURE] = {**program.disclosure, "forms": dict(program.disclosure["forms"])}
-    start = b'{"data":' + content
-    digest = hashlib.sha256(start + _attributes(context, None)).digest()
+    before, after = _attributes(context)
+    start = b'{"data":%b,%b,' % (content, before)
+    digest = hashlib.sha256(b"%b%b}" % (start, after)).digest()
     revision = context.revision
     if context.previous_digest is not None and context.previous_digest != digest:
         revision += 1
@@ -138,7 +139,8 @@ def release(
         time=context.time,
         expires_at=context.expires_at,
         data=body,
-        canonical=start + _attributes(context, revision),
+        canonical=b'%b"id":%b,"revision":%d,%b}'
+        % (start, canonical_json(f"{context.delivery}.{revision}"), revision, after),
     )
 
 
@@ -160,21 +162,21 @@ def _content(body: dict[str, Any], disclosure: bytes, decision: Decision) -> byt
     return canonical_json(body)
 
 
-def _attributes(context: ReleaseContext, revision: int | None) -> bytes:
-    """The members of the event after `data`, which is the first by name: `,"datacontenttype":...}`."""
-    event: dict[str, Any] = {
+def _attributes(context: ReleaseContext) -> tuple[bytes, bytes]:
+    """The members of the canonical event after `data`, which is the first by name: those before and those after
+    `id` and `revision`, without braces."""
+    before = {
         "datacontenttype": MEDIA_TYPE,
         "delivery": context.delivery,
         "expirytime": context.expires_at.isoformat(),
+    }
+    if context.dataschema:
+        before["dataschema"] = context.dataschema
+    after = {
         "source": GATEWAY_URN,
         "specversion": "1.0",
         "subject": context.case_handle,
         "time": context.time.isoformat(),
         "type": f"hutong.notice.{context.type}.v1",
     }
-    if revision is not None:
-        event["id"] = f"{context.delivery}.{revision}"
-        event["revision"] = revision
-    if context.dataschema:
-        event["dataschema"] = context.dataschema
-    return b"," + canonical_json(event)[1:]
+    return canonical_json(before)[1:-1], canonical_json(after)[1:-1]

@@ -43,14 +43,18 @@ class Lexicon:
     types_back: Mapping[str, str]
 
     def out(self, value: Any) -> Any:
-        if isinstance(value, Mapping):
+        if value.__class__ is str:
+            return value
+        if isinstance(value, dict):
             return {self.names.get(key) or _UNKNOWN + key: self.out(below) for key, below in value.items()}
-        if isinstance(value, list | tuple):
+        if isinstance(value, list):
             return [self.out(below) for below in value]
         return value
 
     def home(self, value: Any, depth: int = 0) -> Any:
         """The inverse of `out`. Raises ValueError for nesting deeper than any notice."""
+        if value.__class__ is str:
+            return value
         if depth > MAX_DEPTH:
             raise ValueError("the extension block is nested too deeply")
         if isinstance(value, dict):

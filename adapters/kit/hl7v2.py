@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable
@@ -280,6 +281,7 @@ class Hl7v2Codec:
         return hl7_position(path)
 
 
+@lru_cache(maxsize=8192)
 def hl7_position(path: Position) -> str:
     """`PID-3[2].1`, `NK1[2]-5`: repetitions count from 1."""
     out: list[str] = []

@@ -18,11 +18,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol
 
 from adapters.kit.converters import Noted, Unmappable, Unwritable, local_instant
 from adapters.kit.extension import TABLE, flat, lexicon, typed, unflat, untyped
-from adapters.kit.mapping import AgencyMapping, FieldRule, GroupRule, KindRule
+from adapters.kit.mapping import AgencyMapping, Choice, FieldRule, GroupRule, KindRule
 from adapters.kit.native import Position, Tree, as_list, get_at, pop_at, set_at
 from adapters.kit.text import has_private_use
 from gateway.model.identifiers import NoticeType
@@ -104,10 +105,42 @@ def fill(target: Tree, path: tuple[str, ...], value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Leaf:
+    """`simple` is set where there is one home, one value and nothing implied: nearly always, and fast."""
+
     slot: str
     rule: FieldRule
+    simple: Choice | None = None
+
+    def _plainly(self, value: str, slots: Slots, at: Position, reading: Reading) -> None:
+        choice = self.simple
+        assert choice is not None
+        if not value or value.isspace():
+            return
+        try:
+            canonical = choice.converter.read(value)
+        except Unmappable as error:
+            reading.gap(error.code, at, error.message, ".".join(choice.to))
+            return
+        if canonical.__class__ is Noted:
+            reading.gap(canonical.code, at, canonical.message, ".".join(choice.to))
+            canonical = canonical.value
+        if canonical.__class__ is str and not canonical.isascii() and has_private_use(canonical):
+            reading.gap(
+                "private-use-character", at, "holds a character that only one vendor's font knows", ".".join(choice.to)
+            )
+        target = slots[self.slot]
+        path = choice.to
+        if len(path) == 1 and path[0] not in target:
+            target[path[0]] = canonical
+        elif not fill(target, path, canonical):
+            reading.gap("conflict", at, "another field of the message says something else", ".".join(path))
+            return
+        reading.sources.append((target, path, at))
 
     def __call__(self, value: Any, slots: Slots, at: Position, reading: Reading) -> None:
+        if value.__class__ is str and self.simple is not None:
+            self._plainly(value, slots, at, reading)
+            return
         rule = self.rule
         if isinstance(value, (dict, list)):
             if rule.many and isinstance(value, list):
@@ -335,7 +368,15 @@ class Lens:
 
     def _action(self, group: GroupRule, rule: FieldRule) -> Action | None:
         if rule.action == "map":
-            return _Leaf(group.slot, rule)
+            choice = rule.choices[0]
+            is_simple = (
+                len(rule.choices) == 1
+                and not rule.when
+                and not rule.many
+                and not rule.not_provided
+                and choice.to[0][0] != "@"
+            )
+            return _Leaf(group.slot, rule, choice if is_simple else None)
         if rule.action == "drop":
             return _Drop(rule.argument)
         if rule.action == "ignore":
@@ -426,13 +467,13 @@ class Lens:
             reading.data["persons"] = reading.persons
         prefixes = {id(reading.data): ""} | {id(person): f"/persons/{n}" for n, person in enumerate(reading.persons)}
         out = [
-            Provenance(f"{prefixes[id(target)]}/{'/'.join(path)}", reading.locate(at))
+            provenance(prefixes[id(target)], path, reading.locate(at))
             for target, path, at in reading.sources
             if id(target) in prefixes
         ]
         if overlay:
             at = reading.locate(self.mapping.extension)
-            out.extend(Provenance(pointer, at) for pointer in _leaves(overlay) if not pointer.startswith("/persons"))
+            out.extend(provenance("", pointer, at) for pointer in _leaves(overlay) if pointer[0] != "persons")
         return tuple(out)
 
     def _overlay(self, block: Any) -> Tree:
@@ -572,11 +613,14 @@ class Lens:
                 self._write_field(rule, node, rest, envelope)
 
     def _write_field(self, rule: FieldRule, node: Tree, rest: Tree, envelope: Mapping[str, str]) -> None:
-        if get_at(node, rule.native) is not None:
+        if rule.native[0] in node and get_at(node, rule.native) is not None:
             return
         for choice in rule.choices:
-            if choice.to[0][0] == "@":
-                if choice.to[0] in envelope:
+            head = choice.to[0]
+            if head not in rest and head[0] != "@":
+                continue
+            if head[0] == "@":
+                if head in envelope:
                     set_at(node, rule.native, envelope[choice.to[0]])
                     return
                 continue
@@ -673,6 +717,8 @@ def _take_all(tree: Any, path: tuple[str, ...]) -> list[Any]:
 
 
 def _copy(value: Any) -> Any:
+    if value.__class__ is str:
+        return value
     if isinstance(value, dict):
         return {key: _copy(below) for key, below in value.items()}
     if isinstance(value, list):
@@ -707,9 +753,15 @@ def _deep_merge(there: Tree, more: Mapping[str, Any]) -> None:
             there[key] = value
 
 
-def _leaves(value: Any, at: str = "") -> list[str]:
-    if isinstance(value, dict):
-        return [leaf for key, below in value.items() for leaf in _leaves(below, f"{at}/{key}")]
-    if isinstance(value, list):
-        return [leaf for index, below in enumerate(value) for leaf in _leaves(below, f"{at}/{index}")]
+def _leaves(value: Any, at: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    if value.__class__ is dict:
+        return [leaf for key, below in value.items() for leaf in _leaves(below, (*at, key))]
+    if value.__class__ is list:
+        return [leaf for index, below in enumerate(value) for leaf in _leaves(below, (*at, str(index)))]
     return [at]
+
+
+@lru_cache(maxsize=16_384)
+def provenance(prefix: str, path: tuple[str, ...], source: str) -> Provenance:
+    """Messages of one format say the same things in the same places, so these are made once."""
+    return Provenance(f"{prefix}/{'/'.join(path)}", source)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
 
 from gateway.model.errors import Problem
@@ -69,10 +70,12 @@ class Codec(Protocol):
     def position(self, path: Position) -> str: ...
 
 
+@lru_cache(maxsize=8192)
 def pointer_position(path: Position) -> str:
     return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
+@lru_cache(maxsize=8192)
 def path_position(path: Position) -> str:
     """`/REQUEST/BODY/SHR[2]/CSRQ`: indexes count from 1, as XPath does."""
     out: list[str] = []

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from lxml import etree
@@ -91,6 +92,7 @@ def _parse_text(text: str, limits: Limits, gaps: list[Gap]) -> Any:
     return root
 
 
+@lru_cache(maxsize=4096)
 def local_name(tag: Any) -> str:
     name = tag if isinstance(tag, str) else ""
     return name.rpartition("}")[2].upper()
@@ -117,7 +119,7 @@ def to_tree(element: Any, limits: Limits = DEFAULT_LIMITS) -> Tree | str:
         for child in node:
             if not isinstance(child.tag, str):
                 continue  # an unresolved entity reference cannot occur without a DTD
-            key = child.tag.rpartition("}")[2].upper()
+            key = local_name(child.tag)
             below = build(child, depth + 1)
             there = out.get(key)
             if there is None:

@@ -88,11 +88,13 @@ class TableCodec:
         for sheet, number, cells in rows:
             if sheet != sheet_now:
                 sheet_now, columns, searched = sheet, [], 0
-            names = [heading(cell) for cell in cells]
-            known = sum(1 for name in set(names) if name in self.headings or name.startswith(EXTENSION + ":"))
-            if known >= 2 and known * 2 >= sum(1 for name in names if name):
-                columns, found_any = names, True
-                continue
+            first = next((cell for cell in cells if cell), "")
+            if not columns or heading(first) in self.headings:
+                names = [heading(cell) for cell in cells]
+                known = sum(1 for name in set(names) if name in self.headings or name.startswith(EXTENSION + ":"))
+                if known >= 2 and known * 2 >= sum(1 for name in names if name):
+                    columns, found_any = names, True
+                    continue
             if not columns:
                 searched += 1
                 if searched > _SEARCHED_ROWS:

@@ -42,6 +42,8 @@ _ENCODING = re.compile(
     rb"""^[\s\xef\xbb\xbf]*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._\-]{1,40})["']""", re.IGNORECASE
 )
 _PROLOG = re.compile(r"(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SPECIAL = re.compile('[&<>"\r\n\t]')
 _XML_SPACE = "{http://www.w3.org/XML/1998/namespace}"
 
 
@@ -175,6 +177,15 @@ def copy_tree(value: Any) -> Any:
     return [copy_tree(below) for below in value] if isinstance(value, list) else value
 
 
+def _escaped(text: str, in_attribute: bool = False) -> str:
+    if _SPECIAL.search(text) is None:
+        return text
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+    if in_attribute:
+        text = text.replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
+    return text
+
+
 @dataclass(frozen=True)
 class XmlCodec:
     """`roots`: accepted root names in capitals; the first is written. `namespace` and `prefix` apply to all written elements."""
@@ -228,34 +239,39 @@ class XmlCodec:
         return NativeItem(tree, path_position((name, *self.split, index)), list(gaps), locate)
 
     def write(self, tree: Tree) -> bytes:
-        root = self._element(self.roots[0], tree)
-        if self.charset.upper() == "UTF-8":
-            return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
-        body = etree.tostring(root, encoding="unicode")
-        return encode_gb18030(f'<?xml version="1.0" encoding="{self.charset}"?>' + body)
+        prefix = f"{self.prefix}:" if self.prefix else ""
+        declared = f' xmlns{":" + self.prefix if self.prefix else ""}="{self.namespace}"' if self.namespace else ""
+        parts: list[str] = [f'<?xml version="1.0" encoding="{self.charset}"?>']
+        self._write(prefix + self.roots[0], tree, prefix, parts, declared)
+        text = "".join(parts)
+        if _NOT_XML.search(text) is not None:
+            text = _NOT_XML.sub("\ufffd", text)
+        return text.encode("utf-8") if self.charset == "UTF-8" else encode_gb18030(text)
 
-    def _element(self, name: str, value: Any) -> Any:
-        nsmap: Any = {self.prefix: self.namespace} if self.namespace else None
-        root = etree.Element(self._tag(name), nsmap=nsmap)
-        self._fill(root, value)
-        return root
-
-    def _tag(self, name: str) -> str:
-        return f"{{{self.namespace}}}{name}" if self.namespace else name
-
-    def _fill(self, element: Any, value: Any) -> None:
-        if not isinstance(value, dict):
-            element.text = str(value)
+    def _write(self, name: str, value: Any, prefix: str, parts: list[str], declared: str = "") -> None:
+        if value.__class__ is not dict:
+            parts.append(f"<{name}{declared}>{_escaped(str(value))}</{name}>")
             return
-        for key, below in value.items():
+        attributes = declared
+        own = ""
+        below: list[str] = []
+        for key, inner in value.items():
             if key == "#":
-                element.text = str(below)
+                own = _escaped(str(inner))
             elif key[0] == "@":
-                name = key[1:]
-                element.set(name.lower() if self.small_attributes else name, str(below))
+                attribute = key[1:].lower() if self.small_attributes else key[1:]
+                attributes += f' {attribute}="{_escaped(str(inner), True)}"'
+            elif inner.__class__ is list:
+                for item in inner:
+                    self._write(prefix + key, item, prefix, below)
             else:
-                for item in below if isinstance(below, list) else (below,):
-                    self._fill(etree.SubElement(element, self._tag(key)), item)
+                self._write(prefix + key, inner, prefix, below)
+        if own or below:
+            parts.append(f"<{name}{attributes}>{own}")
+            parts.extend(below)
+            parts.append(f"</{name}>")
+        else:
+            parts.append(f"<{name}{attributes}/>")
 
     def position(self, path: Position) -> str:
         return path_position((self.roots[0], *path))

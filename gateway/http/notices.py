@@ -113,8 +113,8 @@ def _receipt_headers(receipt: ReceiptLike) -> dict[str, str]:
 
 
 def _item(item: ReceiptLike | RefusedItem, status: int) -> bytes:
+    """What the notice would have been answered alone, with its status in front."""
     if isinstance(item, RefusedItem):
         document = refused_item_document(item.problems)
-        place = canonical_json(plain_text(item.position))
-        return b'{"status":%d,"position":%b,"problem":%b}' % (document["status"], place, canonical_json(document))
-    return b'{"status":%d,"replayed":%b,"receipt":%b}' % (status, b"true" if item.replayed else b"false", item.body)
+        return canonical_json({**document, "position": plain_text(item.position)})
+    return b'{"status":%d,"replayed":%b,%b' % (status, b"true" if item.replayed else b"false", item.body[1:])

@@ -52,15 +52,19 @@ SCHEMAS: dict[str, Any] = {
         },
     },
     "BatchItem": {
-        "type": "object",
-        "required": ["status"],
-        "properties": {
-            "status": {"type": "integer"},
-            "replayed": {"type": "boolean"},
-            "receipt": {"$ref": "#/components/schemas/Receipt"},
-            "position": {"type": "string"},
-            "problem": {"$ref": "#/components/schemas/Problem"},
-        },
+        "description": "what the notice would have been answered alone, with its status / 单独报送时的回答，加上 status",
+        "anyOf": [
+            {
+                "allOf": [{"$ref": "#/components/schemas/Receipt"}],
+                "required": ["status", "replayed"],
+                "properties": {"status": {"type": "integer"}, "replayed": {"type": "boolean"}},
+            },
+            {
+                "allOf": [{"$ref": "#/components/schemas/Problem"}],
+                "required": ["position"],
+                "properties": {"position": {"type": "string"}},
+            },
+        ],
     },
     "ReceiptOrBatch": {
         "oneOf": [

@@ -60,9 +60,9 @@ async def test_a_batch_has_one_answer_per_item_in_order(standin):
     items = json.loads(answer)
     assert status == 202
     assert [item["status"] for item in items] == [202, 422]
-    assert items[0]["receipt"] == {"receipt": "a"}
-    assert items[1]["position"] == "/1"
-    assert items[1]["problem"]["problems"][0]["position"] == "/1/data/urgency"
+    assert items[0] == {"status": 202, "replayed": False, "receipt": "a"}
+    assert (items[1]["position"], items[1]["code"]) == ("/1", "invalid-notice")
+    assert items[1]["problems"][0]["position"] == "/1/data/urgency"
 
 
 async def test_a_single_refused_notice_is_a_problem_of_its_own_status(standin):
@@ -167,3 +167,11 @@ async def test_when_the_rate_is_used_up_reports_have_a_reserve_and_others_wait()
         assert (await standin.send(standin.police, other))[0] == 202
     finally:
         await standin.stop()
+
+
+async def test_binary_mode_passes_its_attributes_on_in_lower_case(standin):
+    headers = {"Content-Type": "application/json", "CE-Id": "n-1", "Ce-Type": "hutong.notice.RPT.v1", "X-Other": "1"}
+    await standin.send(standin.police, b"{}", **headers)
+    _, _, media_type, passed = standin.submit.calls[0]
+    assert media_type == "application/json"
+    assert passed == {"content-type": "application/json", "ce-id": "n-1", "ce-type": "hutong.notice.RPT.v1"}

@@ -18,13 +18,13 @@ from datetime import timedelta
 class Backoff:
     """`first` is the full delay after the first attempt; `most` the longest; after `attempts` tries it is a dead letter.
 
-    With the defaults twelve tries take about five and a half hours at least: long enough for
-    a night's maintenance of a small office, short enough that a person looks the same day.
+    With the defaults twenty tries take five to ten and a half hours: long enough for a night's
+    maintenance of a small office, short enough that a person looks the same day.
     """
 
     first: timedelta = timedelta(seconds=5)
     most: timedelta = timedelta(hours=1)
-    attempts: int = 12
+    attempts: int = 20
 
     def __post_init__(self) -> None:
         if not timedelta(0) < self.first <= self.most or self.attempts < 1:

@@ -34,6 +34,7 @@ from gateway.ports.storage import (
 )
 
 if TYPE_CHECKING:
+    from gateway.audit.record import PreparedRecord
     from gateway.crypto.scatter import Scatter
 
 URGENCIES = (2, 1, 0)
@@ -56,7 +57,7 @@ class _Standing:
     number: int
     recipient: str
     state: int
-    lane: bytes
+    lane: int
     overtakes: int
     lease_token: str | None
     lease_expires_at: int | None
@@ -83,10 +84,7 @@ class SqliteDeliveries:
         self._clock = clock
         self._scatter = scatter
         self._conclude: Kind[Conclusion, Concluded | Stale] = Kind(
-            "conclude",
-            20,
-            lambda tx, units: [self._concluded(tx, unit) for unit in units],
-            lambda tx, unit: self._concluded_before(tx, unit),
+            "conclude", 20, lambda tx, units: [self._concluded(tx, unit) for unit in units]
         )
         self._disclose: Kind[Disclosure, Disclosed | Stale] = Kind(
             "disclose",
@@ -238,10 +236,9 @@ class SqliteDeliveries:
         return Disclosed(attempts)
 
     def _disclosed_before(self, tx: Transaction, unit: Disclosure) -> Disclosed | Stale:
-        _find_events(tx.sql, unit.records)
         found = self._standing(tx.sql, unit.delivery)
-        if found is None:
-            raise LookupError("no such delivery")
+        if found is None or not _has_events(tx.sql, unit.records):
+            raise LookupError("not a repetition")
         state = STATES[found.state]
         if found.state != DUE or not found.has_lease(unit.lease_token, millis(unit.at)):
             return Stale("lease", state)
@@ -254,23 +251,17 @@ class SqliteDeliveries:
         state, at = STATES[found.state], millis(unit.at)
         if is_repetition(state, unit.state):
             return Concluded(state, already=True)
-        if unit.lease_token is not None and (found.state != DUE or not found.has_lease(unit.lease_token, at)):
-            return Stale("lease", state)
-        if not may_move(state, unit.state):
-            return Stale("state", state)
+        has_lost_lease = unit.lease_token is not None and not found.has_lease(unit.lease_token, at)
+        if has_lost_lease or not may_move(state, unit.state):
+            if unit.records and _has_events(tx.sql, unit.records):
+                return Concluded(state, already=True)  # this very call, asked again after `Unavailable`
+            return Stale("lease" if has_lost_lease else "state", state)
         due_at = None if unit.due_at is None else millis(unit.due_at)
         lanes.move(
             tx.sql, found.number, found.lane, bool(found.overtakes), found.state, unit.state, at, unit.reason, due_at
         )
         tx.log(unit.records)
         return Concluded(unit.state)
-
-    def _concluded_before(self, tx: Transaction, unit: Conclusion) -> Concluded | Stale:
-        _find_events(tx.sql, unit.records)
-        found = self._standing(tx.sql, unit.delivery)
-        if found is None:
-            raise LookupError("no such delivery")
-        return Concluded(STATES[found.state], already=True)
 
     def _deliveries(self, sql: Statements, numbers: Iterable[int]) -> list[Delivery]:
         rows = (sql.one("delivery_by_number", (number,)) for number in numbers)
@@ -330,8 +321,6 @@ class SqliteDeliveries:
         )
 
 
-def _find_events(sql: Statements, records: Sequence[Any]) -> None:
-    """LookupError unless every record is in the log already."""
-    for record in records:
-        if sql.one("has_event", (blob_of(record.event_id),)) is None:
-            raise LookupError("not in the log")
+def _has_events(sql: Statements, records: Sequence[PreparedRecord]) -> bool:
+    """Whether every one of these records is in the log."""
+    return all(sql.one("has_event", (blob_of(record.event_id),)) is not None for record in records)

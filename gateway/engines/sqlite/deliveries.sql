@@ -1,8 +1,6 @@
 -- name: occupied_lanes
--- Which of the lanes have a delivery that holds up others. The lanes come end to end, 16 bytes each, with their count.
-WITH RECURSIVE place (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM place WHERE n + 1 < :count)
-SELECT substr(:lanes, 16 * n + 1, 16) FROM place
-WHERE EXISTS (SELECT 1 FROM delivery WHERE lane = substr(:lanes, 16 * n + 1, 16) AND state < 2);
+-- Which of the lanes have a delivery that holds up others; the lanes come as one JSON list.
+SELECT j.value FROM json_each(?) AS j WHERE EXISTS (SELECT 1 FROM delivery WHERE lane = j.value AND state < 2);
 
 -- name: add_deliveries
 -- Store the deliveries of a group.

@@ -18,24 +18,21 @@ from typing import Any
 import orjson
 
 from gateway.engines.sqlite.connection import Statements
-from gateway.engines.sqlite.values import DEAD, DUE, STATE_NUMBERS
+from gateway.engines.sqlite.values import DEAD, DUE, STATE_NUMBERS, head_of
 from gateway.model.delivery import DeliveryState, NewDelivery
 from gateway.model.identifiers import OfficeId
 
-LANE_BYTES = 16
+
+def lane_of(lane: bytes) -> int:
+    """A lane as stored: the number of its first eight bytes. Two lanes that met in it would only wait for each other."""
+    return head_of(lane)
 
 
-def lane_of(lane: bytes) -> bytes:
-    """A lane as stored: sixteen bytes. Two lanes that met in them would only wait for each other."""
-    return lane[:LANE_BYTES].ljust(LANE_BYTES, b"\0")
-
-
-def occupied(sql: Statements, lanes: Collection[bytes]) -> set[bytes]:
+def occupied(sql: Statements, lanes: Collection[int]) -> set[int]:
     """Which of the lanes have a delivery that holds up others."""
     if not lanes:
         return set()
-    rows = sql.all("occupied_lanes", {"lanes": b"".join(sorted(lanes)), "count": len(lanes)})
-    return {row[0] for row in rows}
+    return {row[0] for row in sql.all("occupied_lanes", (orjson.dumps(sorted(lanes)).decode(),))}
 
 
 def pack_route(new: NewDelivery) -> str:
@@ -51,7 +48,7 @@ def unpack_route(route: str) -> tuple[str, tuple[str, ...], str, str, int]:
 def move(
     sql: Statements,
     number: int,
-    lane: bytes,
+    lane: int,
     overtakes: bool,
     before: int,
     after: DeliveryState,

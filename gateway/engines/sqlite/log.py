@@ -143,7 +143,7 @@ class SqliteLog:
         return await self._writer.submit(self._append, tuple(records))
 
     async def head(self) -> Head:
-        edge = self._writer.state.edge
+        edge = self._writer.committed.edge
         return Head(edge.size, edge.root())
 
     async def entries(self, start: int, stop: int) -> Sequence[bytes]:

@@ -8,7 +8,7 @@ same group would do to each other is decided here: the first counts.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -70,6 +70,18 @@ def receipts_of(sql: Statements, keys: Iterable[bytes]) -> list[tuple[bytes, byt
     return sql.all("receipts_of_keys", {"heads": heads})
 
 
+def _present(sql: Statements, query: str, wanted: Collection[bytes]) -> set[bytes]:
+    """Which of these keys are there, in one statement for each length they have (in practice one)."""
+    found: set[bytes] = set()
+    by_size: dict[int, list[bytes]] = {}
+    for key in wanted:
+        by_size.setdefault(len(key), []).append(key)
+    for size, keys in by_size.items():
+        rows = sql.all(query, {"keys": b"".join(sorted(keys)), "size": size, "count": len(keys)})
+        found.update(row[0] for row in rows)
+    return found
+
+
 class _Intake:
     """The acceptances of one group, on their way into the tables."""
 
@@ -110,18 +122,11 @@ class _Intake:
 
     def _known_people(self, units: Sequence[Acceptance]) -> set[bytes]:
         """Which of the aliases wished for, and of the persons relied on, are there."""
-        sql, known = self.tx.sql, set[bytes]()
-        for unit in units:
-            for link in unit.persons:
-                if not link.is_new:
-                    person = blob_of(link.person)
-                    if person not in known and sql.one("person_exists", (person,)):
-                        known.add(person)
-                    continue
-                for alias in link.aliases:
-                    if sql.one("person_of_alias", (alias,)):
-                        known.add(alias)
-        return known
+        links = [link for unit in units for link in unit.persons]
+        persons = {blob_of(link.person) for link in links if not link.is_new}
+        aliases = {alias for link in links if link.is_new for alias in link.aliases}
+        known = _present(self.tx.sql, "persons_present", persons)
+        return known | _present(self.tx.sql, "aliases_present", aliases)
 
     def _decide(self, unit: Acceptance, seen: Mapping[bytes, tuple[bytes, bytes]], known: set[bytes]) -> Answer:
         before = seen.get(unit.idempotency_key)
@@ -136,7 +141,7 @@ class _Intake:
                 return Stale("person")
         return Accepted(unit.receipt)
 
-    def _add(self, unit: Acceptance, occupied: set[bytes]) -> None:
+    def _add(self, unit: Acceptance, occupied: set[int]) -> None:
         if len(unit.deliveries) > MOST_DELIVERIES:
             raise ValueError(f"a notice has at most {MOST_DELIVERIES} deliveries")
         number = self.tx.state.next_notice
@@ -185,7 +190,7 @@ class _Intake:
             self._superseded.append((blob_of(unit.supersedes), notice, received_at, taking_over))
         self.tx.log(unit.records)
 
-    def _add_deliveries(self, unit: Acceptance, notice: int, at: int, occupied: set[bytes]) -> None:
+    def _add_deliveries(self, unit: Acceptance, notice: int, at: int, occupied: set[int]) -> None:
         for place, new in enumerate(unit.deliveries):
             lane = lanes.lane_of(new.lane)
             state = STATE_NUMBERS[new.state]

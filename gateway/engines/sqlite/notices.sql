@@ -13,9 +13,15 @@ CROSS JOIN receipt AS r ON r.notice = k.notice;
 -- The person known under one alias, with the person's key.
 SELECT a.person, p.key FROM person_alias AS a JOIN person AS p ON p.id = a.person WHERE a.alias = ?;
 
--- name: person_exists
--- Whether a person is there.
-SELECT 1 FROM person WHERE id = ?;
+-- name: persons_present
+-- Which of the persons are there. The ids come end to end, with their size and count.
+WITH RECURSIVE each (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM each WHERE n + 1 < :count)
+SELECT p.id FROM each CROSS JOIN person AS p ON p.id = substr(:keys, :size * n + 1, :size);
+
+-- name: aliases_present
+-- Which of the aliases belong to somebody. They come end to end, with their size and count.
+WITH RECURSIVE each (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM each WHERE n + 1 < :count)
+SELECT a.alias FROM each CROSS JOIN person_alias AS a ON a.alias = substr(:keys, :size * n + 1, :size);
 
 -- name: add_notices
 -- Store the notices of a group.

@@ -74,7 +74,7 @@ class SqliteDirectory:
         self._once: Kind[_OneTime, bool] = Kind("use-once", 3, _use_once)
 
     async def epochs(self) -> Epochs:
-        return self._writer.state.epochs
+        return self._writer.committed.epochs
 
     async def offices(self) -> Sequence[Office]:
         rows = await self._readers.ask(lambda sql: sql.all("offices"))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from gateway.model.delivery import DeliveryState
 from gateway.model.identifiers import KeyId, PersonId
@@ -41,13 +42,15 @@ STATES: tuple[DeliveryState, ...] = tuple(sorted(STATE_NUMBERS, key=STATE_NUMBER
 HELD, DUE, DEAD = 0, 1, 2
 
 
+@lru_cache(maxsize=8192)
 def blob_of(text: str) -> bytes:
     """The 16 bytes of an id in its one spelling (lower-case UUID); ValueError for any other text, without quoting it."""
+    digits = text.replace("-", "")
     try:
-        blob = bytes.fromhex(text.replace("-", ""))
+        blob = bytes.fromhex(digits)
     except ValueError:
         blob = b""
-    if len(blob) != ID_BYTES or text_of(blob) != text:
+    if len(text) != 36 or len(blob) != ID_BYTES or blob.hex() != digits or text[8::5][:4] != "----":
         raise ValueError("an id of the store is a lower-case UUID")
     return blob
 
@@ -81,6 +84,7 @@ def head_of(key: bytes) -> int:
     return int.from_bytes(key[:8], "big", signed=True)
 
 
+@lru_cache(maxsize=512)
 def _short(text: str) -> bytes:
     raw = text.encode()
     return bytes((len(raw),)) + raw
@@ -89,12 +93,16 @@ def _short(text: str) -> bytes:
 def pack_content(persons: Sequence[PersonLink], segments: Sequence[SealedSegment]) -> bytes:
     """ValueError when a ref, compartment or key is longer than 255 bytes, or there are more than 255 persons."""
     parts = [bytes((len(persons),))]
+    push = parts.append
     for link in persons:
-        parts += (_short(link.ref), blob_of(link.person))
+        push(_short(link.ref))
+        push(blob_of(link.person))
     for segment in segments:
-        parts.append(b"\0" if segment.person is None else b"\1" + blob_of(segment.person))
-        parts += (_short(segment.compartment), _short(segment.key))
-        parts += (len(segment.ciphertext).to_bytes(4, "big"), segment.ciphertext)
+        key, text = segment.key.encode(), segment.ciphertext
+        push(b"\0" if segment.person is None else b"\1" + blob_of(segment.person))
+        push(_short(segment.compartment))
+        push(b"%c%b%b" % (len(key), key, len(text).to_bytes(4, "big")))
+        push(text)
     return b"".join(parts)
 
 

@@ -27,6 +27,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -167,6 +168,15 @@ class Writer:
         self._waiting.put(_Waiting(kind, request, future, loop))
         return await future
 
+    @property
+    def committed(self) -> State:
+        """The state as of the last commit. Unavailable while it can't be read, Tampered when it doesn't fit."""
+        if self._tampered is not None:
+            raise self._tampered
+        if self._connection is None:
+            raise Unavailable("the store is out of reach")
+        return self.state
+
     # The thread.
 
     def _run(self) -> None:
@@ -283,10 +293,15 @@ class Writer:
         self._connection = connection
 
     def _connection_lost(self) -> None:
-        """Drop the connection and with it the open transaction; the next group opens it again and reads the state back."""
+        """Drop the connection and with it the open transaction, open it again and read the state back.
+
+        When that fails too, the next group tries it again; until then there is no state to tell.
+        """
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+        with suppress(sqlite3.Error, OSError, Tampered):
+            self._open()
 
 
 def _wake(group: Sequence[_Waiting]) -> None:

@@ -1,0 +1,208 @@
+"""How many notices a second does the embedded store take, alone, against the disk's own rate of flushes?
+
+Units are made beforehand, so what is timed is what the store does: 4 deliveries,
+3 persons (one new, with two aliases), 5 segments and the raw bytes (about 6 KB in
+all), a receipt, and one log record with a slot per person. Groups of `group`
+callers at a time; everything is durable when its caller goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from gateway.audit.record import prepare
+from gateway.engines.sqlite.store import SqliteStore
+from gateway.engines.system.clock import SystemClock
+from gateway.engines.system.ids import SystemIds
+from gateway.model.audit import EventName, LogEvent, Slot
+from gateway.model.delivery import Delivery, DeliveryState, NewDelivery
+from gateway.model.identifiers import KeyId, NoticeType, OfficeId, PersonId
+from gateway.ports.storage import Acceptance, Conclusion, Disclosure, Epochs, PersonLink, SealedSegment
+
+_RECIPIENTS = tuple(OfficeId(f"police.999999.unit-{n}") for n in range(40))
+_SENDER = OfficeId("civil_affairs.999999")
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRates:
+    """Per second. `flushes` is the disk's fdatasync rate of 4 KiB appended, measured before and after."""
+
+    flushes: float
+    accepted: float
+    leased: float
+    disclosed: float
+    concluded: float
+
+    @property
+    def accepted_per_flush(self) -> float:
+        return self.accepted / self.flushes
+
+
+class UnitMaker:
+    """Makes units of the shape above. Persons are known after the first notice named them."""
+
+    def __init__(self, ids: SystemIds) -> None:
+        self._ids = ids
+        self._known: list[PersonId] = []
+
+    def acceptance(self) -> Acceptance:
+        ids, now = self._ids, datetime.now(UTC)
+        child = PersonLink(ids.person(), "p1", KeyId(os.urandom(16).hex()), (os.urandom(32), os.urandom(32)), True)
+        links = [child]
+        for n in (2, 3):
+            known = len(self._known) > 500
+            person = self._known[-400 + n * 7] if known else ids.person()
+            links.append(PersonLink(person, f"p{n}", KeyId(os.urandom(16).hex()), (), not known))
+        self._known += [link.person for link in links if link.is_new]
+        persons = tuple(links)
+        parts = [*(link.person for link in persons), persons[0].person, None]
+        record = LogEvent(
+            ids.event(),
+            EventName.NOTICE_ACCEPTED,
+            now,
+            {"actor": _SENDER, "notice": ids.notice(), "type": "RPT", "purpose": "P01", "transport": "http"},
+            os.urandom(32),
+            tuple(
+                Slot(
+                    {"person": link.person, "roles": ("minor",), "age_band": "8-13"},
+                    os.urandom(32),
+                    _subject(link.person),
+                )
+                for link in persons
+            ),
+        )
+        key = os.urandom(32)
+        return Acceptance(
+            notice=ids.notice(),
+            type=NoticeType("RPT"),
+            case=ids.case(),
+            sender=_SENDER,
+            urgency=0,
+            received_at=now,
+            idempotency_key=key,
+            native_id_key=key,
+            body_digest=os.urandom(32),
+            header=os.urandom(200),
+            header_key=KeyId(os.urandom(16).hex()),
+            segments=tuple(SealedSegment(part, "CORE", KeyId(os.urandom(16).hex()), os.urandom(500)) for part in parts),
+            raw=SealedSegment(None, "RAW", KeyId(os.urandom(16).hex()), os.urandom(2500)),
+            raw_expires_at=now + 30 * _DAY,
+            persons=persons,
+            deliveries=self._deliveries(now),
+            records=(prepare(record),),
+            receipt=os.urandom(600),
+            receipt_expires_at=now + 90 * _DAY,
+            epochs=Epochs(0, 0, 0),
+        )
+
+    def _deliveries(self, now: datetime) -> tuple[NewDelivery, ...]:
+        first = int.from_bytes(os.urandom(2), "big")
+        return tuple(
+            NewDelivery(
+                id=self._ids.delivery(),
+                recipient=_RECIPIENTS[(first + n) % len(_RECIPIENTS)],
+                purpose="P01",
+                legal_basis=("L02", "L20"),
+                rule="report-to-competent-police",
+                role="handling",
+                lane=os.urandom(16),
+                overtakes=False,
+                expires_at=now + 30 * _DAY,
+            )
+            for n in range(4)
+        )
+
+    def record(self, delivery: Delivery, name: EventName) -> LogEvent:
+        about = {"delivery": delivery.id, "notice": delivery.notice, "recipient": delivery.recipient}
+        return LogEvent(self._ids.event(), name, datetime.now(UTC), {"actor": "gateway", **about}, os.urandom(32))
+
+
+def _subject(person: PersonId) -> str:
+    return (person.replace("-", "") * 2)[:64]
+
+
+def flush_rate(directory: Path, seconds: float = 0.5) -> float:
+    """fdatasync calls a second, each after 4 KiB appended to one file."""
+    path, page = directory / "flush.probe", os.urandom(4096)
+    handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    try:
+        count, start = 0, time.perf_counter()
+        while (elapsed := time.perf_counter() - start) < seconds:
+            os.write(handle, page)
+            os.fdatasync(handle)
+            count += 1
+        return count / elapsed
+    finally:
+        os.close(handle)
+        path.unlink()
+
+
+async def store_rates(directory: Path, notices: int = 10_000, group: int = 100) -> StoreRates:
+    """Measure a fresh store made in `directory`, which stays behind. Takes some ten seconds."""
+    directory.mkdir(parents=True, exist_ok=True)
+    home = directory / "store"
+    SqliteStore.create(home)
+    store = SqliteStore.open(home, SystemClock())
+    try:
+        maker = UnitMaker(SystemIds(SystemClock(), store.delivery_ids))
+        before = flush_rate(directory)
+        spent = 0.0
+        for _ in range(notices // group):
+            units = [maker.acceptance() for _ in range(group)]
+            start = time.perf_counter()
+            await asyncio.gather(*map(store.notices.accept, units))
+            spent += time.perf_counter() - start
+        accepted = notices / spent
+        leased, disclosed, concluded = await _deliver(store, maker, notices, group)
+        flushes = (before + flush_rate(directory)) / 2
+        return StoreRates(flushes, accepted, leased, disclosed, concluded)
+    finally:
+        await store.close()
+
+
+async def store_rate(directory: Path) -> float:
+    """Notices accepted for each flush the disk could do in the same time."""
+    return (await store_rates(directory)).accepted_per_flush
+
+
+async def _deliver(store: SqliteStore, maker: UnitMaker, wanted: int, group: int) -> tuple[float, float, float]:
+    spent, done = [0.0, 0.0, 0.0], 0
+    while done < wanted:
+        now = datetime.now(UTC)
+        start = time.perf_counter()
+        offices = [_RECIPIENTS[(done // group * 5 + n) % len(_RECIPIENTS)] for n in range(5)]
+        pages = await asyncio.gather(
+            *(store.deliveries.lease_due(office, now, timedelta(seconds=60), group // 5) for office in offices)
+        )
+        leased: Sequence[Delivery] = [one for page in pages for one in page]
+        spent[0] += time.perf_counter() - start
+        if not leased:
+            break
+        disclosures = [_disclosure(maker, one, now) for one in leased]
+        conclusions = [_conclusion(maker, one, now) for one in leased]
+        start = time.perf_counter()
+        await asyncio.gather(*map(store.deliveries.disclose, disclosures))
+        spent[1] += time.perf_counter() - start
+        start = time.perf_counter()
+        await asyncio.gather(*map(store.deliveries.conclude, conclusions))
+        spent[2] += time.perf_counter() - start
+        done += len(leased)
+    return done / spent[0], done / spent[1], done / spent[2]
+
+
+def _disclosure(maker: UnitMaker, one: Delivery, at: datetime) -> Disclosure:
+    records = (prepare(maker.record(one, EventName.DELIVERY_SENT)),)
+    token = one.lease_token or ""
+    return Disclosure(one.id, token, 1, os.urandom(32), os.urandom(32), Epochs(0, 0, 0), at, records)
+
+
+def _conclusion(maker: UnitMaker, one: Delivery, at: datetime) -> Conclusion:
+    records = (prepare(maker.record(one, EventName.DELIVERY_ACKNOWLEDGED)),)
+    return Conclusion(one.id, DeliveryState.ACKNOWLEDGED, at, records, one.lease_token)

@@ -1,0 +1,69 @@
+"""The embedded store's exchange log keeps the port's promises, and those about its tables."""
+
+import sqlite3
+
+import pytest
+
+from gateway.engines.sqlite.migrate import STORE_FILE
+from gateway.engines.sqlite.store import SqliteStore
+from gateway.model.errors import Tampered
+from gateway.ports.log_storage import LogQuery
+from tests.contracts.log_suite import LogStorageSuite, verified_size
+
+
+class TestLog(LogStorageSuite):
+    pass
+
+
+@pytest.mark.parametrize("table", ["log_leaf", "log_tile", "log_checkpoint"])
+async def test_the_database_itself_refuses_to_change_what_was_logged(store, units, clock, tmp_path, table):
+    await store.log.append([units.record() for _ in range(256)])
+    await store.log.put_checkpoint(256, b"r" * 32, b"note", clock.now())
+    await store.close()
+    connection = sqlite3.connect(tmp_path / "store" / STORE_FILE)
+    column = {"log_leaf": "entry", "log_tile": "data", "log_checkpoint": "note"}[table]
+    for statement in (f"UPDATE {table} SET {column} = x'00'", f"DELETE FROM {table}"):
+        with pytest.raises(sqlite3.IntegrityError, match=r"never|removed"):
+            connection.execute(statement)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM log_leaf WHERE place = 9",
+        "UPDATE log_leaf SET hash = zeroblob(32) WHERE place = 9",
+        "UPDATE log_head SET size = 9",
+        "UPDATE log_head SET root = zeroblob(32)",
+        "DELETE FROM log_head",
+    ],
+)
+async def test_a_log_that_does_not_fit_its_head_is_not_opened(store, units, clock, tmp_path, change):
+    await store.log.append([units.record() for _ in range(10)])
+    await store.close()
+    connection = sqlite3.connect(tmp_path / "store" / STORE_FILE, isolation_level=None)
+    for trigger in ("log_leaf_stays", "log_leaf_remains"):
+        connection.execute(f"DROP TRIGGER {trigger}")
+    connection.execute(change)
+    connection.close()
+    with pytest.raises(Tampered):
+        SqliteStore.open(tmp_path / "store", clock)
+
+
+async def test_the_log_goes_on_where_it_ended(store, units, clock, tmp_path):
+    for size in (255, 1, 1, 300):
+        await store.log.append([units.record() for _ in range(size)])
+        head = await store.log.head()
+        await store.close()
+        store = SqliteStore.open(tmp_path / "store", clock)
+        assert await store.log.head() == head
+    assert await verified_size(store) == 557
+    await store.close()
+
+
+async def test_the_search_index_can_be_thrown_away(store, units):
+    await store.log.append([units.record() for _ in range(5)])
+    before = await store.log.search(LogQuery(event="notice_checked"), None, 10)
+    await store.log.reindex()
+    assert await store.log.search(LogQuery(event="notice_checked"), None, 10) == before
+    assert len(before) == 5

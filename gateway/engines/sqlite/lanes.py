@@ -13,19 +13,20 @@ thousand waiting notices costs the same as one with a single one.
 from __future__ import annotations
 
 from collections.abc import Collection
+from hashlib import blake2b
 from typing import Any
 
 import orjson
 
 from gateway.engines.sqlite.connection import Statements
-from gateway.engines.sqlite.values import DEAD, DUE, STATE_NUMBERS, head_of
+from gateway.engines.sqlite.values import DEAD, DUE, STATE_NUMBERS
 from gateway.model.delivery import DeliveryState, NewDelivery
 from gateway.model.identifiers import OfficeId
 
 
 def lane_of(lane: bytes) -> int:
-    """A lane as stored: the number of its first eight bytes. Two lanes that met in it would only wait for each other."""
-    return head_of(lane)
+    """A lane as stored: eight bytes of its digest. Two lanes that met in it would only wait for each other."""
+    return int.from_bytes(blake2b(lane, digest_size=8).digest(), "big", signed=True)
 
 
 def occupied(sql: Statements, lanes: Collection[int]) -> set[int]:
@@ -80,6 +81,6 @@ def end_open(
     recipients: Collection[OfficeId] | None = None,
 ) -> None:
     """End every open delivery of a notice (of some recipients only), leases and all."""
-    for _, recipient, before, _, _, _, number, lane in sql.all("deliveries_of_notice", (notice, notice)):
+    for _, recipient, before, _, _, _, number, lane, _ in sql.all("deliveries_of_notice", (notice, notice)):
         if before <= DEAD and (recipients is None or recipient in recipients):
             move(sql, number, lane, False, before, state, at, reason)

@@ -73,6 +73,7 @@ from gateway.services.keep import Keeper
 from gateway.services.pull import Pull
 from gateway.services.push import Push
 from gateway.services.receipts import ReceiptMaker
+from gateway.services.release_held import ReleaseHeld
 from gateway.services.submit import Submit
 from gateway.services.tell import Teller
 from gateway.services.verify_log import verify_log
@@ -137,6 +138,7 @@ class Services:
     acknowledge: Acknowledge
     follow: Follow
     enrol: Enrol
+    release_held: ReleaseHeld
     dead_letters: DeadLetters
     expire: Expire
     authenticate: Authenticate
@@ -265,6 +267,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         clock=clock,
         ids=ids,
     )
+    release_held = ReleaseHeld(deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock)
     return Services(
         directories=directories,
         policies=policies,
@@ -296,10 +299,12 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
             storage=store.directory,
             directories=directories,
             adapter_names=lambda: list(documents.adapters),
+            release_held=release_held,
             teller=teller,
             clock=clock,
             pause=_pause,
         ),
+        release_held=release_held,
         dead_letters=DeadLetters(
             deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock, pause=_pause
         ),
@@ -409,6 +414,7 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
         AdminServices(
             enrol=services.enrol,
             dead_letters=services.dead_letters,
+            release_held=services.release_held,
             notices=engines.store.notices,
             log=log,
             verify=lambda: verify_log(log),

@@ -75,3 +75,30 @@ async def retry(config: Path, go: bool, per_second: float, **where: str | None) 
 @speaks
 async def stop(config: Path) -> None:
     await Admin(settings_of(config)).call("POST", "/admin/v1/dead-letters/stop", {})
+
+
+@dead_letter.command("held", help="暂缓 · what waits for a person, for one office (enrolled or not)")
+@click.argument("office")
+@config_option
+@speaks
+async def held(office: str, config: Path) -> None:
+    found = await Admin(settings_of(config)).call("GET", f"/admin/v1/offices/{office}/held")
+    table(
+        found,
+        {
+            "delivery": "投递 delivery",
+            "type": "类型 type",
+            "sender": "发送 sender",
+            "reason": "原因 reason",
+            "created_at": "时间 created",
+        },
+    )
+
+
+@dead_letter.command("release", help="放行 · let a held delivery go; what may be seen is decided anew")
+@click.argument("id_", metavar="DELIVERY")
+@config_option
+@speaks
+async def release(id_: str, config: Path) -> None:
+    outcome = await Admin(settings_of(config)).call("POST", f"/admin/v1/deliveries/{id_}/release", {})
+    click.echo(f"{outcome['delivery']}: {outcome['state']}")

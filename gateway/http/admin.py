@@ -24,6 +24,7 @@ from gateway.ports.log_storage import LogQuery, LogStorage, StoredRecord
 from gateway.ports.storage import DeadLetterFilter, NoticeStorage, NoticeSummary
 from gateway.services.dead_letters import DeadLetters
 from gateway.services.enrol import Enrol, office_document
+from gateway.services.release_held import ReleaseHeld
 from gateway.services.verify_log import Verified
 
 MAX_PAGE = 1000
@@ -33,6 +34,7 @@ MAX_PAGE = 1000
 class AdminServices:
     enrol: Enrol
     dead_letters: DeadLetters
+    release_held: ReleaseHeld
     notices: NoticeStorage
     log: LogStorage
     verify: Callable[[], Awaitable[Verified]]
@@ -54,6 +56,8 @@ def make_admin_app(services: AdminServices) -> web.Application:
             web.get("/admin/v1/dead-letters", admin.list_dead_letters),
             web.post("/admin/v1/dead-letters/retry", admin.retry_dead_letters),
             web.post("/admin/v1/dead-letters/stop", admin.stop_retry),
+            web.get("/admin/v1/offices/{office}/held", admin.list_held),
+            web.post("/admin/v1/deliveries/{delivery}/release", admin.release),
             web.get("/admin/v1/log", admin.search_log),
             web.get("/admin/v1/log/verification", admin.verify_log),
             web.get("/admin/v1/log/{event}", admin.show_record),
@@ -161,6 +165,15 @@ class _Admin:
     async def stop_retry(self, _request: web.Request) -> web.Response:
         self._services.dead_letters.stop()
         return _answer({"stopped": True})
+
+    async def list_held(self, request: web.Request) -> web.Response:
+        found = await self._services.release_held.waiting(OfficeId(request.match_info["office"]))
+        return _answer([_dead_letter(delivery) for delivery in found])
+
+    async def release(self, request: web.Request) -> web.Response:
+        delivery = DeliveryId(request.match_info["delivery"])
+        state = await self._services.release_held.one(delivery, by=_operator(request))
+        return _answer({"delivery": delivery, "state": state.value})
 
     async def search_log(self, request: web.Request) -> web.Response:
         query = dict(request.query)

@@ -49,6 +49,7 @@ NO_CASE = CaseContext()
 class Held:
     """A recipient that was meant and could not be found or may not be used yet.
 
+    `meant` is the office the notice waits for: the one that ought to be competent, enrolled or not.
     `reason` is one of DOMAIN 3.4 (`region_unresolved`, `needs_approval`,
     `conflict_check`). `told` are the offices whose people have to settle it;
     they get the alarm, not the notice.
@@ -57,6 +58,7 @@ class Held:
     reason: str
     rule: str
     purpose: str
+    meant: OfficeId
     legal_basis: tuple[str, ...] = ()
     told: tuple[OfficeId, ...] = ()
     trace: tuple[str, ...] = ()

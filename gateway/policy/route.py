@@ -50,6 +50,8 @@ from gateway.policy.routing_rules import (
 
 _CHINA = timezone(timedelta(hours=8))
 _NONE: frozenset[str] = frozenset()
+_COMMUNITY = AgencyName("community")  # the one agency whose offices stand below the county
+_COUNTY_DIGITS = 6
 _YES, _NO = frozenset({"yes"}), frozenset({"no"})
 _NOTHING_STATED = frozenset({NOTHING_STATED})
 _URGENCY = tuple(frozenset({str(level)}) for level in range(3))
@@ -223,7 +225,7 @@ class _Route:
                 if reason == "suspended" and stepped != self.sender:
                     self._add(Recipient(stepped, rule.id, rule.purpose, rule.legal_basis, rule.role, 0, answer.trace))
         if office is None:
-            self._missing(rule, answer)
+            self._missing(rule, agency, answer)
         elif office == self.sender:
             self.flags.append(f"sender-is-competent:{rule.id}")
         else:
@@ -233,21 +235,41 @@ class _Route:
                 )
             )
 
-    def _missing(self, rule: RoutingRule, answer: Competence) -> None:
+    def _missing(self, rule: RoutingRule, agency: AgencyName, answer: Competence) -> None:
         if rule.role not in REQUIRED_ROLES:
             self.flags.append(f"not-registered:{rule.id}")
             return
-        self.held.append(Held("region_unresolved", rule.id, rule.purpose, rule.legal_basis, answer.told, answer.trace))
+        meant = self._meant(agency, answer.division or DivisionCode(self.sender.split(".", 2)[1]))
+        self.held.append(
+            Held("region_unresolved", rule.id, rule.purpose, meant, rule.legal_basis, answer.told, answer.trace)
+        )
         centre = answer.call_centre
         if self.notice.urgency == 2 and centre is not None and centre != self.sender:
             self._add(Recipient(centre, rule.id, rule.purpose, rule.legal_basis, rule.role, 0, answer.trace))
+
+    def _meant(self, agency: AgencyName, division: DivisionCode) -> OfficeId:
+        """The office that ought to be competent: of the committee or station itself, else of the county above it."""
+        if agency == _COMMUNITY:
+            return OfficeId(f"{agency}.{division}")
+        county = next(
+            (code for code in self.directory.line(division, self.on) if len(code) == _COUNTY_DIGITS), division[:6]
+        )
+        return OfficeId(f"{agency}.{county}")
 
     def _listed(self, rule: RoutingRule) -> None:
         for office, before in self._offices(rule):
             settled = self._settle(office)
             if settled is None:
                 self.held.append(
-                    Held("conflict_check", rule.id, rule.purpose, rule.legal_basis, (), (f"stepped-over:{office}",))
+                    Held(
+                        "conflict_check",
+                        rule.id,
+                        rule.purpose,
+                        office,
+                        rule.legal_basis,
+                        (),
+                        (f"stepped-over:{office}",),
+                    )
                 )
                 continue
             if settled == self.sender:

@@ -188,9 +188,7 @@ class Admission:
             )
 
         routed = [delivery(r.office, r, DeliveryState.DUE, "") for r in routing.recipients]
-        held = [
-            delivery(told, meant, DeliveryState.HELD, meant.reason) for meant in routing.held for told in meant.told[:1]
-        ]
+        held = [delivery(meant.meant, meant, DeliveryState.HELD, meant.reason) for meant in routing.held]
         return (*routed, *held)
 
 

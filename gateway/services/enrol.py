@@ -22,6 +22,7 @@ from gateway.model.identifiers import OfficeId
 from gateway.ports.clock import Clock
 from gateway.ports.registry_storage import DirectoryStorage
 from gateway.services.directory import Directories
+from gateway.services.release_held import ReleaseHeld
 from gateway.services.tell import Teller
 
 _STATE_EVENTS = {
@@ -39,12 +40,14 @@ class Enrol:
         storage: DirectoryStorage,
         directories: Directories,
         adapter_names: Callable[[], Sequence[str]],
+        release_held: ReleaseHeld,
         teller: Teller,
         clock: Clock,
         pause: Callable[[timedelta], Awaitable[None]],
     ) -> None:
         self._settings, self._storage, self._directories = settings, storage, directories
-        self._adapter_names, self._teller, self._clock, self._pause = adapter_names, teller, clock, pause
+        self._adapter_names, self._release_held = adapter_names, release_held
+        self._teller, self._clock, self._pause = teller, clock, pause
 
     async def add(self, office: Office, *, by: str) -> Office:
         """Enrol an office or replace its entry. Raises InvalidDocument with every problem found."""
@@ -54,7 +57,9 @@ class Enrol:
         known = self._directories.current.offices.get(office.id)
         name = EventName.OFFICE_ADDED if known is None else EventName.OFFICE_CHANGED
         about: dict[str, LogValue | None] = {"adapter": office.adapter.replace("_", "-")} if known is None else {}
-        return await self._put(office, name, about, by)
+        stored = await self._put(office, name, about, by)
+        await self._release_held.for_office(office.id)
+        return stored
 
     async def set_state(self, office_id: OfficeId, state: OfficeState, *, reason: str, by: str) -> Office:
         """Suspend, resume or mark as compromised.

@@ -166,6 +166,16 @@ class SqliteDeliveries:
 
         return await self._readers.ask(question)
 
+    async def held(self, recipient: OfficeId, after: DeliveryId | None, limit: int) -> Sequence[Delivery]:
+        start = known_blob(after) if after is not None else None
+
+        def question(sql: Statements) -> list[Delivery]:
+            place = sql.one("number_of", (self._scatter.gather(start),)) if start is not None else None
+            values = {"recipient": recipient, "number": -1 if place is None else place[0], "limit": limit}
+            return self._deliveries(sql, [row[0] for row in sql.all("held_after", values)])
+
+        return await self._readers.ask(question)
+
     async def backlog(self, recipient: OfficeId, now: datetime) -> Backlog:
         at = millis(now)
 

@@ -115,6 +115,14 @@ WHERE d.state = 2 AND (d.parked_at, d.number) > (:parked_at, :number) AND d.park
   AND (:reason IS NULL OR d.reason = :reason) AND (:type IS NULL OR n.type = :type) AND (:id IS NULL OR d.id = :id)
 ORDER BY d.parked_at, d.number LIMIT :limit;
 
+-- name: held_after
+-- What waits for a person, for one recipient, in order of arrival after a place in it.
+SELECT number FROM delivery INDEXED BY delivery_held WHERE recipient = :recipient AND state = 0 AND number > :number ORDER BY number LIMIT :limit;
+
+-- name: number_of
+-- The number of a delivery.
+SELECT number FROM delivery WHERE id = ?;
+
 -- name: count_due
 -- How many deliveries of an office are due or leased.
 SELECT count(*) FROM delivery INDEXED BY delivery_inbox WHERE recipient = ? AND state = 1;

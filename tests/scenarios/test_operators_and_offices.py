@@ -1,0 +1,112 @@
+"""What an operator and two offices do on the command line, against a real gateway over real HTTP."""
+
+import json
+
+import pytest
+
+from tests.support.gateway_process import GatewayProcess
+
+REPORT = """MSH|^~\\&|HIS|12440113XXXXXXXXXX|WCNGW|440113|20260301094500||ORU^R01|{number}|P|2.4|||AL|NE||UNICODE UTF-8
+PID|1||MZ000123^^^HOSP^PI~999999201503010016^^^GA^NI||李小测||20150301|M|||测试路^^440113102^^^CN|||||||||||01
+NK1|1|王测乙|52^母亲^GB/T4761|x|13800000000
+PV1|1|E|急诊^^^||||||||||||||||V20260301-55
+OBX|1|CE|DE05.01.024.00^疾病诊断编码^WS||T74.1^躯体虐待^ICD10||||||F
+OBX|2|TX|INJ^体表损伤描述||多处瘀伤||||||F
+ZMR|M4|20260301093000|1|DOC^主治医师|110||1|0
+"""
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    process = GatewayProcess(tmp_path_factory.mktemp("gateway") / "g").start()
+    process.add_office("health.440113", "health")
+    yield process
+    if process.process.poll() is None:
+        process.stop()
+
+
+def submit(gateway, number, tmp_path, **changes):
+    file = tmp_path / f"{number}.hl7"
+    text = REPORT.format(number=number)
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    file.write_text(text, encoding="utf-8")
+    done = gateway.run(
+        "submit", str(file), "--as", "health.440113", "--profile", str(gateway.profiles), "--json", config=False
+    )
+    return json.loads(done.stdout)
+
+
+def pull(gateway, office, *options):
+    done = gateway.run("pull", "--as", office, "--profile", str(gateway.profiles), "--json", *options, config=False)
+    decoder, text, found = json.JSONDecoder(), done.stdout.strip(), []
+    while text:
+        item, end = decoder.raw_decode(text)
+        found.append(item)
+        text = text[end:].strip()
+    return found
+
+
+def test_a_report_for_an_office_nobody_has_enrolled_waits_and_is_delivered_when_it_joins(gateway, tmp_path):
+    receipt = submit(gateway, "WJ-1", tmp_path)
+    waiting = gateway.run("dead-letter", "held", "police.440113").stdout
+    assert "region_unresolved" in waiting
+    gateway.add_office("police.440113", "police")
+    arrived = pull(gateway, "police.440113")
+    assert len(arrived) == 1
+    assert "999999201503010016" in arrived[0]["body"]
+    shown = json.loads(gateway.run("case", "show", receipt["notice"], "--notice", "--json").stdout)
+    states = {one["recipient"]: one["state"] for one in shown[0]["deliveries"]}
+    assert states["police.440113"] == "acknowledged"
+    assert pull(gateway, "police.440113") == []
+
+
+def test_the_same_bytes_get_the_first_receipt_byte_for_byte_after_a_restart_too(gateway, tmp_path):
+    first = submit(gateway, "WJ-2", tmp_path)
+    assert submit(gateway, "WJ-2", tmp_path) == first
+    gateway.kill()
+    gateway.start()
+    assert submit(gateway, "WJ-2", tmp_path) == first
+
+
+def test_a_report_under_a_used_id_with_other_bytes_is_accepted_as_new_and_flagged_and_its_retry_is_recognised(
+    gateway, tmp_path
+):
+    first = submit(gateway, "WJ-3", tmp_path)
+    other = submit(gateway, "WJ-3", tmp_path, 多处瘀伤="多处新旧瘀伤")
+    assert other["notice"] != first["notice"]
+    assert "reused-id" in other["flags"]
+    assert submit(gateway, "WJ-3", tmp_path, 多处瘀伤="多处新旧瘀伤") == other
+
+
+def test_a_suspended_office_may_still_report_and_nothing_else(gateway, tmp_path):
+    gateway.run("office", "suspend", "health.440113", "--reason", "audit")
+    assert "suspended-sender" in submit(gateway, "WJ-4", tmp_path)["flags"]
+    closure = {
+        "specversion": "1.0", "id": "x-1", "source": "urn:hutong:office:health.440113", "type": "hutong.notice.ACC.v1",
+        "data": {"acceptance": {"accepted_by": "x", "acceptance_no": "1"}},
+    }  # fmt: skip
+    file = tmp_path / "acc.json"
+    file.write_text(json.dumps(closure))
+    refused = gateway.run(
+        "submit", str(file), "--as", "health.440113", "--profile", str(gateway.profiles), config=False, check=False
+    )
+    assert refused.returncode == 3
+    gateway.run("office", "resume", "health.440113")
+
+
+def test_the_log_verifies_and_its_search_is_itself_logged(gateway):
+    assert json.loads(gateway.run("log", "verify", "--json").stdout)["verified"] is True
+    gateway.run("log", "search", "--event", "notice_accepted")
+    rows = json.loads(gateway.run("log", "search", "--event", "log_read", "--json").stdout)
+    assert rows
+
+
+def test_no_line_of_the_node_holds_a_person(gateway):
+    assert gateway.log
+    for personal in ("李小测", "999999201503010016", "13800000000", "瘀伤", "王测乙"):
+        assert personal.encode() not in bytes(gateway.log)
+
+
+def test_the_node_finishes_what_is_in_flight_and_ends_with_zero(gateway):
+    assert gateway.stop() == 0

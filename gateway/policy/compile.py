@@ -34,6 +34,7 @@ from gateway.policy.rules import Condition, PolicyDocument, Rule, RuleKind
 from gateway.policy.vocabulary import UNKNOWN, FactSpec, Vocabulary
 
 MAX_CONTEXTS = 200_000
+MAX_JOINT_MATCHES = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,30 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Bundle:
+    """Groups that are looked up at once: their answers for one joint match, with the bytes that name them and what they owe."""
+
+    answers: tuple[Answer, ...]
+    shape: bytes
+    owed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Groups whose joint matches are few, so that one look-up answers them all."""
+
+    mask: int
+    groups: tuple[Group, ...]
+    floored: tuple[int, ...]  # the places of those that some floor touches
+    bundles: dict[int, Bundle]
+
+    def bundle(self, answers: Iterable[Answer]) -> Bundle:
+        found = tuple(answers)
+        shape = [answer.shown for answer in found] + [found[place].floor for place in self.floored]
+        return Bundle(found, bytes(shape), functools.reduce(operator.or_, (answer.owed for answer in found), 0))
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """A compiled policy. `group_of` says which group decides a field; `tables` are in the order of the vocabulary's facts."""
 
@@ -121,8 +146,9 @@ class Policy:
     obligations: tuple[Obligation, ...]
     notice_tables: tuple[tuple[int, Mapping[str, int]], ...]
     personal_tables: tuple[tuple[int, Mapping[str, int]], ...]
-    lookups: tuple[tuple[int, dict[int, Answer]], ...]
-    floored: tuple[int, ...]  # the groups that some floor touches
+    clusters: tuple[Cluster, ...]
+    lookups: tuple[tuple[int, dict[int, Bundle]], ...]
+    places: Mapping[FieldId, tuple[int, int]]  # of a field: its cluster, and its group there
     accepted: dict[frozenset[str], int] = field(default_factory=dict, compare=False, repr=False)
     owed: dict[int, tuple[Obligation, ...]] = field(default_factory=dict, compare=False, repr=False)
 
@@ -366,6 +392,7 @@ def compile_policy(document: PolicyDocument, as_of: date, division: str = "") ->
         groups.append(group)
     if problems:
         raise InvalidDocument("the policy depends on too many contexts", problems=tuple(problems))
+    clusters = _clusters(groups, tables)
     used = {name for name, table in tables.items() if len(set(table.values())) > 1}
     places = [(i, spec) for i, spec in enumerate(vocabulary.facts.values()) if spec.name in used]
     return Policy(
@@ -381,9 +408,43 @@ def compile_policy(document: PolicyDocument, as_of: date, division: str = "") ->
         obligations=obligations,
         notice_tables=tuple((i, tables[spec.name]) for i, spec in places if not spec.is_personal),
         personal_tables=tuple((i, tables[spec.name]) for i, spec in places if spec.is_personal),
-        lookups=tuple((group.mask, group.answers) for group in groups),
-        floored=tuple(group.number for group in groups if any(bits.rule.kind is RuleKind.FLOOR for bits in group.bits)),
+        clusters=clusters,
+        lookups=tuple((cluster.mask, cluster.bundles) for cluster in clusters),
+        places={
+            field_id: (number, place)
+            for number, cluster in enumerate(clusters)
+            for place, group in enumerate(cluster.groups)
+            for field_id in group.fields
+        },
     )
+
+
+def _clusters(groups: Sequence[Group], tables: Mapping[str, Mapping[str, int]]) -> tuple[Cluster, ...]:
+    """Put groups that look at the same facts together as long as their joint matches stay few."""
+    ordered = sorted(
+        groups, key=lambda group: (DELIVER not in group.fields, [name for name, _ in group.axes], group.number)
+    )
+    found: list[Cluster] = []
+    waiting = list(ordered)
+    while waiting:
+        members, mask = [waiting[0]], waiting[0].mask
+        matches = reachable(tables, mask)
+        if DELIVER not in waiting[0].fields:
+            for group in waiting[1:]:
+                joint = reachable(tables, mask | group.mask, MAX_JOINT_MATCHES)
+                if len(joint) > MAX_JOINT_MATCHES:
+                    break
+                members.append(group)
+                mask, matches = mask | group.mask, joint
+        waiting = waiting[len(members) :]
+        floored = tuple(
+            place for place, group in enumerate(members) if any(bits.rule.kind is RuleKind.FLOOR for bits in group.bits)
+        )
+        cluster = Cluster(mask, tuple(members), floored, {})
+        for match in matches:
+            cluster.bundles[match] = cluster.bundle(group.answers[match & group.mask] for group in members)
+        found.append(cluster)
+    return tuple(found)
 
 
 def next_change(document: PolicyDocument, after: date) -> date | None:

@@ -27,7 +27,7 @@ from types import MappingProxyType
 
 from gateway.model.access import DELIVER, Decision, FieldDecision, Obligation
 from gateway.model.identifiers import FieldId, PolicyHash
-from gateway.policy.compile import Answer, Policy
+from gateway.policy.compile import Bundle, Policy
 from gateway.policy.facts import Facts, Signature
 from gateway.policy.facts import facts as make_facts
 from gateway.policy.vocabulary import UNKNOWN
@@ -63,20 +63,21 @@ class Decider:
 class FieldDecisions(Mapping[FieldId, FieldDecision]):
     """The answers of all groups, seen field by field."""
 
-    __slots__ = ("_answers", "_index")
+    __slots__ = ("_bundles", "_places")
 
-    def __init__(self, index: Mapping[FieldId, int], answers: Sequence[Answer]) -> None:
-        self._index = index
-        self._answers = answers
+    def __init__(self, places: Mapping[FieldId, tuple[int, int]], bundles: Sequence[Bundle]) -> None:
+        self._places = places
+        self._bundles = bundles
 
     def __getitem__(self, field_id: FieldId) -> FieldDecision:
-        return self._answers[self._index[field_id]].decision
+        cluster, place = self._places[field_id]
+        return self._bundles[cluster].answers[place].decision
 
     def __iter__(self) -> Iterator[FieldId]:
-        return iter(self._index)
+        return iter(self._places)
 
     def __len__(self) -> int:
-        return len(self._index)
+        return len(self._places)
 
     def __repr__(self) -> str:
         return f"FieldDecisions({dict(self)!r})"
@@ -108,24 +109,24 @@ def decide(facts: Facts, policy: Policy) -> Decision:
         gate = policy.gate.answer(match, accepted)
     if not gate.shown:
         return Decision({DELIVER: gate.decision}, policy.hash, policy.hash[7:23] + ":-", (), facts)
-    answers: Sequence[Answer] = [ready[match & mask] for mask, ready in policy.lookups]
+    bundles = [ready[match & mask] for mask, ready in policy.lookups]
     owed = 0
-    for answer in answers:
-        owed |= answer.owed
+    for bundle in bundles:
+        owed |= bundle.owed
     if owed & ~accepted:
-        answers = [group.answer(match, accepted) for group in policy.groups]
+        bundles = [
+            cluster.bundle([group.answer(match, accepted) for group in cluster.groups]) for cluster in policy.clusters
+        ]
         owed = 0
-        for answer in answers:
-            owed |= answer.owed
-    shape = bytes([answer.shown for answer in answers]).hex()
-    if policy.floored:
-        shape += "-" + bytes([answers[number].floor for number in policy.floored]).hex()
+        for bundle in bundles:
+            owed |= bundle.owed
+    shape = b"".join([bundle.shape for bundle in bundles]).hex()
     elements = _NOTHING_PERSONAL
     if facts.persons and policy.personal_tables:
         shape, elements, owed = _persons(facts, policy, base, shape, owed, accepted)
     obligations: tuple[Obligation, ...] = policy.obligations_of(owed) if owed else ()
     return Decision(
-        FieldDecisions(policy.group_of, answers),
+        FieldDecisions(policy.places, bundles),
         policy.hash,
         policy.hash[7:23] + ":" + shape,
         obligations,

@@ -225,6 +225,8 @@ def _leaf(name: str, spec: FieldSpec, kind: Kind, shown: Facet, table: CodeTable
         return _existence(name, spec, kind)
     links, relays, sums = bool(shown & Facet.LINKABLE), bool(shown & Facet.RELAY), bool(shown & Facet.SUMMARY)
 
+    if kind_name == "key" and shown == Facet.EXISTS | Facet.LINKABLE:
+        return _pseudonym_in_place(name, spec)
     if target == name and not (links or relays or sums):
         return _one_form(name, spec, kind, generalise, mask, table)
 
@@ -277,6 +279,18 @@ def _leaf(name: str, spec: FieldSpec, kind: Kind, shown: Facet, table: CodeTable
             out.setdefault(EXISTS_MEMBER, []).append(name)
 
     return weaker
+
+
+def _pseudonym_in_place(name: str, spec: FieldSpec) -> Step:
+    path = spec.path
+
+    def step(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
+        if type(value) is not str:
+            run.flag(path, spec.kind)
+        elif value:
+            out[name] = run.link(path, value)
+
+    return step
 
 
 def _full_texts(name: str, spec: FieldSpec) -> Step:
@@ -630,11 +644,14 @@ class Program:
 
         What points at a person, or where it points, also tells persons apart, as far as it is shown.
         """
-        ranks = {one.program.rank for one in kept}
-        if len(ranks) < len(kept):
-            for one in kept:
-                one.label = _bytes_of([one.out, one.program.forms])
-        if len(ranks) < len(kept) and len({(one.program.rank, one.label) for one in kept}) < len(kept):
+        if len({one.program.rank for one in kept}) == len(kept):  # told apart by their roles alone, the usual case
+            kept.sort(key=_rank)
+            for number, one in enumerate(kept):
+                one.number = number
+            return kept
+        for one in kept:
+            one.label = _bytes_of([one.out, one.program.forms])
+        if len({(one.program.rank, one.label) for one in kept}) < len(kept):
             _label_by_references(kept, [(path, ref) for path in self._references for ref in _at(data, path)])
         kept.sort(key=lambda one: (one.program.rank, one.label))
         number = 0
@@ -727,8 +744,15 @@ def _label_by_references(kept: list[_Kept], pointed_at: Sequence[tuple[str, str]
         one.label = _bytes_of([one.out, one.program.forms]) + b"\x00" + order[id(one)]
 
 
-def _by_ref(kept: Iterable[_Kept]) -> dict[str, _Kept]:
+def _rank(one: _Kept) -> tuple[int, ...]:
+    return one.program.rank
+
+
+def _by_ref(kept: Sequence[_Kept]) -> dict[str, _Kept]:
     """Persons by the sender's `ref`; a ref borne by two of them names neither."""
+    usual = {one.ref: one for one in kept if one.ref is not None}
+    if len(usual) == len(kept):
+        return usual
     found: dict[str, _Kept] = {}
     doubled: set[str] = set()
     for one in kept:

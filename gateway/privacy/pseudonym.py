@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from gateway.model.identifiers import CaseId, NoticeId, OfficeId
 
@@ -23,6 +24,18 @@ def _message(*parts: str) -> bytes:
         encoded = part.encode("utf-8", "surrogatepass")
         message += len(encoded).to_bytes(4, "big") + encoded
     return message
+
+
+@lru_cache(maxsize=1024)
+def _path_part(path: str) -> bytes:
+    """Paths are those of the schema: few, and no personal data, so they may be remembered."""
+    return _message(path)
+
+
+def _value_message(path: str, value: str) -> bytes:
+    """The same as `_message(path, value)`."""
+    encoded = value.encode("utf-8", "surrogatepass")
+    return b"%b%b%b" % (_path_part(path), len(encoded).to_bytes(4, "big"), encoded)
 
 
 def _named(prefix: str, key: bytes, message: bytes) -> str:
@@ -50,7 +63,7 @@ def pseudonym_key(secret: ReleaseSecret, recipient: OfficeId, purpose: str, epoc
 
 def pseudonym(key: bytes, path: str, value: str) -> str:
     """`path` is the canonical path (`persons[].id_no`), so one person keeps a pseudonym over its roles."""
-    return _named("ps-", key, _message(path, value))
+    return _named("ps-", key, _value_message(path, value))
 
 
 def relay_key(secret: ReleaseSecret, recipient: OfficeId, case_handle: str) -> bytes:
@@ -59,7 +72,7 @@ def relay_key(secret: ReleaseSecret, recipient: OfficeId, case_handle: str) -> b
 
 def relay_handle(key: bytes, path: str, value: str) -> str:
     """A handle the gateway forwards through: stable for one recipient in one case while the endpoint stays."""
-    return _named("rl-", key, _message(path, value))
+    return _named("rl-", key, _value_message(path, value))
 
 
 def case_handle(secret: ReleaseSecret, recipient: OfficeId, case: CaseId, opening: int = 1) -> str:

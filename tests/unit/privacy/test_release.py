@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from datetime import UTC, datetime
 
 import orjson
@@ -99,3 +100,11 @@ def test_relay_handles_are_noted_for_forwarding_and_hold_no_number():
     handle = released.data["persons"][0]["_relay"]["phone"]
     assert notes.relays == ((handle, "persons[].phone", "13800138000"),)
     assert b"138" not in released.canonical
+
+
+def test_pseudonyms_and_relay_handles_are_the_named_hmac_of_path_and_value():
+    """A fixed vector: recipients keep these names for the life of a case, so no release of this code may change them."""
+    key = pseudonym_key(SECRET, OfficeId("police.440113"), "P02", "1")
+    path, value = b"persons[].id_no", "李".encode()
+    message = len(path).to_bytes(4, "big") + path + len(value).to_bytes(4, "big") + value
+    assert pseudonym(key, "persons[].id_no", "李") == "ps-" + hmac.digest(key, message, "sha256").hex()[:32]

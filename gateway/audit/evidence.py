@@ -11,7 +11,6 @@ this module knows no schema and needs none.
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,9 +49,12 @@ def load_json(raw: bytes) -> Any:
         raise Unreadable("not the JSON this needs") from wrong
 
 
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
 def canonical(value: Any) -> bytes:
     """RFC 8785 for text, whole numbers, booleans, arrays and objects with ASCII names."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODE(value).encode()
 
 
 def member(data: Any, name: str, kind: type) -> Any:
@@ -165,12 +167,21 @@ def check_record(data: Any) -> ShownRecord:
     )
 
 
-def items_of(names: Sequence[str], salt: bytes, values: Mapping[str, Any]) -> list[list[Any]]:
-    """All fields of a group shown, from their salts in one string: how an export is opened without repeating names."""
+def leaves_of(names: Sequence[str], salt: bytes, values: Mapping[str, Any]) -> list[bytes]:
+    """The commitments of a group whose fields are all shown, from their salts in one string."""
     if len(salt) != len(names) * SALT_BYTES or not values.keys() <= set(names):
         raise Unreadable("an export with other fields than it names")
-    items: list[list[Any]] = []
-    for n, name in enumerate(names):
-        item: list[Any] = [name, b64encode(salt[n * SALT_BYTES : (n + 1) * SALT_BYTES]).decode()]
-        items.append([*item, values[name]] if name in values else item)
-    return items
+    return [
+        commitment(
+            salt[n * SALT_BYTES : (n + 1) * SALT_BYTES], name, canonical(values[name]) if name in values else None
+        )
+        for n, name in enumerate(names)
+    ]
+
+
+def shown_group(kind: str, names: Sequence[str], salt: bytes, values: Mapping[str, Any]) -> tuple[bytes, ShownSlot]:
+    """Root and content of a slot whose fields are all shown."""
+    root = slot_root(leaves_of(names, salt, values), kind == "person")
+    shown = dict(values)
+    link = read_link(shown.pop("link")) if kind == "person" else None
+    return root, ShownSlot(kind, shown, frozenset(names) - shown.keys() - {"link"}, 0, link)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway.audit.commitment import salts
-from gateway.audit.evidence import ShownRecord, canonical, check_record, items_of, load_json, member
+from gateway.audit.evidence import ShownRecord, ShownSlot, canonical, hash_of, leaves_of, load_json, member, shown_group
 from gateway.audit.findings import Unreadable, Wrong, decode_base64
 from gateway.audit.leaf import entry_bytes
-from gateway.audit.merkle import leaf_hash
+from gateway.audit.merkle import leaf_hash, root_of
 
 RECORDS = "hutong-records/v1"
 Names = Mapping[str, Mapping[str, Sequence[str]]]
@@ -75,18 +75,26 @@ def _open(row: Any, names: Names) -> ExportedRecord:
         committed = names[f"{header['event']}/{header['v']}"]
         secret = decode_base64(member(row, "secret", str).encode())
         salt = salts(secret, 0, member(header, "id", str), len(committed["envelope"]))
-        parts: list[dict[str, Any]] = []
+        roots = [root_of(leaves_of(committed["envelope"], salt, {"header": header, **fields}))]
+        slots: list[ShownSlot | None] = []
         for slot in member(row, "slots", list):
             if slot.keys() == _CLOSED:
-                parts.append(slot)
+                roots.append(hash_of(slot["root"]))
+                slots.append(None)
                 continue
-            if slot.keys() - {"link"} != _OPENED or envelope.keys() != {"fields", "header"}:
-                raise Unreadable(f"leaf {index}: not a record")
+            if slot.keys() - {"link"} != _OPENED:
+                raise Unreadable("not a slot")
             values = dict(slot["values"], **({"link": slot["link"]} if "link" in slot else {}))
-            salt_text = decode_base64(slot["salts"].encode())
-            parts.append({"kind": slot["kind"], "fields": items_of(committed[slot["kind"]], salt_text, values)})
-        items = items_of(committed["envelope"], salt, {"header": header, **fields})
-        record = check_record({"envelope": items, "slots": parts})
+            kind = slot["kind"]
+            root, shown_slot = shown_group(kind, committed[kind], decode_base64(slot["salts"].encode()), values)
+            roots.append(root)
+            slots.append(shown_slot)
+        if header["slots"] != [slot["kind"] for slot in row["slots"]] or envelope.keys() != {"fields", "header"}:
+            raise Wrong("a record with other slots than its header says")
+        absent = frozenset(committed["envelope"]) - fields.keys() - {"header"}
+        record = ShownRecord(
+            root_of(roots), header["id"], header["event"], header["at"], fields, absent, 0, tuple(slots)
+        )
     except Wrong as cause:
         raise Wrong(str(cause), index) from None
     except (KeyError, TypeError, AttributeError, ValueError) as cause:

@@ -24,6 +24,7 @@ from gateway.audit.proof_text import parse_proof
 from gateway.audit.record import prepare
 from gateway.audit.tiles import ENTRIES, decode_bundle, tiles_of
 from gateway.audit.trust import TrustPolicy, parse_trust_policy
+from gateway.audit.verifier import main as verify_offline
 from gateway.engines.files.checkpoint_guard import FileCheckpointGuard
 from gateway.engines.http_witness import HttpWitness
 from gateway.engines.sqlite.store import SqliteStore
@@ -33,10 +34,11 @@ from gateway.model.audit import EventName
 from gateway.model.errors import InvalidDocument, Tampered, Unavailable
 from gateway.model.identifiers import EventId
 from gateway.ports.log_storage import Head
+from gateway.services.export_log import export_files, export_records
 from gateway.services.prove import Prover
 from gateway.services.publish import Publisher
 from gateway.services.witness import Witness
-from tests.support.audit_log import LOG, LOG_PQ, ORIGIN, POLICY, WITNESS, BuiltLog, ed25519_signer
+from tests.support.audit_log import LOG, LOG_PQ, ORIGIN, POLICY, WITNESS, BuiltLog, ed25519_signer, put
 from tests.support.log_events import event_of, new_id
 from tests.support.stored import SetClock
 
@@ -361,6 +363,22 @@ async def test_every_file_of_the_log_is_served_as_tlog_tiles_says(gateway: Gatew
                 assert [leaf_hash(one) for one in decode_bundle(bundle)] == hashes[index * 256 : index * 256 + width]
     assert await tree.file(0, 2, 189, 700) is None
     assert await tree.file(0, 9, 1, 700) is None
+
+
+async def test_an_export_of_the_store_verifies_with_the_offline_verifier(gateway: Gateway, tmp_path: Path) -> None:
+    await gateway.publisher.open()
+    await gateway.log(600)
+    await gateway.publisher.publish()
+    folder = tmp_path / "export"
+    async for path, data in export_files(gateway.publisher):
+        put(folder / path, data)
+    put(folder / "policy", POLICY)
+    lines = [line async for line in export_records(gateway.store.log, 0, 600)]
+    put(folder / "records.jsonl", b"".join(lines))
+    args = ["log", str(folder), "--policy", str(folder / "policy"), "--records", str(folder / "records.jsonl")]
+    assert verify_offline(args) == 0
+    put(folder / "records.jsonl", b"".join([lines[0], lines[5].replace(b'"actor":"', b'"actor":"x')]))
+    assert verify_offline(args) == 1
 
 
 async def test_records_bundles_and_reports_of_the_store_are_proved_to_a_stranger(gateway: Gateway) -> None:

@@ -90,7 +90,7 @@ ORDER BY ready_at LIMIT 1;
 -- Open deliveries whose time has run out, by the instants noted for their notices.
 SELECT d.number FROM expiry AS e CROSS JOIN delivery AS d
 WHERE e.at <= :now AND d.number >= e.notice << 12 AND d.number < (e.notice + 1) << 12 AND d.expires_at = e.at AND d.state <= 2
-ORDER BY e.at, d.number LIMIT :limit;
+ORDER BY e.at, e.notice LIMIT :limit;
 
 -- name: forget_expiries
 -- Drop noted instants that have come and concern no open delivery any more, at most so many.

@@ -82,7 +82,7 @@ def migrate_store(directory: Path, *, only_before: bool = False) -> int:
     path = directory / STORE_FILE
     if not path.exists():
         raise Unavailable("there is no store in this directory", remedy="make one with `hutong init`")
-    connection = open_writer(path)
+    connection = open_existing(path)
     try:
         _run(connection, check_shape(connection), len(steps()) - 1 if only_before else len(steps()))
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -90,12 +90,19 @@ def migrate_store(directory: Path, *, only_before: bool = False) -> int:
         connection.close()
 
 
-def check_shape(connection: sqlite3.Connection) -> int:
-    """The version of an open store; InvalidDocument when it is not ours or newer than this code."""
+def open_existing(path: Path) -> sqlite3.Connection:
+    """Open a database that should be a store; InvalidDocument when the file is no database, Unavailable when it can't be read."""
     try:
-        owner = connection.execute("PRAGMA application_id").fetchone()[0]
+        return open_writer(path)
+    except sqlite3.OperationalError as unreachable:
+        raise Unavailable("the store is out of reach") from unreachable
     except sqlite3.DatabaseError as broken:
         raise InvalidDocument("the file is not a store") from broken
+
+
+def check_shape(connection: sqlite3.Connection) -> int:
+    """The version of an open store; InvalidDocument when it is not ours or newer than this code."""
+    owner = connection.execute("PRAGMA application_id").fetchone()[0]
     if owner != APPLICATION_ID:
         raise InvalidDocument("the file is a database, but not a store of this gateway")
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])

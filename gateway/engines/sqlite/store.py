@@ -21,10 +21,10 @@ from pathlib import Path
 from gateway.crypto.scatter import Scatter
 from gateway.engines.files.lock import OwnerLock
 from gateway.engines.queries import load
-from gateway.engines.sqlite.connection import FaultPoint, Statements, no_fault, open_writer
+from gateway.engines.sqlite.connection import FaultPoint, Statements, no_fault
 from gateway.engines.sqlite.deliveries import SqliteDeliveries
 from gateway.engines.sqlite.log import SqliteLog, load_edge, write_log
-from gateway.engines.sqlite.migrate import STORE_FILE, check_shape, create_store, migrate_store, steps
+from gateway.engines.sqlite.migrate import STORE_FILE, check_shape, create_store, migrate_store, open_existing, steps
 from gateway.engines.sqlite.notices import SqliteNotices, last_notice
 from gateway.engines.sqlite.readers import Readers
 from gateway.engines.sqlite.registry import SqliteConsents, SqliteDirectory, SqlitePolicies
@@ -141,7 +141,7 @@ class SqliteStore:
 
 
 def _read_shape(path: Path) -> bytes:
-    connection = open_writer(path)
+    connection = open_existing(path)
     try:
         version = check_shape(connection)
         if version < len(steps()) - 1:

@@ -1,0 +1,187 @@
+"""A store is made on request, owned by one process, and of a shape this code knows; no question scans it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+
+from gateway.engines.queries import load
+from gateway.engines.sqlite.migrate import STORE_FILE, steps
+from gateway.engines.sqlite.store import QUERIES, SqliteStore
+from gateway.model.delivery import DeliveryState
+from gateway.model.errors import InvalidDocument, Unavailable
+from tests.support.stored import HOSPITAL, POLICE, SCHOOL, SetClock, Units
+
+# Questions that read everything by intent: small tables, and the index that is thrown away as a whole.
+WHOLE = {"offices", "log_head", "epochs", "set_epochs", "forget_words"}
+# A sorted handful: at most the open deliveries whose time has just run out, or one person's consents.
+SORTED = {"consents_of"}
+
+
+def test_a_store_is_never_made_by_accident(tmp_path, clock):
+    with pytest.raises(Unavailable, match="no store"):
+        SqliteStore.open(tmp_path, clock)
+    with pytest.raises(Unavailable, match="no store"):
+        SqliteStore.migrate(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_store_is_never_made_over_another(store, tmp_path):
+    with pytest.raises(InvalidDocument, match="already"):
+        SqliteStore.create(tmp_path / "store")
+
+
+async def test_a_second_owner_is_told_who_the_first_is(store, clock, tmp_path):
+    with pytest.raises(Unavailable, match=str(os.getpid())):
+        SqliteStore.open(tmp_path / "store", clock)
+    with pytest.raises(Unavailable, match="another process"):
+        SqliteStore.migrate(tmp_path / "store")
+    await store.close()
+    await SqliteStore.open(tmp_path / "store", clock).close()
+
+
+def test_a_second_process_is_told_too(tmp_path, clock):
+    SqliteStore.create(tmp_path / "store")
+    store = SqliteStore.open(tmp_path / "store", clock)
+    script = (
+        "import sys; from pathlib import Path; from gateway.engines.sqlite.store import SqliteStore\n"
+        "from gateway.engines.system.clock import SystemClock\n"
+        "SqliteStore.open(Path(sys.argv[1]), SystemClock())"
+    )
+    second = subprocess.run([sys.executable, "-c", script, str(tmp_path / "store")], capture_output=True, timeout=60)
+    assert second.returncode != 0
+    assert b"another process" in second.stderr
+    store._close()
+
+
+async def test_migrating_what_has_the_shape_changes_nothing(store, tmp_path):
+    await store.close()
+    before = (tmp_path / "store" / STORE_FILE).read_bytes()
+    assert SqliteStore.migrate(tmp_path / "store") == len(steps())
+    assert SqliteStore.migrate(tmp_path / "store") == len(steps())
+    assert (tmp_path / "store" / STORE_FILE).read_bytes()[100:] == before[100:]
+
+
+async def test_the_shape_of_newer_code_is_refused(store, tmp_path, clock):
+    await store.close()
+    connection = sqlite3.connect(tmp_path / "store" / STORE_FILE)
+    connection.execute(f"PRAGMA user_version={len(steps()) + 1}")
+    connection.close()
+    for attempt in (
+        lambda: SqliteStore.open(tmp_path / "store", clock),
+        lambda: SqliteStore.migrate(tmp_path / "store"),
+    ):
+        with pytest.raises(InvalidDocument, match="newer"):
+            attempt()
+
+
+@pytest.mark.parametrize("content", [b"not a database at all" * 100, b""])
+def test_a_foreign_file_is_refused(tmp_path, clock, content):
+    (tmp_path / STORE_FILE).write_bytes(content)
+    with pytest.raises((InvalidDocument, Unavailable)):
+        SqliteStore.open(tmp_path, clock)
+
+
+def test_every_file_is_closed_to_others(tmp_path, clock):
+    SqliteStore.create(tmp_path / "store")
+    store = SqliteStore.open(tmp_path / "store", clock)
+    for file in (*(tmp_path / "store").iterdir(), tmp_path / "store"):
+        assert file.stat().st_mode & 0o077 == 0, file.name
+    store._close()
+
+
+def test_migrations_come_in_pairs_with_increasing_numbers():
+    assert [step.version for step in steps()] == list(range(1, len(steps()) + 1))
+    assert len(steps()) % 2 == 0
+
+
+def test_a_query_without_a_sentence_or_with_a_taken_name_is_refused(tmp_path, monkeypatch):
+    package = tmp_path / "made_up_queries"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "bare.sql").write_text("-- name: bare\nSELECT 1;\n")
+    (package / "twice.sql").write_text("-- name: one\n-- One.\nSELECT 1;\n-- name: one\n-- One.\nSELECT 1;\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for file in ("bare.sql", "twice.sql"):
+        with pytest.raises(ValueError, match="query"):
+            load("made_up_queries", file)
+
+
+async def test_no_question_scans_a_table_or_sorts_what_it_found(store, units, tmp_path):
+    """The plan of every statement, on a store with rows of all kinds and fresh statistics of none."""
+    await store.close()
+    connection = sqlite3.connect(tmp_path / "store" / STORE_FILE)
+    tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    checked = 0
+    for name, sql in QUERIES.items():
+        for step in plan_of(connection, sql):
+            if name not in WHOLE and step.startswith("SCAN"):
+                scanned = step.removeprefix("SCAN ").split()[0]
+                aliases = {scanned, *(table for table in tables if f"{table} AS {scanned}" in sql)}
+                bounded = "ORDER BY" in sql and "LIMIT" in sql  # in the order of the scan: see below
+                assert bounded or not aliases & set(tables), f"{name}: {step}"
+            if name not in SORTED:
+                assert "TEMP B-TREE" not in step, f"{name}: {step}"
+        checked += 1
+    assert checked == len(QUERIES) > 60
+    connection.close()
+
+
+class _Anything(dict):
+    def __missing__(self, name: str) -> int:
+        return 1
+
+
+def plan_of(connection: sqlite3.Connection, sql: str) -> list[str]:
+    """The steps of a statement, whatever parameters it takes."""
+    for values in (_Anything(), *((1,) * count for count in range(1, 20))):
+        with contextlib.suppress(sqlite3.ProgrammingError):
+            return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    raise AssertionError("no number of parameters fits")
+
+
+async def test_what_has_run_out_is_forgotten_and_the_rest_stays(store, units, clock):
+    soon, late = clock.now() + timedelta(minutes=1), clock.now() + timedelta(days=90)
+    short = units.acceptance(
+        units.delivery(expires_at=soon),
+        units.delivery(SCHOOL, expires_at=soon),
+        raw_expires_at=soon,
+        receipt_expires_at=soon,
+    )
+    long = units.acceptance(units.delivery(HOSPITAL, expires_at=late), raw_expires_at=late, receipt_expires_at=late)
+    for unit in (short, long):
+        await store.notices.accept(unit)
+    now = clock.forward(timedelta(minutes=1))
+    forgotten = await store.discard_expired(now)
+    assert (forgotten.raw_bodies, forgotten.receipts, forgotten.expiries) == (1, 1, 0)
+    for one in await store.deliveries.expire_due(now, 10):
+        await store.deliveries.conclude(units.conclusion(one, DeliveryState.EXPIRED, lease_token=None))
+    assert (await store.discard_expired(now)).expiries == 1
+    assert not await store.notices.has_native_id(short.native_id_key)
+    assert await store.notices.has_native_id(long.native_id_key)
+    assert await store.notices.raw(long.notice) == long.raw
+    assert await store.deliveries.expire_due(now, 10) == []
+    assert len(await store.deliveries.lease_due(HOSPITAL, now, timedelta(minutes=1), 10)) == 1
+
+
+async def test_the_journal_stays_within_its_bound_under_load(tmp_path):
+    clock = SetClock()
+    SqliteStore.create(tmp_path / "store")
+    bound = 1 << 20
+    store = SqliteStore.open(tmp_path / "store", clock, wal_limit_bytes=bound, cache_mib=8)
+    units = Units(clock, store.delivery_ids)
+    store._writer._checkpointer._every_seconds = 0.01
+    largest = 0
+    for _ in range(600):
+        await store.notices.accept(units.acceptance(units.delivery(POLICE), raw=units.segment(size=6000)))
+        largest = max(largest, (tmp_path / "store" / f"{STORE_FILE}-wal").stat().st_size)
+    await store.close()
+    written = (tmp_path / "store" / STORE_FILE).stat().st_size
+    assert largest < 8 * bound
+    assert written > 3 * bound

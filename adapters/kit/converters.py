@@ -232,9 +232,26 @@ def write_local_instant(value: Any) -> str:
     return _local(value).strftime("%Y-%m-%dT%H:%M:%S")
 
 
+_ZONED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?[+-][0-9]{2}:[0-9]{2}")
+
+
+def write_zoned_moment(value: Any) -> str:
+    """RFC 3339 or a date as it stands: formats that carry an offset keep it."""
+    if not isinstance(value, str) or (_ZONED.fullmatch(value) is None and _ISO_DATE.fullmatch(value) is None):
+        raise Unwritable
+    try:
+        if read_moment(value) != value:
+            raise Unwritable
+    except Unmappable:
+        raise Unwritable from None
+    return value
+
+
 def local_instant(moment: datetime, form: str = "compact") -> str:
-    """A moment in the native local form: compact, spaced or iso."""
+    """A moment in the native local form: compact, spaced, iso, or zoned (with its offset)."""
     here = moment.astimezone(CHINA)
+    if form == "zoned":
+        return here.isoformat()
     return here.strftime({"compact": "%Y%m%d%H%M%S", "spaced": "%Y-%m-%d %H:%M:%S", "iso": "%Y-%m-%dT%H:%M:%S"}[form])
 
 
@@ -494,6 +511,7 @@ CONVERTERS: dict[str, Converter] = {
     "spaced_datetime": Converter(read_instant, write_spaced_instant),
     "iso_datetime": Converter(read_instant, write_local_instant),
     "moment": Converter(read_moment, write_compact_moment),
+    "zoned_moment": Converter(read_moment, write_zoned_moment),
     "spaced_moment": Converter(
         read_moment, lambda value: _iso_date(value) if len(str(value)) == 10 else write_spaced_instant(value)
     ),

@@ -1,0 +1,235 @@
+"""How is FHIR R4 JSON read as one notice, and written so that R4 validators accept it?
+
+A message, document, collection, transaction or search bundle, or one resource
+alone, becomes a tree of resource type -> list of resources. Contained resources
+stand beside the others. A bundle of bundles, an array, or NDJSON is a batch.
+Positions are FHIRPath from the root: `Bundle.entry[3].resource.birthDate`.
+
+References are resolved as R4 2.36.4.1 says: a full URL first, then relative to
+the entry's own base, then `Type/id` where exactly one entry has it, `#id` inside
+the same resource. Nothing is ever fetched. The tree carries the `References`
+under `GRAPH`; whoever reads the tree takes it out first.
+
+Writing: `{"~to": ["Patient", 0]}` becomes a reference to that entry's full URL,
+a uuid made from the bundle's identifier, so equal releases give equal bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid5
+
+import orjson
+
+from adapters.kit.json_codec import charset_parameter, parse_strict, text_of_bytes
+from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable
+from gateway.model.notice import Gap
+
+GRAPH = "~graph"
+Place = tuple[str, int]
+_TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
+_VERSION = re.compile(r"/_history/[A-Za-z0-9.\-]{1,64}$")
+_RELATIVE = re.compile(r"[A-Z][A-Za-z]{1,63}/[A-Za-z0-9.\-]{1,64}")
+_NAMES = UUID("6f0c7d5e-55a1-5d0e-8a52-6c1d1a8a9b11")
+FIRST = ("MessageHeader", "Composition", "Patient", "RelatedPerson")
+
+
+@dataclass(slots=True)
+class References:
+    """Where each resource of one item stands, and what its references mean."""
+
+    places: dict[str, list[str]] = field(default_factory=dict)  # type -> FHIRPath of each
+    bases: dict[Place, str] = field(default_factory=dict)
+    inside: dict[Place, Place] = field(default_factory=dict)  # contained -> its container
+    urls: dict[str, Place | None] = field(default_factory=dict)  # None: said by several entries
+    fragments: dict[tuple[Place, str], Place] = field(default_factory=dict)
+
+    def find(self, reference: Any, at: Place) -> Place | None:
+        """The place a Reference (or its text) points to from the resource at `at`; None when it is not in the input."""
+        text = reference.get("reference") if isinstance(reference, dict) else reference
+        if not isinstance(text, str) or not text:
+            return None
+        if text[0] == "#":
+            home = self.inside.get(at, at)
+            return home if text == "#" else self.fragments.get((home, text[1:]))
+        for known in (text, _VERSION.sub("", text)):
+            if _RELATIVE.fullmatch(known):
+                base = self.bases.get(at)
+                found = self.urls.get(f"{base}/{known}") if base else None
+                if found is not None:
+                    return found
+            found = self.urls.get(known)
+            if found is not None:
+                return found
+        return None
+
+    def locate(self, path: Position) -> str:
+        """FHIRPath of a tree path: resource type, number, element, number ..."""
+        if not path:
+            return ""
+        kind, *rest = path
+        places = self.places.get(str(kind))
+        if places is None:
+            out = [str(kind)]
+        else:
+            number = 0
+            if len(places) > 0 and rest and isinstance(rest[0], int):
+                number, rest = rest[0], rest[1:]
+            out = [places[number] if number < len(places) else str(kind)]
+        for part in rest:
+            out.append(f"[{part}]" if isinstance(part, int) else f".{part}")
+        return "".join(out)
+
+
+@dataclass(frozen=True)
+class FhirCodec:
+    limits: Limits = DEFAULT_LIMITS
+    scalar_key: str = "value"
+    extension_style: str = "flat"
+
+    def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
+        text, gaps = text_of_bytes(raw, self.limits, charset_parameter(media_type))
+        if "ndjson" in media_type:
+            values = [(f"line {n}", line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+            out: list[NativeItem | Unreadable] = []
+            for where, line in values[: self.limits.max_items]:
+                try:
+                    out.extend(self._items(parse_strict(line, self.limits), f"{where}, ", gaps))
+                except Unreadable as error:
+                    told = error.problem
+                    out.append(Unreadable(told.code, f"{where}, {told.position}", told.message, told.remedy))
+            return out
+        value = parse_strict(text, self.limits)
+        if isinstance(value, list):
+            return [item for n, below in enumerate(value) for item in self._items(below, f"[{n}], ", gaps)]
+        return list(self._items(value, "", gaps))
+
+    def _items(self, value: Any, prefix: str, gaps: list[Gap]) -> Iterator[NativeItem | Unreadable]:
+        kind = value.get("resourceType") if isinstance(value, dict) else None
+        if not isinstance(kind, str) or _TYPE.fullmatch(kind) is None:
+            yield Unreadable(
+                "not-fhir", f"{prefix}resourceType", "no resource type", "send a FHIR R4 bundle or resource"
+            )
+            return
+        entries = value.get("entry") if kind == "Bundle" else None
+        if kind == "Bundle" and entries is not None and not _is_listed(entries):
+            yield Unreadable("not-fhir", f"{prefix}Bundle.entry", "not a list of entries", "send a FHIR R4 bundle")
+            return
+        if entries and all(_resource(entry).get("resourceType") == "Bundle" for entry in entries):
+            for number, entry in enumerate(entries):
+                yield from self._items(_resource(entry), f"{prefix}Bundle.entry[{number}].resource, ", gaps)
+            return
+        yield self._item(value, prefix, list(gaps))
+
+    def _item(self, value: Tree, prefix: str, gaps: list[Gap]) -> NativeItem:
+        graph = References()
+        tree: Tree = {}
+        if value["resourceType"] != "Bundle":
+            self._add(value, value["resourceType"], "", tree, graph, prefix, gaps)
+        else:
+            tree["Bundle"] = {name: below for name, below in value.items() if name not in ("entry", "resourceType")}
+            graph.places["Bundle"] = [f"{prefix}Bundle"]
+            for number, entry in enumerate(value.get("entry") or ()):
+                where = f"Bundle.entry[{number}]"
+                resource = _resource(entry)
+                kind = resource.get("resourceType")
+                if not isinstance(kind, str) or _TYPE.fullmatch(kind) is None or kind == "Bundle":
+                    gaps.append(Gap("unmapped", prefix + where, "an entry that carries no resource of a notice"))
+                    continue
+                url = entry.get("fullUrl")
+                self._add(
+                    resource, f"{where}.resource", url if isinstance(url, str) else "", tree, graph, prefix, gaps
+                )
+        tree[GRAPH] = graph
+        return NativeItem(tree, prefix.removesuffix(", "), gaps, graph.locate)
+
+    def _add(
+        self, resource: Tree, where: str, url: str, tree: Tree, graph: References, prefix: str, gaps: list[Gap]
+    ) -> Place:
+        kind = str(resource["resourceType"])
+        there = tree.setdefault(kind, [])
+        place = (kind, len(there))
+        there.append(resource)
+        graph.places.setdefault(kind, []).append(prefix + where)
+        logical = resource.get("id")
+        names = {url} if url else set()
+        if isinstance(logical, str):
+            names.add(f"{kind}/{logical}")
+            if url.endswith(f"/{kind}/{logical}"):
+                graph.bases[place] = url.removesuffix(f"/{kind}/{logical}")
+        for name in names:
+            graph.urls[name] = place if name not in graph.urls else None
+        for number, inner in enumerate(_list(resource.get("contained"))):
+            if isinstance(inner, dict) and _TYPE.fullmatch(str(inner.get("resourceType"))):
+                below = self._add({**inner, "id": None}, f"{where}.contained[{number}]", "", tree, graph, prefix, gaps)
+                graph.inside[below] = place
+                if isinstance(inner.get("id"), str):
+                    graph.fragments[(place, inner["id"])] = below
+                if place in graph.bases:
+                    graph.bases[below] = graph.bases[place]
+        return place
+
+    # --- writing ---
+
+    def write(self, tree: Tree) -> bytes:
+        """`tree` is what `read` gives, with `Bundle` carrying an identifier; lists are written in the tree's order."""
+        head = dict(tree["Bundle"])
+        seed = str(head.get("identifier", {}).get("value", ""))
+        names = [name for name in FIRST if name in tree] + [n for n in tree if n not in FIRST and n != "Bundle"]
+        entries: list[Tree] = []
+        for name in names:
+            for number, resource in enumerate(_list(tree[name]) or [tree[name]]):
+                entries.append(
+                    {"fullUrl": full_url(seed, name, number), "resource": {"resourceType": name, **_linked(resource, seed)}}
+                )  # fmt: skip
+        return orjson.dumps({"resourceType": "Bundle", **head, "entry": entries})
+
+    def position(self, path: Position) -> str:
+        return References().locate(path)
+
+
+def full_url(seed: str, kind: str, number: int) -> str:
+    return f"urn:uuid:{uuid5(_NAMES, f'{seed}/{kind}/{number}')}"
+
+
+def _linked(value: Any, seed: str) -> Any:
+    if isinstance(value, dict):
+        to = value.get("~to")
+        if to is not None:
+            return {"reference": full_url(seed, to[0], to[1])}
+        return {name: _linked(below, seed) for name, below in value.items()}
+    if isinstance(value, list):
+        return [_linked(below, seed) for below in value]
+    return value
+
+
+def _resource(entry: Any) -> Tree:
+    found = entry.get("resource") if isinstance(entry, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _is_listed(entries: Any) -> bool:
+    return isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def codings(concept: Any) -> list[tuple[str, str, str]]:
+    """(system, code, display) of a CodeableConcept, or of a list of them, or of a Coding; the text comes last, as display."""
+    out: list[tuple[str, str, str]] = []
+    for item in concept if isinstance(concept, list) else [concept]:
+        if not isinstance(item, dict):
+            continue
+        for coding in _list(item.get("coding")) or ([item] if "code" in item or "display" in item else []):
+            if isinstance(coding, dict):
+                parts = (coding.get("system"), coding.get("code"), coding.get("display"))
+                system, code, display = (part if isinstance(part, str) else "" for part in parts)
+                out.append((system, code, display))
+        if isinstance(item.get("text"), str) and item["text"].strip():
+            out.append(("", "", item["text"]))
+    return out

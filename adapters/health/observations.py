@@ -17,7 +17,7 @@ from adapters.health.v2_fields import component
 from adapters.kit.lens import Reading, fill, text_of
 from adapters.kit.native import Position, Tree, as_list
 
-_ICD10 = re.compile(r"[A-TV-Z][0-9][0-9AB](?:\.[0-9A-TV-Z]{1,4})?[*+†]?")
+ICD10 = re.compile(r"[A-TV-Z][0-9][0-9AB](?:\.[0-9A-TV-Z]{1,4})?[*+†]?")
 _STI_PREGNANCY = re.compile(r"A5[0-9]|A6[0-4]|B2[0-4]|Z21|O[0-9]{2}|Z3[2-9]|N7[0-7]")
 _TEXT_TYPES = frozenset({"TX", "FT", "ST"})
 INJURY, SEXUAL = "INJ", "SEX"
@@ -74,7 +74,7 @@ class Observations:
         for index, item in enumerate(as_list(result)):
             where: Position = (*at, index) if isinstance(result, list) else at
             code = (component(item, "1") or "").strip().upper()
-            if not _ICD10.fullmatch(code):
+            if not ICD10.fullmatch(code):
                 reading.gap("unmapped-code", where, "not an ICD-10 code")
                 continue
             home = compartment_of(code)
@@ -110,7 +110,7 @@ class Observations:
                 and codes
                 and len(set(map(str, codes))) == len(codes)
                 and all(
-                    isinstance(c, str) and _ICD10.fullmatch(c) and compartment_of(c) == ("harm", name, "codes")
+                    isinstance(c, str) and ICD10.fullmatch(c) and compartment_of(c) == ("harm", name, "codes")
                     for c in codes
                 )
             ):

@@ -46,12 +46,15 @@ class References:
     inside: dict[Place, Place] = field(default_factory=dict)  # contained -> its container
     urls: dict[str, Place | None] = field(default_factory=dict)  # None: said by several entries
     fragments: dict[tuple[Place, str], Place] = field(default_factory=dict)
+    identifiers: dict[str, Place] = field(default_factory=dict)  # of logical references, put there by the adapter
 
     def find(self, reference: Any, at: Place) -> Place | None:
         """The place a Reference (or its text) points to from the resource at `at`; None when it is not in the input."""
         text = reference.get("reference") if isinstance(reference, dict) else reference
         if not isinstance(text, str) or not text:
-            return None
+            identifier = reference.get("identifier") if isinstance(reference, dict) else None
+            value = identifier.get("value") if isinstance(identifier, dict) else None
+            return self.identifiers.get(value) if isinstance(value, str) else None
         if text[0] == "#":
             home = self.inside.get(at, at)
             return home if text == "#" else self.fragments.get((home, text[1:]))
@@ -132,19 +135,22 @@ class FhirCodec:
         else:
             tree["Bundle"] = {name: below for name, below in value.items() if name not in ("entry", "resourceType")}
             graph.places["Bundle"] = [f"{prefix}Bundle"]
-            for number, entry in enumerate(value.get("entry") or ()):
-                where = f"Bundle.entry[{number}]"
-                resource = _resource(entry)
-                kind = resource.get("resourceType")
-                if not isinstance(kind, str) or _TYPE.fullmatch(kind) is None or kind == "Bundle":
-                    gaps.append(Gap("unmapped", prefix + where, "an entry that carries no resource of a notice"))
-                    continue
-                url = entry.get("fullUrl")
-                self._add(
-                    resource, f"{where}.resource", url if isinstance(url, str) else "", tree, graph, prefix, gaps
-                )
+            self._entries(value, "Bundle", tree, graph, prefix, gaps)
         tree[GRAPH] = graph
         return NativeItem(tree, prefix.removesuffix(", "), gaps, graph.locate)
+
+    def _entries(self, bundle: Tree, at: str, tree: Tree, graph: References, prefix: str, gaps: list[Gap]) -> None:
+        for number, entry in enumerate(_list(bundle.get("entry"))):
+            where = f"{at}.entry[{number}]"
+            resource = _resource(entry)
+            kind = resource.get("resourceType")
+            if not isinstance(kind, str) or _TYPE.fullmatch(kind) is None:
+                gaps.append(Gap("unmapped", prefix + where, "an entry without a resource"))
+            elif kind == "Bundle":
+                self._entries(resource, f"{where}.resource", tree, graph, prefix, gaps)
+            else:
+                url = entry.get("fullUrl")
+                self._add(resource, f"{where}.resource", url if isinstance(url, str) else "", tree, graph, prefix, gaps)
 
     def _add(
         self, resource: Tree, where: str, url: str, tree: Tree, graph: References, prefix: str, gaps: list[Gap]

@@ -8,6 +8,7 @@ two systems would see different notices). JSON Lines is one notice per line.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,34 +46,31 @@ def _whole(text: str) -> int:
 _DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, parse_float=str, parse_int=_whole)
 
 
-def depth_of(text: str) -> int:
-    """The deepest nesting of brackets outside strings."""
-    deepest = depth = 0
-    in_string = escaped = False
-    for char in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif char == "\\":
-                escaped = True
-            elif char == '"':
-                in_string = False
-        elif char == '"':
-            in_string = True
-        elif char in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif char in "]}":
-            depth -= 1
-    return deepest
+_STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
+
+
+def is_deeper(text: str, depth: int) -> bool:
+    """Whether brackets outside strings nest deeper: each round takes away the innermost pairs, all at C speed."""
+    brackets = _NOT_BRACKETS.sub("", _STRINGS.sub("", text))
+    for _ in range(depth):
+        if not brackets:
+            return False
+        shorter = brackets.replace("[]", "").replace("{}", "")
+        if shorter == brackets:
+            return False  # not balanced: the parser says where
+        brackets = shorter
+    return "[]" in brackets or "{}" in brackets
 
 
 def parse_strict(text: str, limits: Limits = DEFAULT_LIMITS) -> Any:
     """One JSON value; fractions stay text. Raises Unreadable with line and column."""
-    if text.count("[") + text.count("{") > limits.max_depth and depth_of(text) > limits.max_depth:
+    if text.count("[") + text.count("{") > limits.max_depth and is_deeper(text, limits.max_depth):
         raise Unreadable("too-deep", "/", f"nested deeper than {limits.max_depth}", "send a flatter document")
     try:
         return _DECODER.decode(text)
+    except RecursionError:
+        raise Unreadable("too-deep", "/", f"nested deeper than {limits.max_depth}", "send a flatter document") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise Unreadable("not-json", where, error.msg.lower(), "send well-formed JSON (RFC 8259)") from None

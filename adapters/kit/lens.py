@@ -682,14 +682,15 @@ def plays(person: Mapping[str, Any], role: str) -> bool:
 
 
 def default_refs(persons: list[Tree]) -> None:
-    """Minors first, then in native order; others with a relation are related to the first minor."""
+    """Minors first, then in native order; others with a relation are related to the first minor, unless the adapter
+    marked them `~unrelated`: a relative of somebody who is not in the input."""
     persons.sort(key=lambda person: "minor" not in person.get("roles", ()))
     first = ""
     for number, person in enumerate(persons, 1):
         person["ref"] = f"p{number}"
         if "minor" in person.get("roles", ()):
             first = first or person["ref"]
-        elif first and "relation" in person:
+        elif not person.pop("~unrelated", False) and first and "relation" in person:
             person.setdefault("of", first)
 
 

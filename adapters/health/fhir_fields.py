@@ -1,0 +1,308 @@
+"""What do FHIR's structured elements say of a person: identifiers, names, addresses, telephones, relations?
+
+Each class reads and writes one element for `fhir.yaml`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from adapters.health.people import (
+    CITIZEN,
+    RESIDENT_OID,
+    Identifier,
+    joined_name,
+    relation_of,
+    take_identifiers,
+    take_names,
+)
+from adapters.kit.codetables import CodeTable, shared_tables
+from adapters.kit.converters import Unwritable, write_citizen_id, write_text
+from adapters.kit.fhir import codings
+from adapters.kit.lens import Reading, fill, text_of
+from adapters.kit.native import Position, Tree, as_list
+
+RESIDENT = f"urn:oid:{RESIDENT_OID}"
+PERSON_KEY = "urn:hutong:person"
+RELATION_OID = "urn:oid:2.16.156.10011.2.3.3.8"
+ETHNICITY_URL = "urn:hutong:fhir:ethnicity"
+_ID_TYPES = "urn:oid:2.16.156.10011.2.3.1.2"
+_HL7_IDS = "http://terminology.hl7.org/CodeSystem/v2-0203"
+_ROLE_CODE = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
+_RESIDENT_WORDS = ("身份证", "居民身份", "resident-id", "resident_id", "idcard", "cn-id")
+_DOCUMENTS = {"PPN": "PASS", "BR": "BIRTH", "BCT": "BIRTH", "NI": "ID", "NNCHN": "ID"}
+_OTHER_DOCUMENTS = frozenset({"SS", "SB", "NIIP", "HC", "JHN", "MC", "MA", "DL", "SSN"})
+_ROLES = {
+    "NFTH": "51", "NFTHF": "51", "NMTH": "52", "GESTM": "52", "NPRN": "50", "STPFTH": "57", "ADOPTF": "57",
+    "STPMTH": "58", "ADOPTM": "58", "PRNINLAW": "97", "PGRFTH": "61", "PGRMTH": "62", "MGRFTH": "63", "MGRMTH": "64",
+    "GGRPRN": "97", "NBRO": "73", "NSIS": "77", "NSIB": "70", "TWIN": "70", "HSIB": "70", "SONC": "20", "NCHILD": "20",
+    "DAUC": "30", "PUNCLE": "81", "MUNCLE": "85", "PAUNT": "84", "MAUNT": "88", "COUSN": "97", "FAMMEMB": "97",
+    "HUSB": "11", "NBOR": "99", "ROOM": "99", "FRND": "99",
+    "72705000": "52", "66839005": "51", "40683002": "50", "394859001": "62", "394858009": "61",
+}  # fmt: skip
+_GUARDIANS = frozenset({"GUARD", "GUADLTM", "RESPRSN", "POWATT", "HPOWATT"})
+_DIVISION = re.compile(r"[0-9]{6}(?:[0-9]{3}){0,2}")
+
+
+def elements(value: Any, at: Position) -> list[tuple[Tree, Position]]:
+    items = as_list(value)
+    listed = isinstance(value, list)
+    return [(item, (*at, n) if listed else at) for n, item in enumerate(items) if isinstance(item, dict)]
+
+
+def word(item: Tree, name: str) -> str:
+    """One text member, stripped; empty when it is absent or no text."""
+    found = item.get(name)
+    return found.strip() if isinstance(found, str) else ""
+
+
+def words(item: Tree, name: str) -> list[str]:
+    return [part for part in as_list(item.get(name)) if isinstance(part, str) and part.strip()]
+
+
+class Identifiers:
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        found: list[Identifier] = []
+        for item, where in elements(value, at):
+            number = word(item, "value")
+            if not number:
+                continue
+            if word(item, "use") == "old":
+                reading.gap("old-value", (*where, "value"), "marked as no longer in use", "persons.key")
+                continue
+            found.append((self._kind(item, number), number, (*where, "value")))
+        take_identifiers(found, target, reading)
+
+    def _kind(self, item: Tree, number: str) -> str:
+        system = word(item, "system").lower().removeprefix("urn:oid:")
+        types = codings(item.get("type"))
+        if system == RESIDENT_OID or any(mark in system for mark in _RESIDENT_WORDS):
+            return "ID"
+        for kind_system, code, display in types:
+            if code in _DOCUMENTS:
+                return _DOCUMENTS[code]
+            if "2.3.1.2" in kind_system or "cv02.01.101" in kind_system.lower():
+                return shared_tables()["id_type@health"].find(code) or "OTH"
+            if any(mark in (display + code).lower() for mark in _RESIDENT_WORDS):
+                return "ID"
+        if any(code in _OTHER_DOCUMENTS for _, code, _ in types) or system.endswith("us-ssn"):
+            return "ID" if CITIZEN.fullmatch(number) else "OTH"
+        return "ID" if CITIZEN.fullmatch(number) and not types else ""
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        out: list[Tree] = []
+        kind, number = rest.get("id_type"), rest.get("id_no")
+        if kind == "ID" and isinstance(number, str) and CITIZEN.fullmatch(number) and write_citizen_id(number):
+            coding = {"system": _ID_TYPES, "code": "01", "display": "居民身份证"}
+            out.append({"use": "official", "type": {"coding": [coding]}, "system": RESIDENT, "value": number})
+            del rest["id_type"], rest["id_no"]
+        elif kind == "PASS" and _plain(number) and "*" not in str(number):
+            out.append({"type": {"coding": [{"system": _HL7_IDS, "code": "PPN"}]}, "value": number})
+            del rest["id_type"], rest["id_no"]
+        key = rest.get("key")
+        if _plain(key) and not CITIZEN.fullmatch(str(key)):
+            out.append({"system": PERSON_KEY, "value": rest.pop("key")})
+        if out:
+            native["identifier"] = out
+
+
+class Names:
+    """HumanName: the whole name in `text`, else its parts. What is in use comes before what was."""
+
+    _ORDER = ("official", "usual", "", "temp", "anonymous", "nickname", "maiden", "old")
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        named = []
+        for item, where in elements(value, at):
+            text = word(item, "text")
+            name = text or joined_name(words(item, "family"), words(item, "given"))
+            use = word(item, "use")
+            named.append((self._ORDER.index(use) if use in self._ORDER else 2, name, where))
+        take_names([(name, where) for _, name, where in sorted(named, key=lambda entry: entry[0])], target, reading)
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        out = []
+        if _plain(rest.get("name")):
+            out.append({"use": "official", "text": rest.pop("name")})
+            if _plain(rest.get("alias")) and rest["alias"] != out[0]["text"]:
+                out.append({"use": "nickname", "text": rest.pop("alias")})
+        if out:
+            native["name"] = out
+
+
+class ContactName(Names):
+    """Patient.contact.name is one HumanName, read only."""
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        return None
+
+
+class Addresses:
+    """The first address in use; a division code stands in `district`."""
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        taken = False
+        ordered = sorted(elements(value, at), key=lambda entry: word(entry[0], "use") == "old")
+        for item, where in ordered:
+            parts: list[str] = []
+            region = ""
+            for name in ("line", "district", "city", "state", "postalCode", "country"):
+                for part in words(item, name):
+                    if name in ("district", "city", "state") and not region and _DIVISION.fullmatch(part.strip()):
+                        region = part.strip()
+                    elif not (name == "country" and part.strip() in ("CN", "CHN", "中国")):
+                        parts.append(part.strip())
+            text = word(item, "text") or " ".join(parts)
+            if not text and not region:
+                continue
+            if taken:
+                reading.gap("repeated", where, "a further address has no canonical field", "persons.residence")
+                continue
+            taken = True
+            for name, said in (("address", text), ("region", region)):
+                if said and fill(target, ("residence", name), said):
+                    reading.note(target, ("residence", name), where)
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        residence = rest.get("residence")
+        if not isinstance(residence, dict):
+            return
+        out: Tree = {}
+        if _plain(residence.get("address")):
+            out["text"] = residence.pop("address")
+        if isinstance(residence.get("region"), str) and _DIVISION.fullmatch(residence["region"]):
+            out["district"] = residence.pop("region")
+        if out:
+            native["address"] = [{"use": "home", **out}]
+        if not residence:
+            del rest["residence"]
+
+
+class Telecoms:
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        for item, where in elements(value, at):
+            number, system = word(item, "value"), word(item, "system")
+            if not number:
+                continue
+            if system not in ("phone", "sms", ""):
+                reading.gap("unmapped", where, "neither a telephone nor a message number", "persons.phone")
+            elif word(item, "use") == "old" or not fill(target, ("phone",), number):
+                reading.gap("repeated", where, "a further telephone number has no canonical field", "persons.phone")
+            else:
+                reading.note(target, ("phone",), where)
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        if _plain(rest.get("phone")):
+            native["telecom"] = [{"system": "phone", "value": rest.pop("phone")}]
+
+
+class Relation:
+    """GB/T 4761, HL7 RoleCode, SNOMED or words: this person is X of the patient. A guardian role marks a guardian."""
+
+    _CONTACT_ROLES = "v2-0131"
+
+    def __init__(self, table: CodeTable) -> None:
+        self.table = table
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        said: list[str] = []
+        is_role_only = True
+        for system, code, display in codings(value):
+            if code.upper() in _GUARDIANS:
+                target["~guardian"] = True
+            elif self._CONTACT_ROLES not in system:
+                is_role_only = False
+                found = _ROLES.get(code.upper())
+                said.extend((found,) if found else (code, display, display.rpartition(" ")[2]))
+        relation = relation_of(said, self.table)
+        if relation is not None:
+            if fill(target, ("relation",), relation):
+                reading.note(target, ("relation",), at)
+        elif not is_role_only:
+            reading.gap("unmapped-code", at, "neither in code table `GB/T 4761` nor in HL7's", "persons.relation")
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        relation = rest.get("relation")
+        spellings = shared_tables()["relation"].spellings.get(str(relation))
+        if spellings is not None and relation_of([str(relation)], self.table) == relation:
+            coding = {"system": RELATION_OID, "code": rest.pop("relation"), "display": spellings[1]}
+            native["relationship"] = [{"coding": [coding]}]
+
+
+class PatientLink:
+    """Whose relative: the number of the Patient in the input, put there by the adapter."""
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        if isinstance(value, int):
+            target["~patient"] = value
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        number = rest.pop("~patient", None)
+        if native:
+            native["patient"] = {"~to": ["Patient", number]} if isinstance(number, int) and number >= 0 else _UNKNOWN
+
+
+_UNKNOWN = {
+    "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
+}
+
+
+class Own:
+    """The number of this resource among its kind, so that others can be joined to its person."""
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        target["~self"] = value
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        return None
+
+
+class PersonExtensions:
+    """Ethnicity is ours; any other extension is a named gap."""
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        for item, where in elements(value, at):
+            url = word(item, "url")
+            codes = codings(item.get("valueCodeableConcept")) + codings(item.get("valueCoding"))
+            said = [part for _, code, display in codes for part in (code, display)]
+            if url == ETHNICITY_URL or "3304" in "".join(system for system, _, _ in codes):
+                found = next((f for text in said if (f := shared_tables()["ethnicity"].find(text))), None)
+                if found is not None and fill(target, ("ethnicity",), found):
+                    reading.note(target, ("ethnicity",), where)
+                    continue
+            reading.gap("unmapped", where, "no rule maps this extension")
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        spellings = shared_tables()["ethnicity"].spellings.get(str(rest.get("ethnicity")))
+        if spellings is not None:
+            coding = {"system": "urn:hutong:codesystem:GBT3304", "code": rest.pop("ethnicity"), "display": spellings[1]}
+            native["extension"] = [{"url": ETHNICITY_URL, "valueCodeableConcept": {"coding": [coding]}}]
+
+
+class BirthDetail:
+    """`_birthDate`: a time of birth has no canonical field; a reason for absence says nothing more."""
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        for item, where in elements(value.get("extension") if isinstance(value, dict) else None, (*at, "extension")):
+            if not word(item, "url").endswith("data-absent-reason"):
+                reading.gap("unmapped", where, "a time of birth has no canonical field", "persons.birth_date")
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        return None
+
+
+class Active:
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        if text_of(value) == "0":
+            reading.gap("inactive", at, "the record is marked as no longer in use")
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        return None
+
+
+def _plain(value: Any) -> bool:
+    try:
+        return bool(write_text(value) == value)
+    except Unwritable:
+        return False

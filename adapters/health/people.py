@@ -1,0 +1,131 @@
+"""What do all clinical formats have in common about people?
+
+Who is a minor, who guards, which number is a resident identity, how a name of
+parts is put together, whose relation a code tells. Positions come from the
+format; nothing here knows one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from adapters.health.observations import is_sexual
+from adapters.kit.codetables import CodeTable, shared_tables
+from adapters.kit.converters import Noted, Unmappable, read_citizen_id
+from adapters.kit.lens import Reading, fill
+from adapters.kit.native import Position, Tree
+from adapters.kit.relations import guardian_by_relation
+from adapters.kit.text import has_private_use
+
+CITIZEN = re.compile(r"[0-9]{17}[0-9Xx]")
+HAN = re.compile(r"[\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
+RESIDENT_OID = "2.16.156.10011.1.3"
+Identifier = tuple[str, str, Position]  # kind (canonical document type, or "" for a local number), number, position
+
+
+def take_identifiers(found: Sequence[Identifier], target: Tree, reading: Reading) -> None:
+    """A resident identity before any other document, and one local number; the rest are named gaps."""
+    for kind, number, where in sorted(found, key=lambda entry: entry[0] != "ID"):
+        path: tuple[str, ...] = ("id_no",) if kind else ("key",)
+        if kind == "ID":
+            try:
+                read = read_citizen_id(number)
+            except Unmappable as error:
+                reading.gap(error.code, where, error.message, "persons.id_no")
+                continue
+            if isinstance(read, Noted):
+                reading.gap(read.code, where, read.message, "persons.id_no")
+                if read.code == "id-form":
+                    kind, path = "", ("key",)
+                read = read.value
+            number = str(read)
+        if kind and target.get("id_type", kind) != kind and "id_no" not in target:
+            del target["id_type"]
+        if path[0] in target and target[path[0]] != number:
+            reading.gap("identifier", where, "a further identifier has no canonical field", f"persons.{path[0]}")
+            continue
+        target[path[0]] = number
+        reading.note(target, path, where)
+        if kind:
+            target["id_type"] = kind
+            reading.note(target, ("id_type",), where)
+
+
+def take_names(names: Sequence[tuple[str, Position]], target: Tree, reading: Reading) -> None:
+    """The first name is the name, the next different one the alias."""
+    seen: set[str] = set()
+    for name, where in names:
+        if not name or name in seen:
+            continue
+        seen.add(name)
+        path = ("name",) if "name" not in target else ("alias",)
+        if not fill(target, path, name):
+            reading.gap("repeated", where, "a further name has no canonical field", "persons.alias")
+            continue
+        reading.note(target, path, where)
+        if has_private_use(name):
+            message = "holds a character that only one vendor's font knows"
+            reading.gap("private-use-character", where, message, f"persons.{path[0]}")
+
+
+def joined_name(family: Sequence[str], given: Sequence[str]) -> str:
+    """A Chinese name is family and given without a blank; any other is given names first."""
+    parts = [part.strip() for part in (*family, *given) if part.strip()]
+    if parts and all(HAN.search(part) for part in parts):
+        return "".join(parts)
+    return " ".join(part.strip() for part in (*given, *family) if part.strip())
+
+
+def relation_of(said: Sequence[str], table: CodeTable) -> str | None:
+    """The canonical relation of the first code or label that GB/T 4761 or HL7's tables know."""
+    for text in said:
+        if text:
+            found = shared_tables()["relation"].find(text) or table.find(text)
+            if found is not None:
+                return found
+    return None
+
+
+def settle_roles(reading: Reading) -> None:
+    """Kin become guardians by relation, or by a mark of the format (`~guardian`)."""
+    for person in reading.persons:
+        if person["roles"] == ["member"]:
+            is_guardian = bool(person.pop("~guardian", False)) or guardian_by_relation(person.get("relation"))
+            person["roles"] = ["guardian"] if is_guardian else ["other"]
+
+
+def fold_roles(rest: Tree) -> None:
+    """The inverse, before writing: a role that reading would give by itself is not said."""
+    for person in rest.get("persons", ()):
+        if isinstance(person, dict):
+            expected = ["guardian"] if guardian_by_relation(person.get("relation")) else ["other"]
+            if person.get("roles") == expected:
+                person["roles"] = ["member"]
+
+
+def protect_sexual_detail(reading: Reading) -> None:
+    """A description of injuries that tells of sexual harm goes to that compartment."""
+    harm = reading.data.get("harm")
+    if not isinstance(harm, dict):
+        return
+    injury = harm.get("injury")
+    if is_sexual(harm) and isinstance(injury, dict) and "text" in injury:
+        text = injury.pop("text")
+        harm["sexual_detail"] = f"{harm['sexual_detail']}\n{text}" if "sexual_detail" in harm else text
+        if not injury:
+            del harm["injury"]
+
+
+def mark_adults(reading: Reading, day: str, where: Callable[[int], Position]) -> None:
+    """A patient of 18 or more on `day` (or by the stated age) is `other`: these notices are about minors."""
+    for index, person in enumerate(person for person in reading.persons if person["roles"] == ["minor"]):
+        born = str(person.get("birth_date", ""))
+        age = person.get("age")
+        is_adult = isinstance(age, dict) and not born and int(age.get("years", 0)) >= 18
+        if day and born[:4].isdigit():
+            majority, known = f"{int(born[:4]) + 18:04d}{born[4:]}", day[: len(born)]
+            is_adult = majority < known or (majority == known and len(born) == 10)
+        if is_adult:
+            person["roles"] = ["other"]
+            reading.gap("adult", where(index), "the patient is not a minor", "persons.roles")

@@ -1,0 +1,211 @@
+"""How does health speak HL7 v2? ER7 with Z-segments; see v2.yaml and DOMAIN 2.4."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.health.observations import Observations, is_sexual
+from adapters.health.v2_fields import (
+    LATE,
+    Address,
+    Ethnicity,
+    Identifiers,
+    PersonName,
+    Relation,
+    Telephone,
+    component,
+    take_local,
+)
+from adapters.kit.adapter import MappedAdapter, Outgoing
+from adapters.kit.hl7v2 import Hl7v2Codec
+from adapters.kit.lens import CustomField, Reading, fill, text_of
+from adapters.kit.mapping import AgencyMapping, load_mapping
+from adapters.kit.native import NativeItem, Position, Tree, as_list, get_at
+from adapters.kit.relations import guardian_by_relation
+from gateway.model.agency import Office
+from gateway.model.errors import Problem
+from gateway.model.notice import SubmittedNotice
+from gateway.ports.translation import RefusedItem
+
+_PHOTO = {"kind": "photo", "holder": "医院"}
+
+
+class _Processing:
+    """MSH-11: anything but production is named, since test data must not become a case unseen."""
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        if component(value, "1") not in (None, "P"):
+            reading.gap("not-production", at, "the message is not marked as production data")
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        native["11"] = "P"
+
+
+class _ReporterRole:
+    """ZMR-4: a role code, perhaps with a job title, which is not carried."""
+
+    def __init__(self, mapping: AgencyMapping) -> None:
+        self.table = mapping.tables["reporter_role"]
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        for number in ("1", "2"):
+            text = component(value, number)
+            found = self.table.find(text) if text else None
+            if found is not None:
+                if fill(target, ("report", "reporter_role"), found):
+                    reading.note(target, ("report", "reporter_role"), at)
+                return
+        reading.gap("unmapped-code", at, f"not in code table `{self.table.name}`", "report.reporter_role")
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        report = rest.get("report")
+        if isinstance(report, dict) and report.get("reporter_role") in self.table.writer():
+            native["4"] = self.table.writer()[report.pop("reporter_role")]
+
+
+class _Photos:
+    """ZMR-7: photographs are kept at the hospital; they never travel."""
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        if text_of(value) == "1":
+            target.setdefault("evidence", []).append(dict(_PHOTO))
+            reading.note(target, ("evidence",), at)
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        evidence = rest.get("evidence")
+        if isinstance(evidence, list) and evidence == [_PHOTO]:
+            native["7"] = "1"
+            del rest["evidence"]
+
+
+class _Told:
+    """ZMR-8: has the guardian been informed? Kept aside until the guardians are read."""
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        text = text_of(value)
+        if text in ("0", "1"):
+            target["~told"] = "yes" if text == "1" else "no"
+        elif text:
+            reading.gap("boolean-form", at, "neither yes nor no", "persons.told.state")
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        told = rest.pop("~told", None)
+        if told is not None:
+            native["8"] = "1" if told == "yes" else "0"
+
+
+class HealthV2(MappedAdapter):
+    """Kin become guardians by relation. An adult patient is `other`: these notices are about minors."""
+
+    def read_item(self, item: NativeItem, raw: bytes, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
+        trigger = component(get_at(item.tree, ("MSH", "9")), "1")
+        if trigger in ("ACK", "MCF") or ("PID" not in item.tree and "ZTB" not in item.tree):
+            where = "MSH-9" if trigger in ("ACK", "MCF") else "PID"
+            problem = Problem(
+                "no-person", where, "the message is about no patient", "send a message with a PID segment"
+            )
+            return RefusedItem(item.position, (problem,))
+        return super().read_item(item, raw, number, sender)
+
+    def before_reading(self, tree: Tree, reading: Reading) -> None:
+        plain = "ZTB" not in tree
+        notice = tree.setdefault("ZTB", {})
+        if plain and text_of(get_at(tree, ("ZMR", "3"))) == "1":
+            notice["4"] = "2"  # a hospital's own message has no urgency: immediate danger is life-threatening
+        if isinstance(notice, dict) and "1" not in notice:
+            trigger = component(get_at(tree, ("MSH", "9")), "1")
+            notice["1"] = "QZBG" if "ZMR" in tree else "ZJTZ" if trigger == "REF" else "TZJC"
+
+    def after_reading(self, tree: Tree, reading: Reading) -> None:
+        for person in reading.persons:
+            if person["roles"] == ["member"]:
+                person["roles"] = ["guardian"] if guardian_by_relation(person.get("relation")) else ["other"]
+        for person in reading.persons:
+            for number, where in person.pop(LATE, ()):
+                take_local(number, where, person, reading)
+        told = reading.data.pop("~told", None)
+        guardians = [person for person in reading.persons if "guardian" in person["roles"]]
+        if told is not None and not guardians:
+            guardians = [{"roles": ["guardian"]}]
+            reading.persons.extend(guardians)
+        for guardian in guardians if told is not None else []:
+            guardian["told"] = {"state": told}
+        self._protect_sexual_detail(reading)
+        if not any("minor" in person["roles"] for person in reading.persons):
+            return
+        self._adults(reading)
+
+    def _protect_sexual_detail(self, reading: Reading) -> None:
+        harm = reading.data.get("harm")
+        if not isinstance(harm, dict):
+            return
+        injury = harm.get("injury")
+        if is_sexual(harm) and isinstance(injury, dict) and "text" in injury:
+            text = injury.pop("text")
+            harm["sexual_detail"] = f"{harm['sexual_detail']}\n{text}" if "sexual_detail" in harm else text
+            if not injury:
+                del harm["injury"]
+
+    def _adults(self, reading: Reading) -> None:
+        sent = reading.envelope.get("@time", "")[:10]
+        for index, person in enumerate(reading.persons):
+            born = person.get("birth_date", "")
+            if person["roles"] == ["minor"] and sent and born and born[:4].isdigit():
+                year = int(born[:4]) + 18
+                majority, day = f"{year:04d}{born[4:]}", sent[: len(born)]
+                if majority < day or (majority == day and len(born) == 10):
+                    person["roles"] = ["other"]
+                    reading.gap("adult", ("PID", index, "7") if index else ("PID", "7"), "the patient is not a minor")
+
+    def before_writing(self, rest: Tree, outgoing: Outgoing) -> None:
+        people = [person for person in rest.get("persons", ()) if isinstance(person, dict)]
+        listed = [
+            person
+            for person in people
+            if "minor" not in person.get("roles", ()) and guardian_by_relation(person.get("relation"))
+        ]
+        told = [person.get("told") for person in listed]
+        if told and all(entry == told[0] for entry in told) and told[0] in ({"state": "yes"}, {"state": "no"}):
+            rest["~told"] = told[0]["state"]
+            for person in listed:
+                del person["told"]
+        for person in people:
+            roles = person.get("roles")
+            if roles == (["guardian"] if guardian_by_relation(person.get("relation")) else ["other"]):
+                person["roles"] = ["member"]
+
+    def after_writing(self, tree: Tree, outgoing: Outgoing) -> None:
+        tree["MSH"] = {
+            "3": "HUTONG", "6": "HIS", "9": {"1": "ORU", "2": "R01"}, "12": "2.4", "15": "AL", "16": "NE", "17": "CHN",
+            "18": "UNICODE UTF-8", **tree.get("MSH", {}),
+        }  # fmt: skip
+        obr = tree.setdefault("OBR", {})
+        for segment in as_list(obr)[:1]:
+            segment["3"] = outgoing.number
+            segment["4"] = {"1": "TB", "2": "通报", "3": "L"}
+
+
+def _customs(mapping: AgencyMapping) -> dict[str, CustomField]:
+    return {
+        "ids": Identifiers("3"),
+        "other_ids": Identifiers("2", primary=False),
+        "ssn": Identifiers("19", primary=False),
+        "name": PersonName("5"),
+        "address": Address("11"),
+        "phone": Telephone("13"),
+        "kin_ids": Identifiers("33"),
+        "kin_name": PersonName("2"),
+        "kin_address": Address("4"),
+        "kin_phone": Telephone("5"),
+        "ethnicity": Ethnicity(),
+        "relation": Relation(mapping.tables["relation_hl7"]),
+        "observations": Observations(),
+        "processing": _Processing(),
+        "reporter_role": _ReporterRole(mapping),
+        "photos": _Photos(),
+        "told": _Told(),
+    }
+
+
+_MAPPING = load_mapping("adapters.health", "v2.yaml")
+V2 = HealthV2(_MAPPING, Hl7v2Codec(), _customs(_MAPPING))

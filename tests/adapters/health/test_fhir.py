@@ -1,0 +1,283 @@
+"""FHIR R4, judged by another reader: `fhir.resources` (R4B models) says what is in the input and whether we write R4."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fhir.resources.R4B import get_fhir_model_class
+from fhir.resources.R4B.bundle import Bundle
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import schemas
+from adapters.health import ADAPTER
+from gateway.model.notice import SubmittedNotice
+from gateway.ports.translation import RefusedItem
+from tests.adapters.builders import by_ref, decode_one, office, release
+from tests.support.samples import needs_samples, sample_files
+
+FHIR = "application/fhir+json"
+EXAMPLES = sorted((Path(str(schemas.__file__)).parent / "examples").glob("*/pass*.json"))
+
+
+def decode(raw: bytes | dict[str, Any] | list[Any]) -> tuple[SubmittedNotice | RefusedItem, ...]:
+    body = raw if isinstance(raw, bytes) else json.dumps(raw).encode()
+    return tuple(ADAPTER.decode(body, FHIR, office("health"), {}).items)
+
+
+def one(raw: bytes | dict[str, Any]) -> SubmittedNotice:
+    (item,) = decode(raw)
+    assert isinstance(item, SubmittedNotice), item
+    return item
+
+
+def bundle(*resources: dict[str, Any], kind: str = "collection", **more: Any) -> dict[str, Any]:
+    entries = [{"fullUrl": r.pop("~url", f"urn:uuid:{n}"), "resource": r} for n, r in enumerate(resources)]
+    return {"resourceType": "Bundle", "id": "b-1", "type": kind, "timestamp": "2026-03-01T09:45:00+08:00", "entry": entries, **more}  # fmt: skip
+
+
+# --- an independent reading ---
+
+
+def independent(document: dict[str, Any]) -> list[Any]:
+    """Every Patient and RelatedPerson of the document, as fhir.resources models, bundles in bundles too."""
+    if document["resourceType"] != "Bundle":
+        model = get_fhir_model_class(document["resourceType"])
+        resources = [model.model_validate(document)]
+    else:
+        resources = [entry.resource for entry in Bundle.model_validate(document).entry or () if entry.resource]
+    found: list[Any] = []
+    for resource in resources:
+        if resource.get_resource_type() == "Bundle":
+            found.extend(e.resource for e in resource.entry or () if e.resource)
+        found.append(resource)
+    return [person for person in found if person.get_resource_type() in ("Patient", "RelatedPerson")]
+
+
+def tells_nothing(person: Any) -> bool:
+    names = ("identifier", "name", "telecom", "gender", "birthDate", "address")
+    return not any(getattr(person, name) for name in names)
+
+
+@needs_samples
+@pytest.mark.samples
+@pytest.mark.parametrize("path", sample_files("fhir-r4", "*.json"), ids=lambda path: path.stem)
+def test_every_sample_is_accepted_with_its_people_or_refused_with_a_position(path):
+    document = json.loads(path.read_bytes())
+    items = decode(path.read_bytes())
+    people = [person for person in independent(document) if not tells_nothing(person)]
+    for item in items:
+        if isinstance(item, RefusedItem):
+            assert all(problem.position and problem.remedy for problem in item.problems)
+            assert not people
+            return
+    (item,) = items
+    ours = item.data["persons"]
+    contacts = sum(len(getattr(person, "contact", None) or ()) for person in people)
+    assert len(people) <= len(ours) <= len(people) + contacts
+    assert sorted(str(p.birthDate) for p in people if p.birthDate) == sorted(p["birth_date"] for p in ours if "birth_date" in p)  # fmt: skip
+    sexes = {"male": "1", "female": "2", "other": "9", "unknown": "0"}
+    assert (
+        sorted(sexes[p.gender] for p in people if p.gender)
+        == sorted(p["sex"] for p in ours[: len(people)] if "sex" in p)
+        or contacts
+    )
+    said = {i.value for p in people for i in p.identifier or () if i.value}
+    assert {p[name] for p in ours for name in ("key", "id_no") if name in p} <= said
+    gaps = [gap for gap in item.gaps if gap.code in ("identifier", "old-value")]
+    assert len({p.get(name) for p in ours for name in ("key", "id_no")} - {None}) + len(gaps) >= len(said)
+    for person in people:
+        for name in person.name or ():
+            words = set((name.text or " ".join(filter(None, [*(name.given or ()), name.family]))).split())
+            whole = [str(p.get(key, "")) for p in ours for key in ("name", "alias")]
+            assert any(
+                words <= set(text.split()) or "".join(sorted(words)) == "".join(sorted(text)) for text in whole
+            ) or any(gap.code == "repeated" for gap in item.gaps)
+
+
+# --- what we write ---
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_release_is_valid_r4(path):
+    document = json.loads(path.read_text("utf-8"))
+    written = ADAPTER.encode(
+        release(document.get("data", document), path.parent.name, "health"), office("health"), FHIR
+    )
+    assert written.media_type == FHIR
+    read = Bundle.model_validate_json(written.body)
+    assert read.type == "message"
+    assert read.entry[0].resource.get_resource_type() == "MessageHeader"
+    urls = {entry.fullUrl for entry in read.entry}
+    assert len(urls) == len(read.entry)
+    text = written.body.decode()
+    references = {part.split('"')[0] for part in text.split('"reference":"')[1:]}
+    assert references <= urls
+    assert '""' not in text
+
+
+def test_what_is_withheld_is_absent_whether_or_not_it_exists():
+    shown = {"persons": [{"ref": "p1", "roles": ["minor"], "name": "李小测"}], "urgency": 1}
+    written = json.loads(ADAPTER.encode(release(shown, "RPT", "health"), office("health"), FHIR).body)
+    (patient,) = [e["resource"] for e in written["entry"] if e["resource"]["resourceType"] == "Patient"]
+    assert set(patient) == {"resourceType", "name"}
+
+
+def test_a_release_without_a_patient_says_unknown_where_r4_wants_a_subject():
+    data = {"needs": ["medical"], "urgency": 1}
+    body = ADAPTER.encode(release(data, "REF", "health"), office("health"), FHIR).body
+    assert b"data-absent-reason" in body
+    assert decode_one(ADAPTER, body, "health", FHIR).data == data
+
+
+def test_relatives_of_several_children_come_back_to_their_own_child():
+    data = {
+        "persons": [
+            {"ref": "p1", "roles": ["minor"], "name": "甲一", "birth_date": "2019-02"},
+            {"ref": "p2", "roles": ["minor"], "name": "甲二", "birth_date": "2021"},
+            {"ref": "p3", "roles": ["guardian"], "name": "甲父", "relation": "51", "of": "p2"},
+        ]
+    }
+    body = ADAPTER.encode(release(data, "LED", "health"), office("health"), FHIR).body
+    assert by_ref(decode_one(ADAPTER, body, "health", FHIR).data) == by_ref(data)
+
+
+# --- what we read ---
+
+
+MOTHER = {
+    "resourceType": "RelatedPerson", "~url": "http://his.example/fhir/RelatedPerson/m", "id": "m",
+    "patient": {"reference": "Patient/b"}, "name": [{"text": "某某"}],
+    "relationship": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": "NMTH"}]}],
+}  # fmt: skip
+
+
+def twin(logical: str, name: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Patient", "~url": f"http://his.example/fhir/Patient/{logical}", "id": logical,
+        "name": [{"text": name}], "gender": "female", "birthDate": "2026-02-27",
+        "identifier": [{"system": "urn:oid:2.16.156.10011.1.3", "value": "999999202602270029" if logical == "b" else ""}],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("written", ["Patient/b", "http://his.example/fhir/Patient/b", "Patient/b/_history/2"])
+def test_a_reference_finds_its_patient_however_it_is_written(written):
+    mother = {**MOTHER, "patient": {"reference": written}}
+    notice = one(bundle(twin("a", "某某之女一"), twin("b", "某某之女二"), mother))
+    assert [person.get("of") for person in notice.data["persons"]] == [None, None, "p2"]
+    assert notice.data["persons"][2]["relation"] == "52"
+    assert notice.data["persons"][1]["id_type"] == "ID"
+
+
+def test_a_reference_that_two_entries_answer_to_is_said_and_not_guessed():
+    notice = one(bundle(twin("b", "甲"), {**twin("b", "乙"), "~url": "http://other.example/fhir/Patient/b"}, {**MOTHER, "~url": "urn:uuid:9"}))  # fmt: skip
+    assert "of" not in notice.data["persons"][2]
+    assert ("unresolved", "Bundle.entry[2].resource.patient") in [(gap.code, gap.position) for gap in notice.gaps]
+
+
+def test_whoever_wrote_or_measured_goes_to_the_vault_and_nowhere_else():
+    doctor = {
+        "resourceType": "Practitioner",
+        "~url": "urn:uuid:d",
+        "name": [{"text": "报告医生"}],
+        "telecom": [{"value": "13800000000"}],
+    }
+    colleague = {"resourceType": "Practitioner", "~url": "urn:uuid:c", "name": [{"text": "旁人"}]}
+    observation = {
+        "resourceType": "Observation", "status": "final", "subject": {"reference": "Patient/b"},
+        "code": {"coding": [{"code": "INJ"}]}, "valueString": "新旧伤痕并存",
+        "performer": [{"reference": "urn:uuid:d"}, {"display": "护士甲"}],
+    }  # fmt: skip
+    notice = one(bundle(twin("b", "甲"), observation, doctor, colleague))
+    assert notice.reporter == {"name": "报告医生; 护士甲", "phone": "13800000000"}
+    assert notice.data["harm"] == {"injury": {"text": "新旧伤痕并存"}}
+    rest = json.dumps([notice.data, [vars_of(gap) for gap in notice.gaps]], ensure_ascii=False)
+    assert not any(word in rest for word in ("报告医生", "护士甲", "13800000000", "旁人"))
+
+
+def vars_of(gap: Any) -> list[str]:
+    return [gap.code, gap.position, gap.message, gap.target]
+
+
+def test_diagnoses_go_to_their_compartment_and_to_the_child_they_are_about():
+    def condition(code: str, child: str, **more: Any) -> dict[str, Any]:
+        concept = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": code}]}
+        return {"resourceType": "Condition", "subject": {"reference": f"Patient/{child}"}, "code": concept, **more}
+
+    refuted = {"verificationStatus": {"coding": [{"code": "refuted"}]}}
+    notice = one(
+        bundle(
+            twin("a", "甲"), twin("b", "乙"), condition("T74.1", "a"), condition("F43.1", "b"), condition("Z21", "a"),
+            condition("T74.2", "a", **refuted),
+        )
+    )  # fmt: skip
+    assert notice.data["harm"] == {"injury": {"codes": ["T74.1"]}, "hiv_sti_preg": {"codes": ["Z21"]}}
+    assert [person.get("mental_health") for person in notice.data["persons"]] == [None, ["F43.1"]]
+    assert [gap.code for gap in notice.gaps] == ["refuted"]
+
+
+def test_the_words_of_a_document_are_sensitive_text_and_its_author_is_the_reporter():
+    composition = {
+        "resourceType": "Composition", "status": "final", "type": {"text": "急诊记录"}, "date": "2026-03-01", "title": "记录",
+        "author": [{"display": "某医生"}], "subject": {"reference": "Patient/b"},
+        "section": [{"title": "现病史", "text": {"status": "generated", "div": "<div xmlns='http://www.w3.org/1999/xhtml'><p>甲&nbsp;乙</p><ul><li>丙</li></ul></div>"}}],
+    }  # fmt: skip
+    notice = one(bundle(composition, twin("b", "甲"), kind="document"))
+    assert notice.data["harm"]["narrative"] == "现病史\n甲 乙\n丙"
+    assert notice.reporter == {"name": "某医生"}
+
+
+def test_a_patient_known_by_identifier_alone_is_a_person():
+    subject = {
+        "identifier": {"system": "urn:oid:2.16.156.10011.1.3", "value": "999999201503010016"},
+        "display": "李小测",
+    }
+    notice = one({"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "subject": subject, "valueString": "甲"})  # fmt: skip
+    (child,) = notice.data["persons"]
+    assert (child["name"], child["id_no"], child["id_type"]) == ("李小测", "999999201503010016", "ID")
+
+
+def test_bundles_in_a_bundle_and_lines_of_ndjson_are_a_batch():
+    inner = [bundle(twin("b", "甲")), bundle(twin("b", "乙"), id="b-2")]
+    outer = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": b} for b in inner]}
+    lines = "\n".join(json.dumps(b) for b in inner).encode()
+    for items in (decode(outer), ADAPTER.decode(lines, "application/fhir+ndjson", office("health"), {}).items):
+        assert [item.native_id for item in items] == ["b-1", "b-2"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (b"{}", "not-fhir"), (b"[]", "empty"), (b'{"resourceType": "Bundle", "entry": 3}', "not-fhir"),
+        (b'{"resourceType": "Patient", "resourceType": "Patient"}', "duplicate-name"), (b"{", "not-json"),
+        (b'{"resourceType":' * 60 + b"1" + b"}" * 60, "too-deep"), (b'{"resourceType": "Bundle", "type": "message"}', "no-person"),
+    ],
+)  # fmt: skip
+def test_what_is_no_fhir_is_refused_with_a_code(raw, code):
+    (item,) = decode(raw)
+    assert isinstance(item, RefusedItem)
+    assert [problem.code for problem in item.problems] == [code]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=4),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(
+        st.sampled_from(["resourceType", "entry", "resource", "identifier", "name", "contact", "patient", "subject",
+                         "reference", "code", "coding", "section", "text", "div", "extension", "url", "value", "link"]), below, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(["Patient", "RelatedPerson", "Observation", "Condition", "Flag", "Consent", "MessageHeader", "Composition", "RiskAssessment"]),
+    st.dictionaries(st.sampled_from(["identifier", "name", "contact", "patient", "subject", "code", "section", "extension", "telecom", "address",
+                                     "relationship", "prediction", "payload", "author", "eventCoding", "birthDate", "_birthDate", "note", "id"]), JSON, max_size=6),
+)  # fmt: skip
+def test_no_resource_however_odd_makes_the_adapter_raise(kind, members):
+    resource = {**members, "resourceType": kind}
+    decode(bundle(twin("b", "甲"), resource))
+    decode(resource)

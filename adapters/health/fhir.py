@@ -222,13 +222,15 @@ def _logical_patients(tree: Tree, graph: References) -> None:
         for number, resource in enumerate(tree[kind]):
             for member in _SUBJECTS:
                 subject = resource.get(member)
-                identifier = subject.get("identifier") if isinstance(subject, dict) else None
-                if not isinstance(identifier, dict) or graph.find(subject, (kind, number)) is not None:
+                if not isinstance(subject, dict):
                     continue
-                value = word(identifier, "value")
-                if not value or not isinstance(subject, dict):
+                logical = subject.get("identifier")
+                if not isinstance(logical, dict) or graph.find(subject, (kind, number)) is not None:
                     continue
-                made: Tree = {"resourceType": "Patient", "identifier": [identifier]}
+                value = word(logical, "value")
+                if not value:
+                    continue
+                made: Tree = {"resourceType": "Patient", "identifier": [logical]}
                 if word(subject, "display"):
                     made["name"] = [{"text": word(subject, "display")}]
                 there = tree.setdefault("Patient", [])

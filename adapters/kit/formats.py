@@ -9,8 +9,9 @@ out, the media type asked for chooses, and the first format is the default.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from adapters.kit.adapter import MappedAdapter
+from adapters.kit.adapter import MappedAdapter, Outgoing
 from gateway.model.agency import Office
 from gateway.model.identifiers import AgencyName, NoticeType
 from gateway.model.notice import ReleasedNotice
@@ -61,9 +62,22 @@ class FormatChoice:
         return self.format_of(raw, media_type).decode(raw, media_type, sender, headers)
 
     def encode(self, release: ReleasedNotice, recipient: Office, media_type: str) -> Encoded:
+        return self.writer_of(media_type).encode(release, recipient, media_type)
+
+    def write_native(
+        self,
+        data: Mapping[str, Any],
+        outgoing: Outgoing,
+        media_type: str = "",
+        reporter: Mapping[str, str] | None = None,
+    ) -> Encoded:
+        """What the agency's own system would send in that format: see `MappedAdapter.write_native`."""
+        return self.writer_of(media_type).write_native(data, outgoing, media_type, reporter)
+
+    def writer_of(self, media_type: str) -> MappedAdapter:
         plain = media_type.split(";")[0].strip().lower()
         beginning = b"{" if plain.endswith("json") else b"<" if plain.endswith("xml") else b""
         known = self._by_media_type.get(plain)
         if known is None:
             known = next((a for begin, a in self._beginnings if beginning and beginning in begin), self._default)
-        return known.encode(release, recipient, media_type)
+        return known

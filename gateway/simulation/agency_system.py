@@ -13,9 +13,8 @@ from typing import Any
 
 import orjson
 
-from adapters.kit.adapter import MappedAdapter
-from adapters.kit.lens import native_instant, plain_copy
-from adapters.kit.tables import TableCodec
+from adapters.kit.adapter import MappedAdapter, Outgoing
+from adapters.kit.formats import FormatChoice
 from gateway.client.agency import AgencyClient, Inbound
 from gateway.model.agency import Office
 from gateway.model.canonical import canonical_json
@@ -59,12 +58,9 @@ class AgencySystem:
     def write(
         self, notice_type: str, data: Mapping[str, Any], *, number: str, subject: str, at: datetime
     ) -> tuple[bytes, str]:
-        if isinstance(self.adapter, MappedAdapter):
-            form = self.adapter.mapping.instant_form
-            envelope = {"@id": number, "@time": native_instant(at, form), "@subject": subject}
-            tree = self.adapter.lens.write(plain_copy(data), NoticeType(notice_type), envelope)
-            codec, media_type = self.adapter.codec, self.adapter.media_types[0]
-            return codec.write_as(tree, media_type) if isinstance(codec, TableCodec) else codec.write(tree), media_type
+        if isinstance(self.adapter, MappedAdapter | FormatChoice):
+            encoded = self.adapter.write_native(data, Outgoing(NoticeType(notice_type), number, subject, at))
+            return encoded.body, encoded.media_type
         event = {
             "specversion": "1.0",
             "id": number,

@@ -18,7 +18,7 @@ def report(number: int, data: dict, **attributes) -> bytes:
     event = {
         "specversion": "1.0",
         "id": f"n-{number}",
-        "source": "urn:hutong:office:police.440113",
+        "source": "urn:hutong:office:police.440100",
         "type": "hutong.notice.RPT.v1",
         "data": {"urgency": 1, "place": {"region": "440113102005"}, "persons": [{"ref": "p1", "roles": ["minor"]}]}
         | data,
@@ -46,7 +46,7 @@ async def test_naughty_strings_anywhere_in_a_report_are_answered_cleanly(tmp_pat
     strings = []
     for path in sample_files("hostile/strings"):
         strings += [line for line in path.read_text(encoding="utf-8", errors="surrogateescape").splitlines() if line]
-    statuses = set()
+    statuses = []
     async with town(tmp_path) as running_town:
         for number, text in enumerate(strings[:: max(1, len(strings) // 150)]):
             place = number % 6
@@ -66,9 +66,9 @@ async def test_naughty_strings_anywhere_in_a_report_are_answered_cleanly(tmp_pat
                 data = {"place": {"region": text, "detail": text}}
             status = await running_town.send("police.440100", report(number, data, **attributes))
             assert status < 500, (ascii(text), running_town.failures())
-            statuses.add(status)
+            statuses.append(status)
         assert not running_town.failures()
-    assert 202 in statuses
+    assert statuses.count(202) > len(statuses) / 3
 
 
 async def test_files_of_other_formats_under_every_media_type_are_answered_cleanly(tmp_path):

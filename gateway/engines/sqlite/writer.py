@@ -148,12 +148,23 @@ class Writer:
         self._waiting.put(None)
         if self._thread.is_alive():
             self._thread.join()
+        self._turn_away()
         self._checkpointer.stop()
         if self._connection is not None:
             if self._tampered is None:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
             self._connection = None
+
+    def _turn_away(self) -> None:
+        """Answer those who came while the store was being closed."""
+        late: list[_Waiting] = []
+        while not self._waiting.empty():
+            item = self._waiting.get_nowait()
+            if item is not None:
+                item.outcome = Unavailable("the store is closed")
+                late.append(item)
+        _wake(late)
 
     async def submit(self, kind: Kind[Request, Result], request: Request) -> Result:
         """Apply a request in the next transaction; returns once that is durable.

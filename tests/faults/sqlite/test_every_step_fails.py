@@ -197,3 +197,14 @@ async def test_a_cancelled_caller_disturbs_nobody(store, clock):
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(answer, Accepted) for answer in answers[1::2])
     assert await verified_size(store) >= 25
+
+
+async def test_who_comes_while_the_store_closes_is_answered(store, clock):
+    units = Units(clock, store.delivery_ids)
+    store._writer._waiting.put(None)  # the writer ends, as `close` would have it, a moment before the requests arrive
+    store._writer._thread.join(10)
+    tasks = [asyncio.create_task(store.notices.accept(units.acceptance())) for _ in range(3)]
+    await asyncio.sleep(0)
+    await store.close()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(isinstance(answer, Unavailable) for answer in answers)

@@ -182,7 +182,7 @@ class AgencyClient:
                     raise Answered(response.status, answer if isinstance(answer, dict) else {})
                 return answer
         except (aiohttp.ClientError, TimeoutError) as broken:
-            raise Unavailable("the gateway does not answer", remedy="check the address and try again") from broken
+            raise _silent() from broken
 
     async def _bearer(self) -> str:
         if self._token and time.monotonic() < self._token_until:
@@ -211,7 +211,7 @@ class AgencyClient:
                 if response.status != 200:
                     raise Answered(response.status, answer if isinstance(answer, dict) else {})
         except (aiohttp.ClientError, TimeoutError) as broken:
-            raise Unavailable("the gateway does not answer", remedy="check the address and try again") from broken
+            raise _silent() from broken
         self._token = answer["access_token"]
         self._token_until = time.monotonic() + answer["expires_in"] - TOKEN_EARLY_SECONDS
         return self._token
@@ -226,10 +226,17 @@ class AgencyClient:
     async def _gateway_key(self, kid: str) -> VerifyKey | None:
         if kid not in self._gateway_keys:
             assert self._session is not None
-            async with self._session.get(f"{self.profile.url}/.well-known/jwks.json") as response:
-                published = await response.json(content_type=None)
+            try:
+                async with self._session.get(f"{self.profile.url}/.well-known/jwks.json") as response:
+                    published = await response.json(content_type=None)
+            except (aiohttp.ClientError, TimeoutError) as broken:
+                raise _silent() from broken
             self._gateway_keys = {key["kid"]: verify_key(key) for key in published["keys"]}
         return self._gateway_keys.get(kid)
+
+
+def _silent() -> Unavailable:
+    return Unavailable("the gateway does not answer", remedy="check the address and try again")
 
 
 def _pem(key: SigningKey) -> bytes:

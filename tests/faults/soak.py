@@ -1,0 +1,57 @@
+"""Load without end, until the time is over: does the node stay right, and does it stay small?
+
+    make soak                                        ten minutes
+    python -m tests.faults.soak --minutes 60         longer
+
+The same senders, receivers and auditor as `chaos`, without the kills. The node's resident
+memory after the first round is the measure for the last one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+
+from tests.faults.chaos import REPORTS_A_ROUND, Chaos, judge, prepare
+
+NEVER = REPORTS_A_ROUND + 1
+MOST_GROWTH = 1.5
+
+
+def resident_mib(pid: int) -> float:
+    """Resident memory of a process, from /proc."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * 4096 / 2**20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="hutong-soak-") as folder:
+        gateway = prepare(Path(folder) / "g")
+        chaos, first, number = Chaos(gateway, seed=1), 0.0, 0
+        until = time.monotonic() + arguments.minutes * 60
+        try:
+            while time.monotonic() < until:
+                asyncio.run(chaos.round(number, NEVER))
+                number += 1
+                assert gateway.process is not None
+                now = resident_mib(gateway.process.pid)
+                first = first or now
+                print(f"round {number}: {len(chaos.seen.receipts)} reports, {now:.0f} MiB ({now / first:.2f} x)")
+            broken = judge(chaos.seen, gateway)
+        finally:
+            gateway.stop()
+    if now > first * MOST_GROWTH:
+        broken.append(f"memory grew {now / first:.2f} times")
+    for line in broken:
+        print("BROKEN", line)
+    raise SystemExit(bool(broken))
+
+
+if __name__ == "__main__":
+    main()

@@ -8,9 +8,9 @@ from adapters.kit.adapter import MappedAdapter
 from adapters.kit.codetables import shared_tables
 from adapters.kit.lens import Reading, fill, scalar, text_of
 from adapters.kit.mapping import load_mapping
-from adapters.kit.native import Position, Tree
+from adapters.kit.native import Position, Tree, get_at
 from adapters.kit.relations import through_head
-from adapters.kit.xml_codec import XmlCodec
+from adapters.police.identity_check import PoliceCodec
 
 _TO_HEAD = "~to_head"
 
@@ -83,8 +83,19 @@ class _ToHead:
         """Never written: our releases speak of the minor, not of a household."""
 
 
+_MINIMAL = ("name", "id_type", "id_no", "birth_date", "sex", "key")
+
+
 class Police(MappedAdapter):
+    def _ask_for(self, reading: Reading) -> None:
+        """An identity check is about the minimal identifiers, not about a person of the notice."""
+        if len(reading.persons) == 1 and set(reading.persons[0]) <= {"roles", *_MINIMAL}:
+            person = reading.persons.pop()
+            reading.data["query"]["minimal"] = {name: person[name] for name in _MINIMAL if name in person}
+
     def after_reading(self, tree: Tree, reading: Reading) -> None:
+        if get_at(reading.data, ("query", "question")) == "identity" and "minimal" not in reading.data["query"]:
+            self._ask_for(reading)
         minors = [person for person in reading.persons if "minor" in person["roles"]]
         minor_to_head = minors[0].get(_TO_HEAD) if minors else None
         for person in reading.persons:
@@ -107,6 +118,6 @@ class Police(MappedAdapter):
 
 ADAPTER = Police(
     load_mapping("adapters.police"),
-    XmlCodec(roots=("REQUEST",), charset="GB18030"),
+    PoliceCodec(roots=("REQUEST",), charset="GB18030"),
     {"document_type": _DocumentType(), "document_number": _DocumentNumber(), "to_head": _ToHead()},
 )

@@ -7,7 +7,7 @@ from typing import Any
 from adapters.kit.adapter import MappedAdapter, Outgoing
 from adapters.kit.codetables import shared_tables
 from adapters.kit.json_codec import JsonCodec
-from adapters.kit.lens import Reading, text_of
+from adapters.kit.lens import NATIVE_ROLES, Reading, text_of
 from adapters.kit.mapping import load_mapping
 from adapters.kit.native import Position, Tree
 
@@ -57,8 +57,7 @@ class CivilAffairs(MappedAdapter):
             if "minor" in person.get("roles", ()):
                 continue
             is_guardian = wanted is not None and person.get("relation") == wanted
-            if person.get("roles") == (["guardian"] if is_guardian else ["other"]):
-                person["roles"] = ["member"]
+            person[NATIVE_ROLES] = ["guardian"] if is_guardian else ["other"]
 
 
 ADAPTER = CivilAffairs(load_mapping("adapters.civil_affairs"), JsonCodec(), {"guardian_relation": _GuardianRelation()})

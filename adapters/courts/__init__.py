@@ -203,8 +203,6 @@ class Courts(MappedAdapter):
             if party is not None:
                 person[_PARTY] = party
                 person[NATIVE_ROLES] = [_PARTIES[party]]
-                if roles == [_PARTIES[party]]:
-                    person["roles"] = ["party"]
 
     def after_writing(self, tree: Tree, outgoing: Outgoing) -> None:
         case = _AJLX.get(str(tree.get("@YWLX")))

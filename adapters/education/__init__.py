@@ -7,7 +7,7 @@ from typing import Any
 from adapters.kit.adapter import Outgoing
 from adapters.kit.codetables import shared_tables
 from adapters.kit.converters import Noted, Unmappable, Unwritable, read_citizen_id, write_citizen_id
-from adapters.kit.lens import CustomField, Reading, fill, text_of
+from adapters.kit.lens import NATIVE_ROLES, CustomField, Reading, fill, text_of
 from adapters.kit.mapping import load_mapping
 from adapters.kit.native import Position, Tree
 from adapters.kit.relations import guardian_by_relation
@@ -173,9 +173,13 @@ class Education(TableAdapter):
 
     def before_writing(self, rest: Tree, outgoing: Outgoing) -> None:
         for person in rest.get("persons", ()):
-            if isinstance(person, dict) and person.get("roles") in (["guardian"], ["other"]):
+            if not isinstance(person, dict):
+                continue
+            if person.get("roles") in (["guardian"], ["other"]):
                 person[_ASIDE] = person["roles"] == ["guardian"]
-                person["roles"] = ["member"]
+                person[NATIVE_ROLES] = person["roles"]
+            elif "minor" not in person.get("roles", ()):
+                person[NATIVE_ROLES] = ["guardian"] if guardian_by_relation(person.get("relation")) else ["other"]
 
 
 _CUSTOMS: dict[str, CustomField] = {

@@ -18,7 +18,7 @@ from adapters.health.v2_fields import (
 )
 from adapters.kit.adapter import MappedAdapter, Outgoing
 from adapters.kit.hl7v2 import Hl7v2Codec
-from adapters.kit.lens import CustomField, Reading, fill, text_of
+from adapters.kit.lens import NATIVE_ROLES, CustomField, Reading, fill, text_of
 from adapters.kit.mapping import AgencyMapping, load_mapping
 from adapters.kit.native import NativeItem, Position, Tree, as_list, get_at
 from adapters.kit.relations import guardian_by_relation
@@ -170,9 +170,8 @@ class HealthV2(MappedAdapter):
             for person in listed:
                 del person["told"]
         for person in people:
-            roles = person.get("roles")
-            if roles == (["guardian"] if guardian_by_relation(person.get("relation")) else ["other"]):
-                person["roles"] = ["member"]
+            if "minor" not in person.get("roles", ()):
+                person[NATIVE_ROLES] = ["guardian"] if guardian_by_relation(person.get("relation")) else ["other"]
 
     def after_writing(self, tree: Tree, outgoing: Outgoing) -> None:
         tree["MSH"] = {

@@ -584,12 +584,13 @@ class Lens:
                     if person is item:
                         del persons[index]
                         break
-                if item.get("roles") == group.constants["roles"]:
+                expected = copy.pop(NATIVE_ROLES, group.constants["roles"])
+                if item.get("roles") == expected:
                     del copy["roles"]
                 claimed.append(
                     {
                         **copy,
-                        "@roles": copy.pop(NATIVE_ROLES, group.constants["roles"]),
+                        "@roles": expected,
                         "@relation": "relation" in item and "relation" not in copy,
                         "@ref": item.get("ref"),
                     }
@@ -667,7 +668,7 @@ class Lens:
         return [*out, *({k: v for k, v in person.items() if k[0] != "~"} for person in others)]
 
 
-# A person group of role `party` takes persons that the adapter marked with the roles its format says by itself.
+# For groups that take several roles (`member`, `party`): the roles that reading the format will give this person.
 NATIVE_ROLES = "~native_roles"
 
 

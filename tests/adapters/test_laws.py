@@ -19,7 +19,7 @@ from gateway.ports.translation import RefusedItem
 from tests.adapters.builders import by_ref, office, release
 
 ADAPTERS = {name: adapter for name, adapter in load_adapters().items() if name != "canonical"}
-BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+BOUNDED = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 
 TEXT = st.one_of(
     st.sampled_from(
@@ -77,7 +77,7 @@ def bodies(draw: st.DrawFn) -> dict:
                           valid_from=DATES, urgent=st.booleans(), document=members(digest=st.just("sm3:" + "a" * 64))),
             judgment=members(case_no=TEXT, result=st.sampled_from(["revoked", "x"])), police=members(status=st.sampled_from(["criminal_case", "x"])),
             evidence=st.lists(members(kind=st.just("photo"), holder=st.sampled_from(["医院", "x"])), max_size=2), legal_aid=members(decision=st.just("granted"), lawyer=TEXT),
-            consent=members(status=st.sampled_from(["given", "refused", "withdrawn"]), consent_id=TEXT), _disclosure=st.dictionaries(TEXT, TEXT, max_size=2),
+            consent=members(status=st.sampled_from(["given", "refused", "withdrawn"]), consent_id=TEXT), _disclosure=st.dictionaries(st.sampled_from(["minor.name", "harm.types"]), TEXT, max_size=2),
             measures=st.lists(members(code=st.just("A06"), executor=TEXT), max_size=2), visit=members(visited_at=DATES),
         )
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from adapters.kit.adapter import MappedAdapter, Outgoing
@@ -12,6 +13,16 @@ from adapters.kit.mapping import load_mapping
 from adapters.kit.native import Position, Tree
 
 _GUARDIAN = "~guardian"
+
+
+def guardian_relations(people: Iterable[Tree]) -> set[str]:
+    """The relations of the guardians among the family members; `jhrgx` can say one that the table knows."""
+    known = shared_tables()["relation"].writer()
+    return {
+        person["relation"]
+        for person in people
+        if "guardian" in person.get("roles", ()) and "minor" not in person["roles"] and person.get("relation") in known
+    }
 
 
 class _GuardianRelation:
@@ -26,10 +37,7 @@ class _GuardianRelation:
             reading.gap("unmapped-code", at, "not in code table `GB/T 4761` version 2008", "persons.relation")
 
     def write(self, rest: Tree, native: Tree) -> None:
-        guardians = {
-            person.get("relation") for person in rest.get(_GUARDIAN, ()) if "guardian" in person.get("roles", ())
-        } - {None}
-        rest.pop(_GUARDIAN, None)
+        guardians = guardian_relations(rest.pop(_GUARDIAN, ()))
         if len(guardians) == 1:
             native["jhrgx"] = guardians.pop()
 
@@ -51,7 +59,7 @@ class CivilAffairs(MappedAdapter):
     def before_writing(self, rest: Tree, outgoing: Outgoing) -> None:
         people = [person for person in rest.get("persons", ()) if isinstance(person, dict)]
         rest[_GUARDIAN] = [dict(person) for person in people]
-        guardians = {person.get("relation") for person in people if "guardian" in person.get("roles", ())} - {None}
+        guardians = guardian_relations(people)
         wanted = guardians.pop() if len(guardians) == 1 else None
         for person in people:
             if "minor" in person.get("roles", ()):

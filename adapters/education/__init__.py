@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.kit.adapter import Outgoing
 from adapters.kit.codetables import shared_tables
-from adapters.kit.converters import Noted, Unmappable, Unwritable, read_citizen_id, write_citizen_id
+from adapters.kit.converters import Noted, Unmappable, Unwritable, is_awkward, read_citizen_id, write_citizen_id
 from adapters.kit.lens import NATIVE_ROLES, CustomField, Reading, fill, text_of
 from adapters.kit.mapping import load_mapping
 from adapters.kit.native import Position, Tree
@@ -74,7 +74,13 @@ class _DocumentNumber:
                     write_citizen_id(number)
                 except Unwritable:
                     return  # masked: type and number stay together in the extension block
-            elif not isinstance(number, str) or number != number.strip() or not number or "*" in number:
+            elif (
+                not isinstance(number, str)
+                or number != number.strip()
+                or not number
+                or "*" in number
+                or is_awkward(number)
+            ):
                 return
             native["身份证件号"] = rest.pop("id_no")
         # the type column stands before the number column, and is read first

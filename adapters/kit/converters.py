@@ -120,7 +120,10 @@ def read_citizen_id(text: str) -> Any:
 
 
 def write_citizen_id(value: Any) -> str:
-    if not isinstance(value, str) or "*" in value or not value:
+    """Only what reading takes as a resident identity: masked and foreign numbers travel in the extension block."""
+    if not isinstance(value, str) or not (_CITIZEN_ID.fullmatch(value) or _CITIZEN_ID_15.fullmatch(value)):
+        raise Unwritable
+    if _CITIZEN_ID.fullmatch(value) and not check_digit_holds(value) and ruined_number(value):
         raise Unwritable
     return value
 
@@ -155,6 +158,13 @@ def _iso_date(value: Any) -> str:
 
 def write_compact_date(value: Any) -> str:
     return _iso_date(value).replace("-", "")
+
+
+def _iso_month(value: Any) -> str:
+    """A day is more than a month field may say."""
+    if len(_iso_date(value)) > 7:
+        raise Unwritable
+    return str(value)
 
 
 def read_month(text: str) -> Any:
@@ -499,14 +509,21 @@ def write_iso_moment(value: Any) -> str:
     return _iso_date(value) if len(str(value)) == 10 else write_local_instant(value)
 
 
+def write_phone(value: Any) -> str:
+    text = write_text(value)
+    if half_width(text) != text or _SCIENTIFIC.fullmatch(text) or re.fullmatch(r"[0-9]+\.[0-9]*", text):
+        raise Unwritable
+    return text
+
+
 TEXT = Converter(read_text, write_text)
 CONVERTERS: dict[str, Converter] = {
     "text": TEXT,
     "exact": Converter(read_exact, write_exact),
     "date": Converter(read_date, write_compact_date),
     "dashed_date": Converter(read_date, _iso_date),
-    "month": Converter(read_month, write_compact_date),
-    "dashed_month": Converter(read_month, _iso_date),
+    "month": Converter(read_month, lambda value: _iso_month(value).replace("-", "")),
+    "dashed_month": Converter(read_month, _iso_month),
     "datetime": Converter(read_instant, write_compact_instant),
     "spaced_datetime": Converter(read_instant, write_spaced_instant),
     "iso_datetime": Converter(read_instant, write_local_instant),
@@ -528,5 +545,5 @@ CONVERTERS: dict[str, Converter] = {
     "urgency": Converter(read_urgency, write_urgency),
     "student_no": Converter(read_student_no, write_student_no),
     "school_code": Converter(read_school_code, write_school_code),
-    "phone": Converter(read_phone, write_text),
+    "phone": Converter(read_phone, write_phone),
 }

@@ -124,7 +124,7 @@ class JsonCodec:
                 return [self._item(entry, f"/{index}", gaps) for index, entry in enumerate(value)]
             return [self._item(value, "", gaps)]
         out: list[NativeItem | Unreadable] = []
-        for number, line in enumerate(text.splitlines() if "\u2028" not in text else text.split("\n"), 1):
+        for number, line in enumerate(text.split("\n"), 1):
             if not line.strip():
                 continue
             if len(out) >= self.limits.max_items:

@@ -19,6 +19,7 @@ import re
 import unicodedata
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -277,7 +278,7 @@ def _check_zip(raw: bytes) -> None:
                     raise Unreadable(
                         "xml-dtd", "file", "a document type declaration is not accepted", "save it again as xlsx"
                     )
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, EOFError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, EOFError, zlib.error) as error:
         raise Unreadable("not-xlsx", "file", "the workbook cannot be opened", "save it again as xlsx") from error
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from adapters.kit.adapter import MappedAdapter
 from adapters.kit.codetables import shared_tables
+from adapters.kit.converters import is_awkward
 from adapters.kit.lens import Reading, fill, scalar, text_of
 from adapters.kit.mapping import load_mapping
 from adapters.kit.native import Position, Tree, get_at
@@ -60,7 +61,7 @@ class _DocumentNumber:
             or number != number.strip()
         ):
             return
-        if "*" in number:
+        if "*" in number or is_awkward(number):
             return
         native["ZJHM"] = rest.pop("id_no")
         rest.pop("id_type")

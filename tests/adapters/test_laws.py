@@ -19,7 +19,7 @@ from gateway.ports.translation import RefusedItem
 from tests.adapters.builders import by_ref, office, release
 
 ADAPTERS = {name: adapter for name, adapter in load_adapters().items() if name != "canonical"}
-BOUNDED = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+BOUNDED = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 
 TEXT = st.one_of(
     st.sampled_from(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from adapters.health.observations import is_sexual
 from adapters.kit.codetables import CodeTable, shared_tables
 from adapters.kit.converters import Noted, Unmappable, read_citizen_id
-from adapters.kit.lens import Reading, fill
+from adapters.kit.lens import NATIVE_ROLES, Reading, fill
 from adapters.kit.native import Position, Tree
 from adapters.kit.relations import guardian_by_relation
 from adapters.kit.text import has_private_use
@@ -98,10 +98,8 @@ def settle_roles(reading: Reading) -> None:
 def fold_roles(rest: Tree) -> None:
     """The inverse, before writing: a role that reading would give by itself is not said."""
     for person in rest.get("persons", ()):
-        if isinstance(person, dict):
-            expected = ["guardian"] if guardian_by_relation(person.get("relation")) else ["other"]
-            if person.get("roles") == expected:
-                person["roles"] = ["member"]
+        if isinstance(person, dict) and "minor" not in person.get("roles", ()):
+            person[NATIVE_ROLES] = ["guardian"] if guardian_by_relation(person.get("relation")) else ["other"]
 
 
 def protect_sexual_detail(reading: Reading) -> None:

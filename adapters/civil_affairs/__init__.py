@@ -15,13 +15,22 @@ from adapters.kit.native import Position, Tree
 _GUARDIAN = "~guardian"
 
 
+def is_unavailable(person: Tree) -> bool:
+    """服刑, 戒毒, 患病, 失联 of a family member is said of those who should be caring for the child: a guardian who cannot."""
+    unavailable = person.get("unavailable")
+    return isinstance(unavailable, dict) and unavailable.get("reason") in ("D11", "D12", "D13", "D14")
+
+
 def guardian_relations(people: Iterable[Tree]) -> set[str]:
     """The relations of the guardians among the family members; `jhrgx` can say one that the table knows."""
     known = shared_tables()["relation"].writer()
     return {
         person["relation"]
         for person in people
-        if "guardian" in person.get("roles", ()) and "minor" not in person["roles"] and person.get("relation") in known
+        if "guardian" in person.get("roles", ())
+        and "minor" not in person["roles"]
+        and person.get("relation") in known
+        and not is_unavailable(person)
     }
 
 
@@ -50,7 +59,7 @@ class CivilAffairs(MappedAdapter):
         members = [person for person in reading.persons if person.get("roles") == ["member"]]
         found = False
         for person in members:
-            is_guardian = wanted is not None and person.get("relation") == wanted
+            is_guardian = (wanted is not None and person.get("relation") == wanted) or is_unavailable(person)
             person["roles"] = ["guardian"] if is_guardian else ["other"]
             found = found or is_guardian
         if wanted is not None and not found:
@@ -64,7 +73,7 @@ class CivilAffairs(MappedAdapter):
         for person in people:
             if "minor" in person.get("roles", ()):
                 continue
-            is_guardian = wanted is not None and person.get("relation") == wanted
+            is_guardian = (wanted is not None and person.get("relation") == wanted) or is_unavailable(person)
             person[NATIVE_ROLES] = ["guardian"] if is_guardian else ["other"]
 
 

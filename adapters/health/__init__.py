@@ -6,8 +6,11 @@ document registry are one office.
 
 from __future__ import annotations
 
+from adapters.health.cda import CDA
 from adapters.health.fhir import FHIR
 from adapters.health.v2 import V2
 from adapters.kit.formats import FormatChoice
 
-ADAPTER = FormatChoice("health", [("", V2), ("{[", FHIR)], ("application/json",))
+ADAPTER = FormatChoice(
+    "health", [("", V2), ("{[", FHIR), ("<", CDA)], ("application/json", "application/xml", "text/xml")
+)

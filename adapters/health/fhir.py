@@ -332,7 +332,9 @@ def _join(tree: Tree, graph: References, reading: Reading) -> None:
             place = graph.find(resource[member], (kind, number))
             if place is not None and place[0] == "Patient":
                 resource["~patient" if kind == "RelatedPerson" else "~person"] = place[1]
-            elif kind == "RelatedPerson" and "extension" not in (resource[member] or {}):
+            elif kind == "RelatedPerson" and not (
+                isinstance(resource[member], dict) and "extension" in resource[member]
+            ):
                 resource["~patient"] = NOT_HERE
                 reading.gap("unresolved", (kind, number, member), "the patient is not in the input", "persons.of")
             elif kind in ("Condition", "Observation"):

@@ -169,7 +169,7 @@ class Observations:
         years = str(quantity.get("value", ""))
         if not years.isdigit() or word(quantity, "code") not in ("a", "") or "birth_date" in person:
             return False
-        if fill(person, ("age",), {"years": int(years), "approximate": False}):
+        if fill(person, ("age",), {"years": int(years)}):
             reading.note(person, ("age",), (*at, "valueQuantity"))
         return True
 

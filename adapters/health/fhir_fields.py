@@ -16,6 +16,7 @@ from adapters.health.people import (
     relation_of,
     take_identifiers,
     take_names,
+    take_relation,
 )
 from adapters.kit.codetables import CodeTable, shared_tables
 from adapters.kit.converters import Unwritable, write_citizen_id, write_text
@@ -33,15 +34,6 @@ _ROLE_CODE = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 _RESIDENT_WORDS = ("身份证", "居民身份", "resident-id", "resident_id", "idcard", "cn-id")
 _DOCUMENTS = {"PPN": "PASS", "BR": "BIRTH", "BCT": "BIRTH", "NI": "ID", "NNCHN": "ID"}
 _OTHER_DOCUMENTS = frozenset({"SS", "SB", "NIIP", "HC", "JHN", "MC", "MA", "DL", "SSN"})
-_ROLES = {
-    "NFTH": "51", "NFTHF": "51", "NMTH": "52", "GESTM": "52", "NPRN": "50", "STPFTH": "57", "ADOPTF": "57",
-    "STPMTH": "58", "ADOPTM": "58", "PRNINLAW": "97", "PGRFTH": "61", "PGRMTH": "62", "MGRFTH": "63", "MGRMTH": "64",
-    "GGRPRN": "97", "NBRO": "73", "NSIS": "77", "NSIB": "70", "TWIN": "70", "HSIB": "70", "SONC": "20", "NCHILD": "20",
-    "DAUC": "30", "PUNCLE": "81", "MUNCLE": "85", "PAUNT": "84", "MAUNT": "88", "COUSN": "97", "FAMMEMB": "97",
-    "HUSB": "11", "NBOR": "99", "ROOM": "99", "FRND": "99",
-    "72705000": "52", "66839005": "51", "40683002": "50", "394859001": "62", "394858009": "61",
-}  # fmt: skip
-_GUARDIANS = frozenset({"GUARD", "GUADLTM", "RESPRSN", "POWATT", "HPOWATT"})
 _DIVISION = re.compile(r"[0-9]{6}(?:[0-9]{3}){0,2}")
 
 
@@ -206,21 +198,8 @@ class Relation:
         self.table = table
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
-        said: list[str] = []
-        is_role_only = True
-        for system, code, display in codings(value):
-            if code.upper() in _GUARDIANS:
-                target["~guardian"] = True
-            elif self._CONTACT_ROLES not in system:
-                is_role_only = False
-                found = _ROLES.get(code.upper())
-                said.extend((found,) if found else (code, display, display.rpartition(" ")[2]))
-        relation = relation_of(said, self.table)
-        if relation is not None:
-            if fill(target, ("relation",), relation):
-                reading.note(target, ("relation",), at)
-        elif not is_role_only:
-            reading.gap("unmapped-code", at, "neither in code table `GB/T 4761` nor in HL7's", "persons.relation")
+        said = [entry for entry in codings(value) if self._CONTACT_ROLES not in entry[0]]
+        take_relation(said, self.table, target, at, reading)
 
     def write(self, rest: Tree, native: Tree) -> None:
         relation = rest.get("relation")

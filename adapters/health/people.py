@@ -21,6 +21,16 @@ from adapters.kit.text import has_private_use
 CITIZEN = re.compile(r"[0-9]{17}[0-9Xx]")
 HAN = re.compile(r"[\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 RESIDENT_OID = "2.16.156.10011.1.3"
+# HL7 RoleCode, v2 0063 and SNOMED CT: X of the patient, by GB/T 4761.
+ROLES = {
+    "NFTH": "51", "NFTHF": "51", "NMTH": "52", "GESTM": "52", "NPRN": "50", "STPFTH": "57", "ADOPTF": "57",
+    "STPMTH": "58", "ADOPTM": "58", "PRNINLAW": "97", "PGRFTH": "61", "PGRMTH": "62", "MGRFTH": "63", "MGRMTH": "64",
+    "GGRPRN": "97", "NBRO": "73", "NSIS": "77", "NSIB": "70", "TWIN": "70", "HSIB": "70", "SONC": "20", "NCHILD": "20",
+    "DAUC": "30", "PUNCLE": "81", "MUNCLE": "85", "PAUNT": "84", "MAUNT": "88", "COUSN": "97", "FAMMEMB": "97",
+    "HUSB": "11", "NBOR": "99", "ROOM": "99", "FRND": "99",
+    "72705000": "52", "66839005": "51", "40683002": "50", "394859001": "62", "394858009": "61",
+}  # fmt: skip
+GUARDIANS = frozenset({"GUARD", "GUADLTM", "RESPRSN", "POWATT", "HPOWATT"})
 Identifier = tuple[str, str, Position]  # kind (canonical document type, or "" for a local number), number, position
 
 
@@ -85,6 +95,25 @@ def relation_of(said: Sequence[str], table: CodeTable) -> str | None:
             if found is not None:
                 return found
     return None
+
+
+def take_relation(
+    said: Sequence[tuple[str, str, str]], table: CodeTable, target: Tree, at: Position, reading: Reading
+) -> None:
+    """(system, code, label) of a relation to the patient. A guardian's role marks a guardian."""
+    words: list[str] = []
+    for _, code, label in said:
+        if code.upper() in GUARDIANS:
+            target["~guardian"] = True
+        else:
+            found = ROLES.get(code.upper())
+            words.extend((found,) if found else (code, label, label.rpartition(" ")[2]))
+    relation = relation_of(words, table)
+    if relation is not None:
+        if fill(target, ("relation",), relation):
+            reading.note(target, ("relation",), at)
+    elif words:
+        reading.gap("unmapped-code", at, "neither in code table `GB/T 4761` nor in HL7's", "persons.relation")
 
 
 def settle_roles(reading: Reading) -> None:

@@ -350,8 +350,8 @@ def write_division(value: Any) -> str:
 
 
 _AGE = re.compile(
-    r"(?P<about>约|大约|大概|近)?\s*(?:(?P<y>[0-9]{1,3})\s*(?:周?岁|Y|y|a)?)?(?P<half>半)?\s*"
-    r"(?:(?P<m>[0-9]{1,2})\s*(?:个?月|M|mo))?\s*(?:(?P<d>[0-9]{1,3})\s*(?:天|日|D|d))?\s*(?P<more>左右|多|余)?"
+    r"(?P<about>约|大约|大概|近)?\s*(?:(?P<bare>[0-9]{1,3})|(?:(?P<y>[0-9]{1,3})\s*(?:周?岁|Y|y|a))?(?P<half>半)?\s*"
+    r"(?:(?P<m>[0-9]{1,3})\s*(?:个?月|M|mo))?\s*(?:(?P<d>[0-9]{1,3})\s*(?:天|日|D|d))?)\s*(?P<more>左右|多|余)?"
 )
 _HANZI_DIGITS = {
     "一": "1",
@@ -383,10 +383,12 @@ def read_age(text: str) -> Any:
     """`13`, `13岁`, `8岁半`, `约10`, `3个月`, `20天` -> {years, months?, approximate?}. Days count as months 0, noted."""
     plain = _arabic(half_width(text).strip())
     found = _AGE.fullmatch(plain)
-    if found is None or (found["y"] is None and found["m"] is None and found["d"] is None):
+    if found is None or not any(found[name] for name in ("bare", "y", "m", "d")):
         raise Unmappable("age-form", "not an age")
-    years = int(found["y"] or 0)
+    years = int(found["y"] or found["bare"] or 0)
     months = int(found["m"]) if found["m"] else (6 if found["half"] else None)
+    if found["d"]:
+        months = (months or 0) + int(found["d"]) // 30
     if months is not None and months >= 12:
         years, months = years + months // 12, months % 12
     if years > 150:
@@ -397,7 +399,6 @@ def read_age(text: str) -> Any:
     if months is not None:
         age["months"] = months
     if found["d"]:
-        age["months"] = (months or 0) + int(found["d"]) // 30
         return Noted(age, "age-in-days", "an age in days is kept in whole months")
     return age
 

@@ -1,0 +1,178 @@
+"""How is a CDA R2 document read as one notice, and written with the parts in the order its schema wants?
+
+The header becomes a tree of element names as CDA spells them; names of other
+namespaces carry a prefix (`sdtc:raceCode`, `hutong:notice`). The body stays an
+element, since most of it is no business of a case notice. A `recordTarget`
+alone is taken as a document. Documents inside SOAP or an escaped text are
+unwrapped. Positions are XPath: `/ClinicalDocument/recordTarget[2]/patientRole/id[1]`.
+
+An element that says `nullFlavor` and nothing else counts as absent; `MSK`
+(masked by the sender) is noted. Prefixes that senders forget to declare (`xsi`,
+`sdtc`) are declared for them, noted. The hardening is that of `xml_codec`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable, path_position
+from adapters.kit.xml_codec import local_name, parse_hardened, unwrap
+from gateway.model.notice import Gap
+
+V3 = "urn:hl7-org:v3"
+OURS = "urn:hutong:cda"
+SDTC = "urn:hl7-org:sdtc"
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+BODY = "component"
+_PREFIXES = {V3: "", "": "", OURS: "hutong:", SDTC: "sdtc:"}
+_FORGOTTEN = {b"xsi": XSI.encode(), b"sdtc": SDTC.encode(), b"voc": b"urn:hl7-org:v3/voc"}
+_ROOT = re.compile(rb"<(?:[A-Za-z_][\w.\-]*:)?(?:ClinicalDocument|recordTarget)\b")
+_NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ROOTS = frozenset({"CLINICALDOCUMENT", "RECORDTARGET"})
+
+
+def element_name(tag: str) -> str:
+    space, _, name = tag.rpartition("}")
+    return _PREFIXES.get(space[1:], "other:") + name
+
+
+@dataclass(frozen=True)
+class CdaCodec:
+    limits: Limits = DEFAULT_LIMITS
+    scalar_key: str = "#"
+    extension_style: str = "typed"
+
+    def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
+        root, gaps = self._parse(raw)
+        found = unwrap(root, _ROOTS, self.limits, gaps)
+        if found is None:
+            where = "/" + (root.tag.rpartition("}")[2] if isinstance(root.tag, str) else "")
+            raise Unreadable("not-this-format", where, "no clinical document", "send a ClinicalDocument (CDA R2)")
+        if sum(1 for _ in found.iter()) > self.limits.max_nodes:
+            raise Unreadable("too-large", "/", f"more than {self.limits.max_nodes} elements", "send smaller pieces")
+        is_document = local_name(found.tag) == "CLINICALDOCUMENT"
+        prefix: Position = ("ClinicalDocument",) if is_document else ()
+
+        def locate(path: Position) -> str:
+            return path_position((*prefix, *path))
+
+        tree = self._header(found, locate, gaps) if is_document else {"recordTarget": found}
+        if not is_document:
+            tree["recordTarget"] = self._tree(found, ("recordTarget",), locate, gaps, 1) or {}
+        return [NativeItem(tree, locate(()), gaps, locate)]
+
+    def _parse(self, raw: bytes) -> tuple[Any, list[Gap]]:
+        try:
+            return parse_hardened(raw, self.limits)
+        except Unreadable as error:
+            start = _ROOT.search(raw)
+            if error.problem.code != "not-xml" or start is None:
+                raise
+            missing = [name for name in _FORGOTTEN if name + b":" in raw and b"xmlns:" + name + b"=" not in raw]
+            if not missing:
+                raise
+            said = b"".join(b' xmlns:%s="%s"' % (name, _FORGOTTEN[name]) for name in missing)
+            root, gaps = parse_hardened(raw[: start.end()] + said + raw[start.end() :], self.limits)
+            return root, [
+                *gaps,
+                Gap("xml-namespace", "/", "a namespace prefix is not declared; taken as the usual one"),
+            ]
+
+    def _header(self, root: Any, locate: Any, gaps: list[Gap]) -> Tree:
+        out: Tree = {}
+        for child in root:
+            if isinstance(child.tag, str) and element_name(child.tag) == BODY:
+                out[BODY] = child
+        for key, below in self._children(root, (), locate, gaps, 1).items():
+            out.setdefault(key, below)
+        return out
+
+    def _children(self, node: Any, at: Position, locate: Any, gaps: list[Gap], depth: int) -> Tree:
+        if depth > self.limits.max_depth:
+            raise Unreadable("too-deep", locate(at), f"nested deeper than {self.limits.max_depth}", "send less depth")
+        named: dict[str, list[Any]] = {}
+        is_ours = node.tag.startswith("{" + OURS)
+        for child in node:
+            if isinstance(child.tag, str):
+                name = element_name(child.tag)
+                named.setdefault(name.removeprefix("hutong:") if is_ours else name, []).append(child)
+        out: Tree = {}
+        for name, children in named.items():
+            if depth == 1 and name == BODY:
+                continue
+            several = len(children) > 1
+            # absent ones keep their place in the list, so that positions stay those of the document
+            items = [
+                self._tree(child, (*at, name, n) if several else (*at, name), locate, gaps, depth + 1)
+                for n, child in enumerate(children)
+            ]
+            if several:
+                if any(item is not None for item in items):
+                    out[name] = ["" if item is None else item for item in items]
+            elif items[0] is not None:
+                out[name] = items[0]
+        return out
+
+    def _tree(self, node: Any, at: Position, locate: Any, gaps: list[Gap], depth: int) -> Tree | str | None:
+        """An element as text or a dict; None when it says that it says nothing."""
+        text = node.text or ""
+        if not len(node):
+            if not node.attrib:
+                return text or None
+            flavor = node.get("nullFlavor")
+            if flavor is not None and not text.strip() and len(node.attrib) <= 1 + ("use" in node.attrib):
+                if flavor == "MSK":
+                    gaps.append(Gap("masked-value", locate(at), "the sender masked this value"))
+                return None
+        out: Tree = {"@" + name.rpartition("}")[2]: value for name, value in node.attrib.items()}
+        out.update(self._children(node, at, locate, gaps, depth))
+        for child in node:
+            if child.tail:
+                text += child.tail
+        if text.strip():
+            out["#"] = text
+        return out or None
+
+    # --- writing ---
+
+    def write(self, tree: Tree) -> bytes:
+        parts = ['<?xml version="1.0" encoding="UTF-8"?>']
+        names = f' xmlns="{V3}" xmlns:xsi="{XSI}" xmlns:hutong="{OURS}"'
+        _write("ClinicalDocument", tree, parts, names, "")
+        text = "".join(parts)
+        return (_NOT_XML.sub("\ufffd", text) if _NOT_XML.search(text) is not None else text).encode()
+
+    def position(self, path: Position) -> str:
+        return path_position(("ClinicalDocument", *path))
+
+
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_QUOTED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;"})
+
+
+def _write(name: str, value: Any, parts: list[str], attributes: str, prefix: str) -> None:
+    """Everything below a `hutong:` element is of that namespace."""
+    if not isinstance(value, dict):
+        parts.append(f"<{prefix}{name}{attributes}>{str(value).translate(_ESCAPES)}</{prefix}{name}>")
+        return
+    if name.startswith("hutong:"):
+        name, prefix = name[7:], "hutong:"
+    own = ""
+    below: list[str] = []
+    for key, inner in value.items():
+        if key == "#":
+            own = str(inner).translate(_ESCAPES)
+        elif key[0] == "@":
+            attributes += f' {key[1:]}="{str(inner).translate(_QUOTED)}"'
+        else:
+            for item in inner if isinstance(inner, list) else (inner,):
+                _write(key, item, below, "", prefix)
+    if own or below:
+        parts.append(f"<{prefix}{name}{attributes}>{own}")
+        parts.extend(below)
+        parts.append(f"</{prefix}{name}>")
+    else:
+        parts.append(f"<{prefix}{name}{attributes}/>")

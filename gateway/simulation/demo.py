@@ -51,7 +51,7 @@ async def play(
         subject = ""
         if step.answers:
             answered = system.last(step.answers)
-            data["in_reply_to"] = answered.reference
+            data[step.link] = answered.reference
             subject = answered.case
         at = start + timedelta(minutes=number)
         receipt = await system.send(

@@ -27,7 +27,6 @@ MOTHER = {
     "name": "王测乙",
     "sex": "2",
     "relation": "52",
-    "lives_with": ["p2"],
 }
 GRANDMOTHER = {"ref": "p4", "roles": ["carer"], "of": "p1", "name": "陈测丙", "sex": "2", "relation": "62"}
 SHELTER = {"ref": "p5", "roles": ["applicant"], "of": "p1", "name": "番禺区未成年人保护中心"}
@@ -36,7 +35,7 @@ PLACE = {"region": "440113102", "detail": "南村镇测试路1号"}
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`office` sends `type`; `answers` names the type of the notice it got and answers, `clock` the story's time of day."""
+    """`office` sends `type`; `answers` names the type of the notice it got and answers, `link` how it names it, `clock` the story's time of day."""
 
     name: str
     clock: str
@@ -45,6 +44,7 @@ class Step:
     data: Mapping[str, Any]
     zh: str
     answers: str = ""
+    link: str = "in_reply_to"
 
 
 STEPS: tuple[Step, ...] = (
@@ -52,7 +52,8 @@ STEPS: tuple[Step, ...] = (
         "report", "09:45", "health.440113", "RPT-M",
         {
             "urgency": 2, "purpose": "P01", "immediate_danger": True, "discovery_channel": "hospital",
-            "discovered_at": "2026-03-01T09:30:00+08:00", "place": PLACE, "persons": [CHILD, FATHER, MOTHER],
+            "discovered_at": "2026-03-01T09:30:00+08:00", "place": PLACE,
+            "persons": [CHILD, FATHER, {**MOTHER, "lives_with": ["p2"]}],
             "harm": {"types": ["H21"], "m_flags": ["M4"], "narrative": "急诊见多处新旧体表损伤。",
                      "injury": {"codes": ["T74.1"], "text": "躯干及四肢多处瘀伤"}},
             "report": {"mandatory": True, "reporter_role": "doctor", "noticed_at": "2026-03-01T09:30:00+08:00"},
@@ -160,5 +161,28 @@ STEPS: tuple[Step, ...] = (
             "order": {"kind": "guardian_supervision", "issued_at": "2026-03-03T10:00:00+08:00", "executor": "civil_affairs.440113", "valid_from": "2026-03-03"},
         },
         "督促监护令", answers="RPT-M",
+    ),
+    Step(
+        "revocation-application", "+30d 09:00", "civil_affairs.440113", "GRD-RA",
+        {
+            "purpose": "P10", "legal_basis": ["L47"], "place": PLACE, "persons": [CHILD, FATHER, SHELTER],
+            "guardianship": {"status": "revocation_pending", "ground": "35-1"},
+            "evidence": [{"kind": "assessment", "holder": "civil_affairs.440113"}],
+        },
+        "申请撤销监护人资格", answers="GRD-P", link="caused_by",
+    ),
+    Step(
+        "revocation", "+60d 15:00", "courts.440113", "GRD-R",
+        {
+            "purpose": "P10", "legal_basis": ["L02"], "place": PLACE, "persons": [CHILD, FATHER, GRANDMOTHER],
+            "judgment": {"case_no": "（2026）粤0113民特6号", "result": "revoked", "effective_from": "2026-05-01",
+                         "new_guardian": "p4", "maintenance_continues": True},
+        },
+        "撤销监护人资格，指定祖母", answers="GRD-RA",
+    ),
+    Step(
+        "closure", "+240d 10:00", "civil_affairs.440113", "CLS",
+        {"purpose": "P03", "closure": {"reason": "resolved"}},
+        "结案", answers="GRD-R",
     ),
 )  # fmt: skip

@@ -256,6 +256,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         adapter_named=formats.writer,
         teller=teller,
         signer=DetachedSigner(keys.signing_key("releases"), {"typ": "hutong-release"}),
+        doorbell=engines.doorbell,
         clock=clock,
     )
     acknowledge = Acknowledge(
@@ -293,7 +294,15 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
             signal=lambda name: engines.events.write("push_trouble", signal=name),
         ),
         acknowledge=acknowledge,
-        follow=Follow(notices=store.notices, receipts=receipts),
+        follow=Follow(
+            settings=settings,
+            notices=store.notices,
+            deliveries=store.deliveries,
+            receipts=receipts,
+            doorbell=engines.doorbell,
+            clock=clock,
+            is_draining=is_draining.is_set,
+        ),
         enrol=Enrol(
             settings=settings,
             storage=store.directory,
@@ -308,7 +317,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         dead_letters=DeadLetters(
             deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock, pause=_pause
         ),
-        expire=Expire(deliveries=store.deliveries, teller=teller, clock=clock),
+        expire=Expire(deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock),
         authenticate=Authenticate(
             settings=TokenSettings(url),
             directories=directories,

@@ -149,6 +149,20 @@ class AgencyClient:
         """The status of the deliveries of one's own notice."""
         return await self._call("GET", f"/v1/notices/{notice}", None, {})
 
+    async def changes(self, cursor: str = "", wait_seconds: int = 0) -> Any:
+        """What happened to one's own notices after a cursor; every receipt verified. `{"changes": [...], "cursor": ...}`."""
+        answer = await self._call("GET", f"/v1/notices?changed_since={cursor}&wait={wait_seconds}", None, {})
+        for change in answer["changes"]:
+            if "receipt" in change:
+                await self.verify_receipt(change["receipt"])
+        return answer
+
+    async def reply(self, delivery: str, action: str, document: Mapping[str, Any]) -> Any:
+        """Answer a delivery (`accept`, `decline`, `feedback`), signed over the exact bytes."""
+        body = canonical_json(document)
+        headers = {"Content-Type": "application/json", **self._signature(body)}
+        return await self._call("POST", f"/v1/inbox/{delivery}/{action}", body, headers)
+
     async def verify_receipt(self, receipt: str) -> Mapping[str, Any]:
         """The claims of a receipt (compact JWS); Tampered when it is not the gateway's or not for this office."""
         try:

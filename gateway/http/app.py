@@ -43,7 +43,7 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
     registry.register(metrics)
     gate = Gate(services.authenticate, rates, strangers, settings)
     tokens = TokenEndpoint(services.authenticate, gate, settings)
-    notices = Notices(services.submit, services.follow, gate, rates, settings)
+    notices = Notices(services.submit, services.follow, gate, rates, drain, settings)
     inbox = Inbox(
         services.pull,
         services.acknowledge,
@@ -63,6 +63,7 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
         "submit": notices.post,
         "check": notices.check,
         "follow": notices.follow,
+        "changes": notices.changes,
         "inbox": inbox.page,
         "inbox-next": inbox.next,
         "ack": inbox.ack,

@@ -11,7 +11,6 @@ the same call and gets both.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import re
@@ -24,6 +23,7 @@ from aiohttp import hdrs, web
 from gateway.crypto.detached import DetachedVerifier
 from gateway.http.authentication import Gate
 from gateway.http.draining import Drain
+from gateway.http.long_poll import long_poll
 from gateway.http.notices import STRUCTURED, submission_response
 from gateway.http.problems import SAFE_HEADERS
 from gateway.http.reading import (
@@ -186,15 +186,11 @@ class Inbox:
         accept = request.headers.get(hdrs.ACCEPT, "*/*")
         if not accept.isascii() or len(accept) > _MAX_ACCEPT_CHARS:
             raise InvalidParameter("`Accept` is not of its form", remedy="name media types, or leave it out")
-        wait = float(whole_number(request.query, "wait", 0, 0, self._settings.max_wait_seconds))
-        ends_at = asyncio.get_running_loop().time() + wait
-        while not self._drain.is_draining:
-            left = max(0.0, ends_at - asyncio.get_running_loop().time())
-            part = min(left, self._settings.poll_slice_seconds)
-            handouts = await self._pull(caller, accept, limit, timedelta(seconds=part))
-            if handouts or part >= left or request.transport is None:
-                return handouts
-        return ()
+
+        async def pull(part: timedelta) -> Sequence[HandoutLike]:
+            return () if self._drain.is_draining else await self._pull(caller, accept, limit, part)
+
+        return await long_poll(request, self._drain, self._settings, pull, bool)
 
 
 def _listed(handout: HandoutLike) -> dict[str, Any]:

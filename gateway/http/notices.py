@@ -12,10 +12,21 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import hdrs, web
 
 from gateway.http.authentication import Gate
+from gateway.http.draining import Drain
 from gateway.http.limits import OfficeRates
+from gateway.http.long_poll import long_poll
 from gateway.http.marks import CODE
 from gateway.http.problems import PROBLEM_MEDIA_TYPE, SAFE_HEADERS, plain_text, refused_item_document
-from gateway.http.reading import SIGNATURE_HEADER, batch_size, hold_depth, media_type, read_body, transport_headers
+from gateway.http.reading import (
+    SIGNATURE_HEADER,
+    batch_size,
+    hold_depth,
+    media_type,
+    read_body,
+    transport_headers,
+    whole_number,
+)
+from gateway.http.refusals import InvalidParameter
 from gateway.http.services import FollowLike, ReceiptLike, SubmitLike, SubmittedLike
 from gateway.http.settings import HttpSettings
 from gateway.model.agency import Caller
@@ -28,6 +39,7 @@ STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 REPLAYED_HEADER = "Hutong-Replayed"
 _JSON = {**SAFE_HEADERS, hdrs.CONTENT_TYPE: "application/json"}
+_MAX_CURSOR_CHARS = 64
 _NOTICE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _REPORT_MARKS = (b"hutong.notice.RPT", b"RPT-M")
 
@@ -36,9 +48,16 @@ Take = Callable[[Caller, bytes, str, Mapping[str, str], str | None], Awaitable[S
 
 class Notices:
     def __init__(
-        self, submit: SubmitLike, follow: FollowLike, gate: Gate, rates: OfficeRates, settings: HttpSettings
+        self,
+        submit: SubmitLike,
+        follow: FollowLike,
+        gate: Gate,
+        rates: OfficeRates,
+        drain: Drain,
+        settings: HttpSettings,
     ) -> None:
-        self._submit, self._follow, self._gate, self._rates, self._settings = submit, follow, gate, rates, settings
+        self._submit, self._follow, self._gate, self._rates = submit, follow, gate, rates
+        self._drain, self._settings = drain, settings
 
     async def post(self, request: web.Request) -> web.Response:
         """POST /v1/notices"""
@@ -61,6 +80,22 @@ class Notices:
             raise NotFound("no such notice for this caller")
         status = await self._follow.notice(caller, NoticeId(notice))
         return web.Response(body=canonical_json(status), headers=_JSON)
+
+    async def changes(self, request: web.Request) -> web.Response:
+        """GET /v1/notices"""
+        caller = self._gate.admit(request, report_only=True)
+        cursor = request.query.get("changed_since", "")
+        if len(cursor) > _MAX_CURSOR_CHARS or not cursor.isascii():
+            raise InvalidParameter("`changed_since` is not of its form", remedy="use the cursor of the last answer")
+        limit = whole_number(request.query, "max", 50, 1, self._settings.max_inbox_items)
+        found = await long_poll(
+            request,
+            self._drain,
+            self._settings,
+            lambda part: self._follow.changes(caller, cursor, limit, part),
+            lambda answer: bool(answer["changes"]),
+        )
+        return web.Response(body=canonical_json(found), headers=_JSON)
 
     async def _take(self, request: web.Request, take: Take) -> tuple[Caller, SubmittedLike]:
         caller = self._gate.admit(request, report_only=True, is_metered=False)

@@ -7,6 +7,7 @@ from typing import Any
 from gateway import __version__
 from gateway.http.problems import KINDS, PROBLEM_MEDIA_TYPE
 from gateway.http.routes import ROUTES, Route, Success
+from gateway.model.delivery import DeliveryState
 
 _OBJECT = {"type": "object"}
 _INSTANT = {"type": "string", "format": "date-time"}
@@ -88,6 +89,29 @@ SCHEMAS: dict[str, Any] = {
                 "signature": {"type": "string"},
                 "headers": {"type": "object", "additionalProperties": {"type": "string"}},
             },
+        },
+    },
+    "Changes": {
+        "type": "object",
+        "required": ["changes", "cursor"],
+        "properties": {
+            "changes": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["notice", "type", "recipient", "state", "updated_at"],
+                    "properties": {
+                        "notice": {"type": "string"},
+                        "type": {"type": "string"},
+                        "recipient": {"type": "string"},
+                        "state": {"enum": [state.value for state in DeliveryState]},
+                        "updated_at": _INSTANT,
+                        "reason": {"type": "string"},
+                        "receipt": {"type": "string"},
+                    },
+                },
+            },
+            "cursor": {"type": "string", "maxLength": 64},
         },
     },
     "Lease": {"type": "object", "required": ["lease_token"], "properties": {"lease_token": _LEASE_TOKEN},

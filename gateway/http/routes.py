@@ -94,6 +94,12 @@ _WAIT = Parameter(
     "wait", "query", "最长等待秒数 / seconds to wait at most", {"type": "integer", "minimum": 0, "default": 0}
 )
 _MAX = Parameter("max", "query", "最多条数 / items at most", {"type": "integer", "minimum": 1, "default": 10})
+_SINCE = Parameter(
+    "changed_since",
+    "query",
+    "上次回答给出的游标；不填则从头开始 / the cursor of the last answer; without it, from the first change",
+    {"type": "string", "maxLength": 64},
+)
 _ACCEPT = Parameter("Accept", "header", "想要的内容类型 / wanted media types of the items", _TEXT)
 _ACTOR = (_OFFICER, _PURPOSE)
 
@@ -145,6 +151,12 @@ ROUTES: tuple[Route, ...] = (
         "follow", "GET", "/v1/notices/{notice}", "查看自己通报的投递状态", "follow the deliveries of one's own notice",
         "office-or-suspended", (Success(200, "状态 / status", schema="AnyObject"),), codes=("not-found",),
         parameters=(_NOTICE, *_ACTOR),
+    ),
+    Route(
+        "changes", "GET", "/v1/notices", "查看自己各通报投递状态的变化（长轮询，游标）",
+        "what changed with the deliveries of one's own notices, by cursor and long poll", "office-or-suspended",
+        (Success(200, "变化与下一个游标 / the changes and the next cursor", schema="Changes"),),
+        parameters=(_SINCE, _MAX, _WAIT, *_ACTOR),
     ),
     Route(
         "inbox", "GET", "/v1/inbox", "领取若干投递（长轮询，租约）", "fetch deliveries under leases, by long poll",

@@ -102,6 +102,10 @@ class AcknowledgeLike(Protocol):
 class FollowLike(Protocol):
     async def notice(self, caller: Caller, notice: NoticeId) -> dict[str, Any]: ...
 
+    async def changes(self, caller: Caller, cursor: str, limit: int, wait: timedelta) -> dict[str, Any]:
+        """`{"changes": [...], "cursor": ...}`, what happened after the cursor; waits for the first change."""
+        ...
+
 
 class Readiness(Protocol):
     async def __call__(self) -> Mapping[str, str]:

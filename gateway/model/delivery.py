@@ -21,6 +21,7 @@ class DeliveryState(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     ACCEPTED = "accepted"  # the recipient has taken the case on
     DECLINED = "declined"
+    ACTED_ON = "acted-on"  # the recipient has told what it did, at least once
     REFUSED = "refused"  # policy lets nothing go to this recipient
     DEAD_LETTER = "dead-letter"
     WITHDRAWN = "withdrawn"

@@ -90,6 +90,12 @@ class IdempotencyConflict(Refusal):
     code = "idempotency-conflict"
 
 
+class InvalidCursor(Refusal):
+    """A place in a list that was never given out."""
+
+    code = "invalid-parameter"
+
+
 class LeaseLost(Refusal):
     """The lease of a delivery is over; somebody else may hold it now."""
 

@@ -61,6 +61,20 @@ class Epochs:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyMove:
+    """What a notice says of the delivery it answers: the state it implies, and the record that tells of the move.
+
+    Applied in the transaction of the acceptance, after its deliveries are stored. Where the delivery may not move
+    there (it was withdrawn, expired or answered before), it stays and `records` are not written.
+    """
+
+    delivery: DeliveryId
+    state: DeliveryState
+    records: tuple[PreparedRecord, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Acceptance:
     """Everything that a 202 promises, as one unit."""
 
@@ -85,6 +99,7 @@ class Acceptance:
     receipt_expires_at: datetime
     flags: tuple[str, ...] = ()
     replies_to: DeliveryId | None = None
+    reply: ReplyMove | None = None
     supersedes: NoticeId | None = None
     epochs: Epochs | None = None
 
@@ -246,6 +261,19 @@ class Concluded:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryChange:
+    """One move of one delivery, for the sender of its notice. `number` counts the sender's changes from 1, without gaps."""
+
+    number: int
+    notice: NoticeId
+    notice_type: NoticeType
+    recipient: OfficeId
+    state: DeliveryState
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
     """All given conditions hold. Times are of the moment of parking."""
 
@@ -307,6 +335,13 @@ class DeliveryStorage(Protocol):
 
     async def held(self, recipient: OfficeId, after: DeliveryId | None, limit: int) -> Sequence[Delivery]:
         """Deliveries for one office that wait for a person, oldest first, from after the given one."""
+        ...
+
+    async def changes(self, sender: OfficeId, after: int, limit: int) -> Sequence[DeliveryChange]:
+        """How the deliveries of one sender's notices moved, oldest first, from after the change of that number (0: all).
+
+        Written in the transaction of the move, whoever moved it. A try that is put off moves nothing.
+        """
         ...
 
     async def backlog(self, recipient: OfficeId, now: datetime) -> Backlog: ...

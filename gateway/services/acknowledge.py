@@ -15,6 +15,7 @@ from gateway.model.identifiers import DeliveryId
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock, Ids
 from gateway.ports.storage import Conclusion, DeliveryStorage, Stale
+from gateway.services.follow import changes_of
 from gateway.services.receipts import ReceiptKind, ReceiptMaker
 from gateway.services.tell import Teller, about
 
@@ -63,7 +64,7 @@ class Acknowledge:
         )
         if isinstance(outcome, Stale):
             raise _lost(outcome)
-        self._doorbell.ring([delivery.recipient])  # a successor in the lane may flow now
+        self._doorbell.ring([delivery.recipient, changes_of(delivery.sender)])  # a successor in the lane may flow now
         receipt = self._receipts.sign(
             ReceiptKind.DELIVERED, caller.office.id, now, {"delivery": delivery.id, "revision": delivery.revision}
         )
@@ -102,6 +103,8 @@ class Acknowledge:
         )
         if isinstance(outcome, Stale):
             raise _lost(outcome)
+        if is_over:
+            self._doorbell.ring([delivery.recipient, changes_of(delivery.sender)])
         return outcome.state
 
     async def _own(self, caller: Caller, delivery_id: DeliveryId) -> Delivery:

@@ -30,6 +30,7 @@ from gateway.services.directory import Directories
 from gateway.services.facts import china_day
 from gateway.services.keep import Keeper, KnownPerson, aliases_of
 from gateway.services.receipts import ReceiptMaker
+from gateway.services.replies import reply_move
 from gateway.services.tell import Teller, loggable_flags
 
 # Withdrawals and corrections overtake, so that what is wrong is stopped first (DESIGN 7).
@@ -142,6 +143,9 @@ class Admission:
             receipt_expires_at=now + timedelta(days=retention.receipt_days),
             flags=all_flags,
             replies_to=None if link.answered is None else link.answered.id,
+            reply=None
+            if link.answered is None
+            else reply_move(submitted, link.answered, notice_id, now, self._teller, caller.officer),
             epochs=snapshot.epochs,
         )
         return Admitted(unit, link)

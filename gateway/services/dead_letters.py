@@ -17,6 +17,7 @@ from gateway.model.identifiers import DeliveryId
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
 from gateway.ports.storage import Concluded, Conclusion, DeadLetterFilter, DeliveryStorage
+from gateway.services.follow import changes_of
 from gateway.services.tell import Teller, about
 
 PAGE = 100
@@ -85,5 +86,5 @@ class DeadLetters:
         outcome = await self._deliveries.conclude(
             Conclusion(delivery.id, DeliveryState.DUE, now, (record,), due_at=now, reason="retried")
         )
-        self._doorbell.ring([delivery.recipient])
+        self._doorbell.ring([delivery.recipient, changes_of(delivery.sender)])
         return int(isinstance(outcome, Concluded))

@@ -30,6 +30,7 @@ from gateway.model.audit import EventName, LogValue, shown_name
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.identifiers import FieldId, NoticeType
 from gateway.model.notice import JsonObject, ReleasedNotice
+from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
 from gateway.ports.storage import (
     Concluded,
@@ -47,6 +48,7 @@ from gateway.privacy.release import ReleaseContext, ReleaseNotes, Withheld, rele
 from gateway.services.cases import Cases
 from gateway.services.directory import Directories
 from gateway.services.facts import FactGatherer, Gathered
+from gateway.services.follow import changes_of
 from gateway.services.keep import Keeper, OpenedNotice
 from gateway.services.tell import Teller, about
 
@@ -90,13 +92,15 @@ class Enforce:
         adapter_named: Callable[[str, str], Adapter],
         teller: Teller,
         signer: DetachedSigner,
+        doorbell: Doorbell,
         clock: Clock,
     ) -> None:
         self._settings, self._notices, self._deliveries = settings, notices, deliveries
         self._directories, self._keeper, self._cases = directories, keeper, cases
         self._gather, self._decide, self._projector = gather, decide, projector
         self._release_secret, self._schema_uri, self._fields_in = release_secret, schema_uri, fields_in
-        self._adapter_named, self._teller, self._signer, self._clock = adapter_named, teller, signer, clock
+        self._adapter_named, self._teller, self._signer = adapter_named, teller, signer
+        self._doorbell, self._clock = doorbell, clock
 
     async def __call__(
         self, delivery: Delivery, recipient: Office, media_type: str, transport: str
@@ -189,6 +193,7 @@ class Enforce:
                 delivery.id, DeliveryState.REFUSED, now, (record,), delivery.lease_token, reason="withheld-by-policy"
             )
         )
+        self._doorbell.ring([delivery.recipient, changes_of(delivery.sender)])
         return NotSent(delivery, outcome.state if isinstance(outcome, Concluded) else None, "withheld-by-policy")
 
     def _disclosed(

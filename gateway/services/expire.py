@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from gateway.model.audit import EventName
 from gateway.model.delivery import DeliveryState
+from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
 from gateway.ports.storage import Conclusion, DeliveryStorage
+from gateway.services.follow import changes_of
 from gateway.services.tell import Teller, about
 
 PAGE = 200
 
 
 class Expire:
-    def __init__(self, *, deliveries: DeliveryStorage, teller: Teller, clock: Clock) -> None:
-        self._deliveries, self._teller, self._clock = deliveries, teller, clock
+    def __init__(self, *, deliveries: DeliveryStorage, teller: Teller, doorbell: Doorbell, clock: Clock) -> None:
+        self._deliveries, self._teller, self._doorbell, self._clock = deliveries, teller, doorbell, clock
 
     async def __call__(self) -> int:
         """End what is over; returns how many. Safe to run at any time and twice at once."""
@@ -33,5 +35,6 @@ class Expire:
                 await self._deliveries.conclude(
                     Conclusion(delivery.id, DeliveryState.EXPIRED, now, (record,), reason="expired")
                 )
+                self._doorbell.ring([delivery.recipient, changes_of(delivery.sender)])
                 ended += 1
         return ended

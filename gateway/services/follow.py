@@ -1,34 +1,67 @@
 """What may the sender know of the way its notice has gone?
 
-The state of each delivery, with a signed receipt for every end: delivered,
-accepted for handling, declined, refused, expired, withdrawn. Whatever was not sent by the
-caller answers exactly like what never was.
+The state of each delivery, with a signed receipt for every state that is one: delivered, accepted for handling,
+declined, acted on, refused, expired, withdrawn, superseded, undelivered. Whatever was not sent by the caller
+answers exactly like what never was.
+
+A sender need not ask notice by notice: its changes are numbered, and it asks for what came after the last it saw,
+waiting for more if it likes. The cursor is opaque to it.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.config import Settings
 from gateway.model.agency import Caller
 from gateway.model.delivery import DeliveryState, DeliveryStatus
-from gateway.model.errors import NotFound
-from gateway.model.identifiers import NoticeId
-from gateway.ports.storage import NoticeStorage
+from gateway.model.errors import InvalidCursor, NotFound
+from gateway.model.identifiers import NoticeId, OfficeId
+from gateway.ports.broker import Doorbell
+from gateway.ports.clock import Clock
+from gateway.ports.storage import DeliveryChange, DeliveryStorage, NoticeStorage
 from gateway.services.receipts import ReceiptKind, ReceiptMaker
 
-_RECEIPTS = {
+RECEIPTS = {
     DeliveryState.ACKNOWLEDGED: ReceiptKind.DELIVERED,
     DeliveryState.ACCEPTED: ReceiptKind.HANDLING,
     DeliveryState.DECLINED: ReceiptKind.DECLINED,
+    DeliveryState.ACTED_ON: ReceiptKind.ACTED_ON,
     DeliveryState.REFUSED: ReceiptKind.REFUSED,
     DeliveryState.EXPIRED: ReceiptKind.EXPIRED,
     DeliveryState.WITHDRAWN: ReceiptKind.WITHDRAWN,
+    DeliveryState.SUPERSEDED: ReceiptKind.SUPERSEDED,
+    DeliveryState.DEAD_LETTER: ReceiptKind.UNDELIVERED,
 }
+MAX_CHANGES = 100
+_CURSOR = re.compile(rb"changes:(0|[1-9][0-9]{0,17})")
+
+
+def changes_of(sender: OfficeId) -> OfficeId:
+    """The name under which the doorbell rings for changes of a sender's notices, apart from its inbox."""
+    return OfficeId(f"{sender}/changes")
 
 
 class Follow:
-    def __init__(self, *, notices: NoticeStorage, receipts: ReceiptMaker) -> None:
-        self._notices, self._receipts = notices, receipts
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        notices: NoticeStorage,
+        deliveries: DeliveryStorage,
+        receipts: ReceiptMaker,
+        doorbell: Doorbell,
+        clock: Clock,
+        is_draining: Callable[[], bool],
+    ) -> None:
+        self._settings, self._notices, self._deliveries = settings, notices, deliveries
+        self._receipts, self._doorbell, self._clock = receipts, doorbell, clock
+        self._is_draining = is_draining
 
     async def notice(self, caller: Caller, notice: NoticeId) -> dict[str, Any]:
         """Raises NotFound for everything that is not the caller's own, in one form."""
@@ -43,13 +76,58 @@ class Follow:
             "deliveries": [self._status(caller, summary.id, status) for status in summary.deliveries],
         }
 
+    async def changes(self, caller: Caller, cursor: str, limit: int, wait: timedelta) -> dict[str, Any]:
+        """What happened to the caller's own notices after `cursor` (empty: from the first), oldest first.
+
+        Waits up to `wait` for the first change. `cursor` in the answer goes on after the last that is listed.
+        Raises InvalidCursor for a cursor that was not given out.
+        """
+        after = _read_cursor(cursor)
+        until = self._clock.monotonic() + min(wait.total_seconds(), self._settings.delivery.max_long_poll_seconds)
+        while True:
+            found = await self._deliveries.changes(caller.office.id, after, max(1, min(limit, MAX_CHANGES)))
+            left = until - self._clock.monotonic()
+            if found or left <= 0 or self._is_draining():
+                break
+            await self._doorbell.wait(changes_of(caller.office.id), timedelta(seconds=left))
+        last = found[-1].number if found else after
+        return {"changes": [self._change(caller, change) for change in found], "cursor": _write_cursor(last)}
+
     def _status(self, caller: Caller, notice: NoticeId, status: DeliveryStatus) -> dict[str, Any]:
+        return self._told(caller, notice, status.recipient, status.state, status.updated_at, status.reason)
+
+    def _change(self, caller: Caller, change: DeliveryChange) -> dict[str, Any]:
+        told = self._told(caller, change.notice, change.recipient, change.state, change.at, change.reason)
+        return {"notice": change.notice, "type": change.notice_type, **told}
+
+    def _told(
+        self, caller: Caller, notice: NoticeId, recipient: OfficeId, state: DeliveryState, at: datetime, reason: str
+    ) -> dict[str, Any]:
+        """One state for the sender. Both ways of asking say the same, with the same receipt."""
         told: dict[str, Any] = {
-            "recipient": status.recipient,
-            "state": status.state.value,
-            "updated_at": status.updated_at.isoformat(timespec="milliseconds"),
+            "recipient": recipient,
+            "state": state.value,
+            "updated_at": at.isoformat(timespec="milliseconds"),
         }
-        if kind := _RECEIPTS.get(status.state):
-            claims = {"notice": notice, "recipient": status.recipient}
-            told["receipt"] = self._receipts.sign(kind, caller.office.id, status.updated_at, claims)
+        claims: dict[str, Any] = {"notice": notice, "recipient": recipient}
+        if reason and state in (DeliveryState.DEAD_LETTER, DeliveryState.DECLINED, DeliveryState.HELD):
+            told["reason"] = claims["reason"] = reason
+        if kind := RECEIPTS.get(state):
+            told["receipt"] = self._receipts.sign(kind, caller.office.id, at, claims)
         return told
+
+
+def _write_cursor(number: int) -> str:
+    return base64.urlsafe_b64encode(b"changes:%d" % number).decode("ascii").rstrip("=")
+
+
+def _read_cursor(text: str) -> int:
+    if not text:
+        return 0
+    try:
+        read = _CURSOR.fullmatch(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError):
+        read = None
+    if read is None:
+        raise InvalidCursor("the cursor was not given out by this gateway", remedy="leave it out to begin at the first")
+    return int(read[1])

@@ -30,6 +30,8 @@ class ReceiptKind(StrEnum):
     REFUSED = "refused"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
+    UNDELIVERED = "undelivered"  # not so far: every try failed, a person of the gateway looks
+    SUPERSEDED = "superseded"
 
 
 class ReceiptMaker:

@@ -23,6 +23,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import orjson
+
 from gateway.config import Settings
 from gateway.crypto.detached import DetachedVerifier
 from gateway.crypto.sealing import keyed_digest
@@ -45,6 +47,7 @@ from gateway.ports.storage import Accepted, Conflict, NoticeStorage, Replayed, S
 from gateway.ports.translation import Adapter, RefusedItem
 from gateway.services.admit import Admission, Admitted, withdraws
 from gateway.services.directory import Directories
+from gateway.services.follow import changes_of
 from gateway.services.withdraw import Withdraw
 
 MAX_PREPARATIONS = 5
@@ -194,7 +197,7 @@ class Submit:
         if valid.is_report and await self._notices.has_native_id(native_key):
             found = await self._notices.find_receipt(key)
             if found is not None:
-                return Receipt(found.receipt, None, replayed=True)
+                return Receipt(found.receipt, _notice_of(found.receipt), replayed=True)
             flags += ("reused-id",)
         for _ in range(MAX_PREPARATIONS):
             admitted: Admitted = await self._admission.prepare(
@@ -207,9 +210,12 @@ class Submit:
             match outcome:
                 case Accepted(receipt):
                     self._doorbell.ring(delivery.recipient for delivery in admitted.unit.deliveries)
+                    if admitted.unit.reply is not None and admitted.link.answered is not None:
+                        answered = admitted.link.answered
+                        self._doorbell.ring([answered.recipient, changes_of(answered.sender)])
                     return Receipt(receipt, admitted.unit.notice)
                 case Replayed(receipt):
-                    return Receipt(receipt, None, replayed=True)
+                    return Receipt(receipt, _notice_of(receipt), replayed=True)
                 case Conflict():
                     raise IdempotencyConflict(
                         "this id was used before for other bytes", remedy="send a new notice under a new id"
@@ -233,3 +239,8 @@ class Submit:
         if isinstance(valid, tuple):
             return RefusedItem("", valid)
         return Receipt(canonical_json(await self._admission.rehearse(caller, valid, now)), None)
+
+
+def _notice_of(receipt: bytes) -> NoticeId:
+    """The notice that a stored receipt speaks of: the receipt is our own canonical JSON."""
+    return NoticeId(orjson.loads(receipt)["notice"])

@@ -28,6 +28,7 @@ from gateway.ports.storage import (
     Disclosed,
     Epochs,
     Replayed,
+    ReplyMove,
     Stale,
     StoredReceipt,
 )
@@ -452,6 +453,56 @@ class DeliveryStorageSuite:
         await conclude(units.conclusion(leased, S.ACKNOWLEDGED))
         assert await conclude(units.conclusion(leased, S.ACCEPTED, lease_token=None)) == Concluded(S.ACCEPTED)
         assert await conclude(units.conclusion(leased, S.DECLINED, lease_token=None)) == Stale("state", S.ACCEPTED)
+
+    @pytest.mark.parametrize("state", [S.ACCEPTED, S.DECLINED, S.ACTED_ON])
+    async def test_an_accepted_answer_moves_what_it_answers_in_its_own_transaction(self, store, units, clock, state):
+        lane = os.urandom(16)
+        one, two = units.delivery(lane=lane), units.delivery(lane=lane)
+        await accept_with(store, units, one)
+        await accept_with(store, units, two)
+        leased = await lease_one(store, clock)
+        answer = ReplyMove(one.id, state, (units.record(),), "why")
+        before = (await store.log.head()).size
+        unit = await accept_with(store, units, replies_to=one.id, reply=answer)
+        assert (await store.log.head()).size == before + 2
+        moved = await store.deliveries.delivery(one.id)
+        assert (moved.state, moved.reason, moved.lease_token) == (state, "why", None)
+        assert (await lease_one(store, clock)).id == two.id
+        lost = await store.deliveries.conclude(units.conclusion(leased, S.DEAD_LETTER))
+        assert isinstance(lost, Stale)
+        assert isinstance(await store.notices.accept(unit), Replayed)
+        assert (await store.log.head()).size == before + 2
+
+    async def test_an_answer_to_what_was_withdrawn_is_accepted_and_moves_nothing(self, store, units, clock):
+        new = units.delivery()
+        sent = await accept_with(store, units, new)
+        await store.notices.withdraw(sent.notice, clock.now(), "mistake", [units.record()])
+        before = (await store.log.head()).size
+        await accept_with(store, units, reply=ReplyMove(new.id, S.ACCEPTED, (units.record(),)))
+        assert (await store.deliveries.delivery(new.id)).state is S.WITHDRAWN
+        assert (await store.log.head()).size == before + 1
+
+    async def test_the_sender_finds_every_move_of_its_deliveries_in_order_and_nobody_elses(self, store, units, clock):
+        mine, others = units.delivery(), units.delivery()
+        await accept_with(store, units, mine, sender=WELFARE)
+        await accept_with(store, units, others, sender=HOSPITAL)
+        assert await store.deliveries.changes(WELFARE, 0, 10) == []
+        held = {one.id: one for one in await lease(store, clock)}
+        await store.deliveries.conclude(units.conclusion(held[mine.id], S.DUE, due_at=clock.now(), reason="busy"))
+        await store.deliveries.conclude(units.conclusion(held[others.id], S.ACKNOWLEDGED))
+        await park(store, units, await lease_one(store, clock), reason="http-500")
+        clock.forward(MINUTE)
+        await accept_with(store, units, reply=ReplyMove(mine.id, S.ACTED_ON, (units.record(),)))
+        await accept_with(store, units, reply=ReplyMove(mine.id, S.ACTED_ON, (units.record(),)))
+        told = await store.deliveries.changes(WELFARE, 0, 10)
+        assert [(one.number, one.state, one.reason) for one in told] == [
+            (1, S.DEAD_LETTER, "http-500"), (2, S.ACTED_ON, ""), (3, S.ACTED_ON, "")
+        ]  # fmt: skip
+        assert {one.recipient for one in told} == {POLICE}
+        assert told[1].at == clock.now()
+        assert await store.deliveries.changes(WELFARE, 1, 1) == [told[1]]
+        assert await store.deliveries.changes(WELFARE, 3, 10) == []
+        assert [one.state for one in await store.deliveries.changes(HOSPITAL, 0, 10)] == [S.ACKNOWLEDGED]
 
     async def test_what_has_ended_does_not_come_back(self, store, units, clock):
         for state in (S.REFUSED, S.EXPIRED, S.WITHDRAWN, S.DECLINED):

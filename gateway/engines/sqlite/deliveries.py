@@ -28,6 +28,7 @@ from gateway.ports.storage import (
     Concluded,
     Conclusion,
     DeadLetterFilter,
+    DeliveryChange,
     Disclosed,
     Disclosure,
     Stale,
@@ -175,6 +176,21 @@ class SqliteDeliveries:
             return self._deliveries(sql, [row[0] for row in sql.all("held_after", values)])
 
         return await self._readers.ask(question)
+
+    async def changes(self, sender: OfficeId, after: int, limit: int) -> Sequence[DeliveryChange]:
+        rows = await self._readers.ask(lambda sql: sql.all("changes_after", (sender, after, limit)))
+        return [
+            DeliveryChange(
+                number,
+                NoticeId(text_of(notice)),
+                NoticeType(kind),
+                OfficeId(recipient),
+                STATES[state],
+                instant(at),
+                reason,
+            )
+            for number, notice, kind, recipient, state, at, reason in rows
+        ]
 
     async def backlog(self, recipient: OfficeId, now: datetime) -> Backlog:
         at = millis(now)

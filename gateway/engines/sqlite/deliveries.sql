@@ -60,6 +60,18 @@ UPDATE delivery SET state = ?, updated_at = ?, reason = ?, due_at = coalesce(?, 
        lease_token = NULL, lease_expires_at = NULL, lease_disclosed = 0
 WHERE number = ?;
 
+-- name: tell_sender
+-- Note a move of a delivery for the sender of its notice, under that sender's next number.
+INSERT INTO delivery_change (sender, number, delivery, state, at, reason)
+SELECT n.sender, 1 + coalesce((SELECT max(c.number) FROM delivery_change AS c WHERE c.sender = n.sender), 0), ?, ?, ?, ?
+FROM notice AS n WHERE n.number = ? >> 12;
+
+-- name: changes_after
+-- How the deliveries of one sender's notices moved, from after one of its numbers.
+SELECT c.number, n.id, n.type, d.recipient, c.state, c.at, c.reason
+FROM delivery_change AS c CROSS JOIN delivery AS d ON d.number = c.delivery CROSS JOIN notice AS n ON n.number = c.delivery >> 12
+WHERE c.sender = ? AND c.number > ? ORDER BY c.number LIMIT ?;
+
 -- name: first_in_lane
 -- The first delivery of a lane that holds up others.
 SELECT number, state, due_at, ready_at FROM delivery INDEXED BY delivery_lane WHERE lane = ? AND state < 2 ORDER BY rowid LIMIT 1;

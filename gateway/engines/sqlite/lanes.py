@@ -57,13 +57,15 @@ def move(
     reason: str,
     due_at: int | None = None,
 ) -> None:
-    """Move one delivery and keep its lane's readiness true. Times in milliseconds; `due_at` only with `DUE`."""
+    """Move one delivery, tell its sender, and keep its lane's readiness true. Times in milliseconds; `due_at` only with `DUE`."""
     state = STATE_NUMBERS[after]
     if state == DUE and due_at is None:
         due_at = at
     # Where it is still in the lane's order it can be the first; whether it is, the lane says below.
     ready_at = due_at if state == DUE and overtakes else None
     parked_at = at if state == DEAD else None
+    if (before, state) != (DUE, DUE):
+        sql.run("tell_sender", (number, state, at, reason, number))
     sql.run("move", (state, at, reason, due_at if state == DUE else None, ready_at, parked_at, number))
     if before == DEAD and state == DUE:
         sql.run("hold_up_lane", (lane, number))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from gateway.delivery.transitions import is_repetition, may_move
 from gateway.engines.sqlite import lanes
 from gateway.engines.sqlite.connection import Statements
 from gateway.engines.sqlite.readers import Readers
@@ -42,6 +43,7 @@ from gateway.ports.storage import (
     Conflict,
     NoticeSummary,
     Replayed,
+    ReplyMove,
     SealedSegment,
     Stale,
     StoredNotice,
@@ -98,6 +100,7 @@ class _Intake:
         self._deliveries: list[tuple[Any, ...]] = []
         self._expiries: list[tuple[int, int]] = []
         self._superseded: list[tuple[bytes, bytes, int, frozenset[OfficeId]]] = []
+        self._replies: list[tuple[ReplyMove, int]] = []
 
     def apply(self, units: Sequence[Acceptance]) -> Sequence[Answer]:
         seen: dict[bytes, tuple[bytes, bytes]] = {}
@@ -189,6 +192,8 @@ class _Intake:
             taking_over = frozenset(one.recipient for one in unit.deliveries if one.state is DeliveryState.DUE)
             self._superseded.append((blob_of(unit.supersedes), notice, received_at, taking_over))
         self.tx.log(unit.records)
+        if unit.reply is not None:
+            self._replies.append((unit.reply, received_at))
 
     def _add_deliveries(self, unit: Acceptance, notice: int, at: int, occupied: set[int]) -> None:
         for place, new in enumerate(unit.deliveries):
@@ -237,6 +242,20 @@ class _Intake:
             if number is not None:
                 self.tx.sql.run("mark_superseded", (number[0], new))
                 lanes.end_open(self.tx.sql, number[0], DeliveryState.SUPERSEDED, at, "superseded", recipients)
+        for reply, at in self._replies:
+            self._answer(reply, at)
+
+    def _answer(self, reply: ReplyMove, at: int) -> None:
+        """Move the answered delivery to what the answer implies, if it may still go there."""
+        row = self.tx.sql.one("standing", (self._scatter.gather(blob_of(reply.delivery)),))
+        if row is None:
+            return
+        number, _, before, lane, overtakes, *_ = row
+        state = STATES[before]
+        if is_repetition(state, reply.state) or not may_move(state, reply.state):
+            return
+        lanes.move(self.tx.sql, number, lane, bool(overtakes), before, reply.state, at, reply.reason)
+        self.tx.log(reply.records)
 
 
 class SqliteNotices:

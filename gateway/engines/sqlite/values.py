@@ -37,6 +37,7 @@ STATE_NUMBERS: Mapping[DeliveryState, int] = {
     DeliveryState.WITHDRAWN: 7,
     DeliveryState.EXPIRED: 8,
     DeliveryState.SUPERSEDED: 9,
+    DeliveryState.ACTED_ON: 10,
 }
 STATES: tuple[DeliveryState, ...] = tuple(sorted(STATE_NUMBERS, key=STATE_NUMBERS.__getitem__))
 HELD, DUE, DEAD = 0, 1, 2

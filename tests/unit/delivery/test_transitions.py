@@ -49,10 +49,15 @@ def test_a_repetition_asks_for_no_move(before, after):
 
 
 def test_acknowledging_what_was_answered_since_is_a_repetition():
-    for before in (S.ACKNOWLEDGED, S.ACCEPTED, S.DECLINED):
+    for before in (S.ACKNOWLEDGED, S.ACCEPTED, S.DECLINED, S.ACTED_ON):
         assert is_repetition(before, S.ACKNOWLEDGED)
     assert not is_repetition(S.WITHDRAWN, S.ACKNOWLEDGED)
     assert not is_repetition(S.DUE, S.DUE)
+
+
+def test_every_word_on_what_was_done_is_a_move_of_its_own():
+    assert may_move(S.ACTED_ON, S.ACTED_ON)
+    assert not is_repetition(S.ACTED_ON, S.ACTED_ON)
 
 
 @given(ATTEMPTS, RANDOM)

@@ -1,0 +1,1 @@
+-- The older code told no changes; nothing is taken away.

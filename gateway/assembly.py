@@ -37,6 +37,7 @@ from gateway.engines.system.ids import SystemIds
 from gateway.engines.system.logs import EventLog
 from gateway.geography.divisions import DivisionTree
 from gateway.http.admin import AdminServices, make_admin_app
+from gateway.http.admin_policies import PolicyServices, policy_routes
 from gateway.http.app import make_app
 from gateway.http.services import ApiServices
 from gateway.http.serving import Edge as HttpEdge
@@ -45,6 +46,7 @@ from gateway.http.settings import HttpSettings
 from gateway.model.audit import EventName, LogValue
 from gateway.model.errors import Unavailable
 from gateway.model.geography import Jurisdiction
+from gateway.model.routing import NO_CASE
 from gateway.policy.decide import decide
 from gateway.policy.route import route
 from gateway.policy.routing_rules import RoutingTables
@@ -57,6 +59,7 @@ from gateway.privacy.pseudonym import ReleaseSecret
 from gateway.privacy.scrub import scrub
 from gateway.privacy.segments import Layout, join
 from gateway.services.acknowledge import Acknowledge
+from gateway.services.administer_policies import AdministerPolicies, keep_in_force
 from gateway.services.admit import Admission
 from gateway.services.authenticate import Authenticate, TokenSettings
 from gateway.services.cases import Cases
@@ -70,10 +73,13 @@ from gateway.services.follow import Follow
 from gateway.services.formats import Formats
 from gateway.services.govern import Policies
 from gateway.services.keep import Keeper
+from gateway.services.preview import Preview
 from gateway.services.pull import Pull
 from gateway.services.push import Push
 from gateway.services.receipts import ReceiptMaker
 from gateway.services.release_held import ReleaseHeld
+from gateway.services.replay import Replays
+from gateway.services.roles import LocalStaff, Role
 from gateway.services.submit import Submit
 from gateway.services.tell import Teller
 from gateway.services.verify_log import verify_log
@@ -132,6 +138,10 @@ class Services:
 
     directories: Directories
     policies: Policies
+    staff: LocalStaff
+    administer_policies: AdministerPolicies
+    replays: Replays
+    preview: Preview
     submit: Submit
     pull: Pull
     push: Push
@@ -144,6 +154,7 @@ class Services:
     authenticate: Authenticate
     teller: Teller
     drain: Callable[[], None]
+    trouble: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +179,9 @@ async def create(settings: Settings, *, by: str) -> None:
     async with _open_engines(settings, sys.stderr.buffer) as engines:
         teller = Teller(engines.keys, engines.ids)
         policies = _policies(settings, default_catalogue(), engines, teller)
-        await policies.activate(disclosure_files(settings.policy_directory), by=by)
+        await policies.install(disclosure_files(settings.policy_directory), by=by)
+        staff = LocalStaff(storage=engines.store.staff, teller=teller, clock=engines.clock)
+        await staff.grant(by, Role.SECURITY_ADMINISTRATOR, by=by)
 
 
 @asynccontextmanager
@@ -238,6 +251,10 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         clock=clock,
         idempotency_secret=keys.secret("idempotency"),
     )
+    gather = FactGatherer(policy=policies.current, directories=directories, notices=store.notices, teller=teller)
+    projector = Projector(
+        {kind: catalogue.fields_of(kind) for kind in catalogue.notice_types}, _coarse_codes(documents)
+    )
     enforce = Enforce(
         settings=settings,
         notices=store.notices,
@@ -245,11 +262,9 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         directories=directories,
         keeper=keeper,
         cases=cases,
-        gather=FactGatherer(policy=policies.current, directories=directories, notices=store.notices, teller=teller),
+        gather=gather,
         decide=lambda gathered: decide(gathered.facts, policies.current()),
-        projector=Projector(
-            {kind: catalogue.fields_of(kind) for kind in catalogue.notice_types}, _coarse_codes(documents)
-        ),
+        projector=projector,
         release_secret=ReleaseSecret(keys.secret("release-names")),
         schema_uri=catalogue.schema_uri,
         fields_in=lambda data, kind: fields_in(catalogue, data, kind),
@@ -268,10 +283,50 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         clock=clock,
         ids=ids,
     )
+    staff = LocalStaff(storage=store.staff, teller=teller, clock=clock)
+    administer_policies = AdministerPolicies(
+        storage=store.policies,
+        policies=policies,
+        staff=staff,
+        teller=teller,
+        clock=clock,
+        pause=_pause,
+        ticket_life=timedelta(seconds=settings.delivery.ticket_seconds),
+    )
     release_held = ReleaseHeld(deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock)
     return Services(
         directories=directories,
         policies=policies,
+        staff=staff,
+        administer_policies=administer_policies,
+        replays=Replays(
+            log=store.log,
+            notices=store.notices,
+            keeper=keeper,
+            policies=policies,
+            staff=staff,
+            teller=teller,
+            clock=clock,
+        ),
+        preview=Preview(
+            adapter_for=formats.reader,
+            validate=lambda submitted, now: validate(submitted, documents.rules, china_day(now)),
+            routes=lambda valid, now: {
+                one.office: (one.purpose, one.legal_basis, one.rule, one.role)
+                for one in route(valid, documents.routing, directories.current.finder, NO_CASE, now).recipients
+            },
+            directories=directories,
+            gather=gather,
+            projector=projector,
+            fields_in=lambda data, kind: fields_in(catalogue, data, kind),
+            notices=store.notices,
+            keeper=keeper,
+            staff=staff,
+            teller=teller,
+            log=store.log,
+            clock=clock,
+            ids=ids,
+        ),
         submit=submit,
         pull=Pull(
             settings=settings,
@@ -328,6 +383,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         ),
         teller=teller,
         drain=is_draining.set,
+        trouble=lambda name: engines.events.write("background_trouble", signal=name),
     )
 
 
@@ -428,7 +484,12 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
             log=log,
             verify=lambda: verify_log(log),
             read_log=read_log,
-        )
+        ),
+        policy_routes(
+            PolicyServices(
+                services.administer_policies, services.policies, services.replays, services.preview, services.staff
+            )
+        ),
     )
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
@@ -448,6 +509,9 @@ async def _background(services: Services) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(services.push.run(), name="push")
         tasks.create_task(_expire_for_ever(services.expire), name="expire")
+        tasks.create_task(
+            keep_in_force(services.administer_policies, services.policies, _pause, services.trouble), name="policies"
+        )
 
 
 async def _expire_for_ever(expire: Expire) -> None:

@@ -27,6 +27,8 @@ _NOT_A_NUMBER = r"(?![A-Za-z]?[0-9]{6,19}[Xx]?\Z)"
 _ID = rf"{_NOT_A_NUMBER}[0-9A-Za-z][0-9A-Za-z_-]{{15,63}}"
 _CODE = rf"{_NOT_A_NUMBER}[a-z][a-z0-9]*(?:[-_./:+][a-z0-9]+){{0,11}}"
 _OFFICE = r"(?:[a-z][a-z_]{1,31}\.(?:[0-9]{12}|[0-9]{9}|[0-9]{6})(?:\.[a-z0-9][a-z0-9-]{0,31})?|gateway|staff|witness)"
+_FACT = rf"{_NOT_A_NUMBER}[a-z][a-z0-9_]{{0,31}}(?:\.[a-z][a-z0-9_]{{0,31}})?"
+_FACT_VALUE = rf"{_NOT_A_NUMBER}[A-Za-z0-9][A-Za-z0-9_+-]{{0,31}}"
 _FIELD = r"[a-z][a-z_]{0,31}(?:\.[a-z][a-z0-9_]{0,47}){1,5}"
 
 PATTERNS: Mapping[Form, str] = {
@@ -105,6 +107,25 @@ def _field_forms(field: LogField) -> Encode:
     return encode
 
 
+def _facts(field: LogField) -> Encode:
+    """Values come from closed lists of the vocabulary; the pattern only keeps text and numbers of people out."""
+    name = re.compile(_FACT).fullmatch
+    word = re.compile(_FACT_VALUE).fullmatch
+
+    @lru_cache(4096)
+    def encode(value: tuple[tuple[str, str], ...]) -> bytes:
+        if type(value) is not tuple or len(value) > 64:
+            raise _refuse(field)
+        for pair in value:
+            if len(pair) != 2 or name(pair[0]) is None or word(pair[1]) is None:
+                raise _refuse(field)
+        if any(a[0] >= b[0] for a, b in itertools.pairwise(value)):
+            raise ValueError(f"log field `{field.name}` is not sorted, or names a fact twice")
+        return b"{" + ",".join(f'"{fact}":"{one}"' for fact, one in value).encode() + b"}"
+
+    return encode
+
+
 def _reference(field: LogField) -> Encode:
     match = re.compile(_ID).fullmatch
     root = re.compile(r"[A-Za-z0-9+/]{43}=").fullmatch
@@ -160,6 +181,8 @@ def encoder(field: LogField) -> Encode:
     match field.form:
         case Form.FIELD_FORMS:
             return _field_forms(field)
+        case Form.FACTS:
+            return _facts(field)
         case Form.REFERENCE:
             return _reference(field)
         case Form.COUNT:

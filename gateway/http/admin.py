@@ -7,15 +7,15 @@ logged. It shows metadata and never content.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from gateway.audit.opening import read_opening
+from gateway.http.admin_answers import answer, document_of, instant_of, operator_of
 from gateway.model.agency import Office, OfficeState, Webhook
 from gateway.model.delivery import Delivery
 from gateway.model.errors import HutongError, InvalidDocument, NotFound, Problem, Refusal, Unavailable
@@ -41,8 +41,9 @@ class AdminServices:
     read_log: Callable[[LogQuery, int | None, int, str], Awaitable[list[StoredRecord]]]
 
 
-def make_admin_app(services: AdminServices) -> web.Application:
-    app = web.Application(middlewares=[_problems], client_max_size=1 << 20)
+def make_admin_app(services: AdminServices, more: Iterable[web.RouteDef] = ()) -> web.Application:
+    """`more` are the routes of other rooms of the admin API, such as `admin_policies`."""
+    app = web.Application(middlewares=[_problems], client_max_size=4 << 20)
     admin = _Admin(services)
     app.router.add_routes(
         [
@@ -61,6 +62,7 @@ def make_admin_app(services: AdminServices) -> web.Application:
             web.get("/admin/v1/log", admin.search_log),
             web.get("/admin/v1/log/verification", admin.verify_log),
             web.get("/admin/v1/log/{event}", admin.show_record),
+            *more,
         ]
     )
     return app
@@ -76,7 +78,7 @@ async def _problems(request: web.Request, handler: Callable[[web.Request], Await
             {"code": p.code, "position": p.position, "message": p.message, "remedy": p.remedy} for p in error.problems
         ]
         document = {"code": error.code, "detail": error.message, "remedy": error.remedy, "problems": problems}
-        return _answer(document, status if not isinstance(error, Unavailable) else 503)
+        return answer(document, status if not isinstance(error, Unavailable) else 503)
 
 
 class _Admin:
@@ -84,13 +86,13 @@ class _Admin:
         self._services = services
 
     async def list_offices(self, _request: web.Request) -> web.Response:
-        return _answer([office_document(office) for office in self._services.enrol.offices()])
+        return answer([office_document(office) for office in self._services.enrol.offices()])
 
     async def show_office(self, request: web.Request) -> web.Response:
-        return _answer(office_document(self._services.enrol.office(OfficeId(request.match_info["office"]))))
+        return answer(office_document(self._services.enrol.office(OfficeId(request.match_info["office"]))))
 
     async def add_office(self, request: web.Request) -> web.Response:
-        document = await _document(request)
+        document = await document_of(request)
         enrol = self._services.enrol
         try:
             webhook = document.get("webhook")
@@ -112,108 +114,93 @@ class _Admin:
             raise InvalidDocument(
                 "an office needs `id`, `name_zh` and `keys`", remedy="see `hutong office add --help`"
             ) from broken
-        return _answer(office_document(await enrol.add(office, by=_operator(request))), 201)
+        return answer(office_document(await enrol.add(office, by=operator_of(request))), 201)
 
     async def set_state(self, request: web.Request) -> web.Response:
-        document = await _document(request)
+        document = await document_of(request)
         try:
             state = OfficeState(str(document.get("state")))
         except ValueError as broken:
             raise InvalidDocument("a state is active, suspended or compromised") from broken
         office = await self._services.enrol.set_state(
-            OfficeId(request.match_info["office"]), state, reason=str(document.get("reason", "")), by=_operator(request)
+            OfficeId(request.match_info["office"]),
+            state,
+            reason=str(document.get("reason", "")),
+            by=operator_of(request),
         )
-        return _answer(office_document(office))
+        return answer(office_document(office))
 
     async def rotate_key(self, request: web.Request) -> web.Response:
-        document = await _document(request)
+        document = await document_of(request)
         overlap = timedelta(days=float(document.get("overlap_days", 30)))
         office = await self._services.enrol.rotate_key(
-            OfficeId(request.match_info["office"]), document.get("jwk", {}), overlap=overlap, by=_operator(request)
+            OfficeId(request.match_info["office"]), document.get("jwk", {}), overlap=overlap, by=operator_of(request)
         )
-        return _answer(office_document(office))
+        return answer(office_document(office))
 
     async def show_case(self, request: web.Request) -> web.Response:
         summaries = await self._services.notices.summarise(CaseId(request.match_info["case"]))
         if not summaries:
             raise NotFound("no such case")
-        return _answer([_summary(summary) for summary in summaries])
+        return answer([_summary(summary) for summary in summaries])
 
     async def show_notice(self, request: web.Request) -> web.Response:
         summary = await self._services.notices.summary(NoticeId(request.match_info["notice"]))
         if summary is None:
             raise NotFound("no such notice")
-        return _answer(_summary(summary))
+        return answer(_summary(summary))
 
     async def list_dead_letters(self, request: web.Request) -> web.Response:
         after = request.query.get("after")
         found = await self._services.dead_letters.search(
             _filter(dict(request.query)), None if after is None else DeliveryId(after), _limit(request)
         )
-        return _answer([_dead_letter(delivery) for delivery in found])
+        return answer([_dead_letter(delivery) for delivery in found])
 
     async def retry_dead_letters(self, request: web.Request) -> web.Response:
-        document = await _document(request)
+        document = await document_of(request)
         outcome = await self._services.dead_letters.retry(
             _filter(document.get("where", {})),
-            by=_operator(request),
+            by=operator_of(request),
             dry_run=bool(document.get("dry_run", True)),
             per_second=float(document.get("per_second", 10)),
         )
-        return _answer({"matched": outcome.matched, "driven": outcome.driven, "stopped": outcome.stopped})
+        return answer({"matched": outcome.matched, "driven": outcome.driven, "stopped": outcome.stopped})
 
     async def stop_retry(self, _request: web.Request) -> web.Response:
         self._services.dead_letters.stop()
-        return _answer({"stopped": True})
+        return answer({"stopped": True})
 
     async def list_held(self, request: web.Request) -> web.Response:
         found = await self._services.release_held.waiting(OfficeId(request.match_info["office"]))
-        return _answer([_dead_letter(delivery) for delivery in found])
+        return answer([_dead_letter(delivery) for delivery in found])
 
     async def release(self, request: web.Request) -> web.Response:
         delivery = DeliveryId(request.match_info["delivery"])
-        state = await self._services.release_held.one(delivery, by=_operator(request))
-        return _answer({"delivery": delivery, "state": state.value})
+        state = await self._services.release_held.one(delivery, by=operator_of(request))
+        return answer({"delivery": delivery, "state": state.value})
 
     async def search_log(self, request: web.Request) -> web.Response:
         query = dict(request.query)
         before = query.pop("before", None)
         query.pop("limit", None)
         found = await self._services.read_log(
-            _log_query(query), None if before is None else int(before), _limit(request), _operator(request)
+            _log_query(query), None if before is None else int(before), _limit(request), operator_of(request)
         )
-        return _answer([_record(record) for record in found])
+        return answer([_record(record) for record in found])
 
     async def show_record(self, request: web.Request) -> web.Response:
         record = await self._services.log.record(EventId(request.match_info["event"]))
         if record is None:
             raise NotFound("no such event")
-        return _answer(_record(record))
+        return answer(_record(record))
 
     async def verify_log(self, _request: web.Request) -> web.Response:
         outcome = await self._services.verify()
         told = {"verified": outcome.is_verified, "size": outcome.size, "root": outcome.root.hex()}
         if not outcome.is_verified:
             told |= {"first_bad": outcome.first_bad, "reason": outcome.reason}
-        return _answer(told)
-
-
-def _answer(document: Any, status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(document), status=status, content_type="application/json")
-
-
-async def _document(request: web.Request) -> dict[str, Any]:
-    try:
-        document = orjson.loads(await request.read())
-    except orjson.JSONDecodeError as broken:
-        raise InvalidDocument("the body is not JSON") from broken
-    if not isinstance(document, dict):
-        raise InvalidDocument("the body is not a JSON object")
-    return document
-
-
-def _operator(request: web.Request) -> str:
-    return request.headers.get("Hutong-Operator", "local")[:64]
+        return answer(told)
 
 
 def _limit(request: web.Request) -> int:
@@ -231,7 +218,7 @@ def _filter(given: dict[str, Any]) -> DeadLetterFilter:
             "the filter has an unknown condition", problems=tuple(Problem("unknown-condition", n, "") for n in unknown)
         )
     conditions: dict[str, Any] = {
-        name: _instant(str(value)) if name in ("since", "until") else str(value) for name, value in given.items()
+        name: instant_of(str(value)) if name in ("since", "until") else str(value) for name, value in given.items()
     }
     return DeadLetterFilter(**conditions)
 
@@ -243,19 +230,9 @@ def _log_query(given: dict[str, str]) -> LogQuery:
             "the search has an unknown condition", problems=tuple(Problem("unknown-condition", n, "") for n in unknown)
         )
     conditions: dict[str, Any] = {
-        name: _instant(value) if name in ("since", "until") else value for name, value in given.items()
+        name: instant_of(value) if name in ("since", "until") else value for name, value in given.items()
     }
     return LogQuery(**conditions)
-
-
-def _instant(text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as broken:
-        raise InvalidDocument("a time is RFC 3339 with an offset") from broken
-    if instant.tzinfo is None:
-        raise InvalidDocument("a time is RFC 3339 with an offset")
-    return instant
 
 
 def _summary(summary: NoticeSummary) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class Form(StrEnum):
     HASH = "hash"  # hash of a public document (policy, directory, configuration): hex, optional prefix
     KEY = "key"  # key id
     VERSION = "version"  # version of a policy pack, text or scheme
+    FACTS = "facts"  # pairs (fact of the vocabulary, one of its closed values), sorted by fact
     REFERENCE = "reference"  # (event id,) or (event id, base64 record root)
     COUNT = "count"  # 0 .. 2**53-1
     FLAG = "flag"  # true or false

@@ -116,7 +116,9 @@ def _key(name: EventName, zh: str, en: str, *fields: LogField) -> tuple[EventNam
 
 
 def _staff(name: EventName, zh: str, en: str, *fields: LogField) -> tuple[EventName, EventSchema]:
-    return _event(name, zh, en, _may("staff_role", F.CODE), _may("client", F.CODE), *fields, _REASON)
+    return _event(
+        name, zh, en, _may("staff", F.ID), _may("staff_role", F.CODE), _may("client", F.CODE), *fields, _REASON
+    )
 
 
 def _grant(name: EventName, zh: str, en: str, *fields: LogField) -> tuple[EventName, EventSchema]:
@@ -203,8 +205,8 @@ _DELIVERIES = (
     _delivery(
         E.DISCLOSURE_DECIDED, "披露决定", "what one recipient may see was decided",
         *_DECISION, _must("fields", F.FIELD_FORMS), _may("because", F.RULES), _may("limits", F.RULES),
-        _may("obligations", F.CODES), _may("consent", F.REFERENCE), _may("policy_event", F.REFERENCE),
-        _may("emergency", F.ID), _may("grant", F.ID), _TRANSPORT, person=_DOCUMENT,
+        _may("facts", F.FACTS), _may("accepts", F.CODES), _may("obligations", F.CODES), _may("consent", F.REFERENCE), _may("policy_event", F.REFERENCE),
+        _may("emergency", F.ID), _may("grant", F.ID), _TRANSPORT, person=(*_DOCUMENT, _may("facts", F.FACTS)),
     ),
     _delivery(
         E.TICKET_ISSUED, "发送凭证已签发", "the short-lived right to send one release was issued",
@@ -291,7 +293,10 @@ _POLICIES = (
     _policy(E.POLICY_SUBMITTED, "规则提交审批", "a policy was submitted for approval", _may("replaces", F.HASH)),
     _policy(E.POLICY_APPROVED, "规则已批准", "a second person approved a policy", _may("replaces", F.HASH), _may("widens", F.COUNT)),
     _policy(E.POLICY_REJECTED, "规则被驳回", "a second person rejected a policy"),
-    _policy(E.POLICY_ACTIVATED, "规则生效", "a policy came into force", _may("replaces", F.HASH), _may("effective_at", F.INSTANT)),
+    _policy(
+        E.POLICY_ACTIVATED, "规则生效", "a policy came into force", _may("replaces", F.HASH),
+        _may("effective_at", F.INSTANT), _may("decides_as", F.HASH),
+    ),
     _policy(E.POLICY_RETIRED, "规则废止", "a policy was retired"),
     _policy(E.POLICY_ROLLED_BACK, "规则回退", "an earlier policy was brought back", _may("replaces", F.HASH)),
     _consent(

@@ -3,7 +3,9 @@
     draft -> tested -> approved -> effective -> retired
                  \\________________ rolled back to an earlier one
 
-A policy is known by its hash; changing one word makes a new draft. The author
+A policy is a pack of documents and known by their hash; changing one word makes a
+new draft. (What a pack says on one day, in one division, has a hash of its own, that
+of the compiled policy, which decisions name.) The author
 can never approve; approval needs another person, and a second approver of the
 upper level where a regional file widens. Tested means: loads, proves, and all
 worked cases hold. Pure: the caller gives the time and keeps the record.
@@ -11,12 +13,18 @@ worked cases hold. Pure: the caller gives the time and keeps the record.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from gateway.model.errors import NotPermitted
 from gateway.model.identifiers import PolicyHash
+
+
+def pack_hash(documents: bytes) -> PolicyHash:
+    """The name of a pack: SHA-256 over its documents as canonical JSON (file name to text)."""
+    return PolicyHash("sha256:" + hashlib.sha256(documents).hexdigest())
 
 
 class PolicyState(StrEnum):
@@ -65,6 +73,19 @@ def _must_be(version: PolicyVersion, *states: PolicyState) -> None:
         raise WrongStep(f"the policy is {version.state}; this step begins at {' or '.join(states)}")
 
 
+def drafted(version: PolicyVersion, at: datetime, note: str = "") -> PolicyVersion:
+    """The author hands a new draft in, or an unchanged one that was given up before."""
+    if version.steps and version.state not in (PolicyState.DRAFT, PolicyState.RETIRED):
+        raise WrongStep(f"these documents are on their way already: {version.state}")
+    fresh = replace(version, approvers=(), effective_from=None)
+    return fresh._went(PolicyState.DRAFT, version.author, at, note)
+
+
+def installed(version: PolicyVersion, by: str, at: datetime) -> PolicyVersion:
+    """The pack that ships with the gateway comes into force with the store itself: nothing was in force before it."""
+    return replace(version, effective_from=at)._went(PolicyState.EFFECTIVE, by, at, "shipped with the gateway")
+
+
 def tested(version: PolicyVersion, by: str, at: datetime, *, failures: int, misses: int) -> PolicyVersion:
     """Proofs and worked cases were run; nothing may have failed."""
     _must_be(version, PolicyState.DRAFT)
@@ -98,7 +119,7 @@ def activated(version: PolicyVersion, by: str, at: datetime, effective_from: dat
 
 
 def retired(version: PolicyVersion, by: str, at: datetime, note: str = "") -> PolicyVersion:
-    """Another policy has taken its place, or a draft was given up."""
+    """Another policy has taken its place, a second person refused it, or a draft was given up."""
     if version.state is PolicyState.RETIRED:
         raise WrongStep("the policy is already retired")
     return version._went(PolicyState.RETIRED, by, at, note)

@@ -6,14 +6,15 @@ transaction; whatever was prepared under the older epoch is prepared again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from gateway.audit.record import PreparedRecord
 from gateway.model.agency import Office
 from gateway.model.identifiers import PersonId, PolicyHash
+from gateway.policy import life
 from gateway.ports.storage import Epochs
 
 
@@ -49,13 +50,70 @@ class PolicyVersion:
     activated_by: str
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """Steps that several packs take together.
+
+    `lives` are the packs as they are afterwards, each with the number of steps it had before (0: it is new, and its
+    `documents` come along). `activation` is what is in force from then on, where that changes.
+    """
+
+    lives: Sequence[tuple[life.PolicyVersion, int]]
+    records: Sequence[PreparedRecord]
+    documents: Mapping[PolicyHash, bytes] = field(default_factory=dict)
+    activation: PolicyVersion | None = None
+
+
 class PolicyStorage(Protocol):
     async def active_policy(self, region: str) -> PolicyVersion | None: ...
 
     async def policy(self, hash_: PolicyHash) -> PolicyVersion | None: ...
 
+    async def activations(self, region: str) -> Sequence[PolicyVersion]:
+        """Everything that was ever put in force for a region, the latest first."""
+        ...
+
+    async def lives(self) -> Sequence[life.PolicyVersion]:
+        """Every pack on its way, in all states, without documents."""
+        ...
+
+    async def documents(self, hash_: PolicyHash) -> bytes | None:
+        """The documents of a pack in any state."""
+        ...
+
+    async def change_policies(self, change: PolicyChange) -> int | None:
+        """Take steps in one transaction; returns the policy epoch, raised where something was put in force.
+
+        None, and nothing is written, when one of the packs has taken another step since.
+        """
+        ...
+
     async def activate_policy(self, version: PolicyVersion, records: Sequence[PreparedRecord]) -> int:
         """Make a version the one in force; raises the policy epoch and returns it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StaffRole:
+    """One role of one member of the staff."""
+
+    name: str
+    role: str
+    granted_by: str
+    granted_at: datetime
+
+
+class StaffStorage(Protocol):
+    async def staff_roles(self) -> Sequence[StaffRole]:
+        """All roles as now in force, by name and role."""
+        ...
+
+    async def grant_role(self, role: StaffRole, records: Sequence[PreparedRecord]) -> bool:
+        """Give a role. False, and nothing is written, when the person has it already."""
+        ...
+
+    async def revoke_role(self, name: str, role: str, records: Sequence[PreparedRecord]) -> bool:
+        """Take a role away. False, and nothing is written, when the person does not have it."""
         ...
 
 

@@ -16,7 +16,6 @@ policy, consent and conflicts then in force.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,6 +49,7 @@ from gateway.services.directory import Directories
 from gateway.services.facts import FactGatherer, Gathered
 from gateway.services.follow import changes_of
 from gateway.services.keep import Keeper, OpenedNotice
+from gateway.services.replay import decided_on, outcome_code
 from gateway.services.tell import Teller, about
 
 
@@ -224,12 +224,8 @@ class Enforce:
             "obligations": tuple(sorted({obligation.name for obligation in decision.obligations})),
             "transport": transport,
         }
-        return self._teller.event(EventName.DISCLOSURE_DECIDED, now, values, persons=gathered.slots)
-
-
-def outcome_code(decision: Decision) -> str:
-    """The outcome in the log's words: equal for equal vectors of shown facets under one policy."""
-    return "o-" + hashlib.sha256(decision.outcome.encode()).hexdigest()[:32]
+        said, slots = decided_on(gathered, opened)
+        return self._teller.event(EventName.DISCLOSURE_DECIDED, now, {**values, **said}, persons=slots)
 
 
 def _rules(decision: Decision, name: FieldId) -> tuple[str, ...]:

@@ -1,14 +1,18 @@
 """Which policy is in force now?
 
 The pack in force is what the store says, addressed by hash; it was proved when it
-was activated and is compiled again at start-up. A change raises the policy epoch in the transaction
-that records it, so whatever was decided under the older pack is decided again.
+was handed in and is compiled again at start-up, and on each day on which other rules
+of it begin or end. A change raises the policy epoch in the transaction that records
+it, so whatever was decided under the older pack is decided again. How a pack comes
+into force is told in `services/administer_policies.py`.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 
 import orjson
 
@@ -16,14 +20,27 @@ from gateway.model.audit import EventName
 from gateway.model.canonical import canonical_json
 from gateway.model.errors import Unavailable
 from gateway.model.fields import FieldSpec
-from gateway.model.identifiers import FieldId
+from gateway.model.identifiers import FieldId, PolicyHash
 from gateway.policy.compile import Policy, compile_policy, next_change
 from gateway.policy.document import load_document
+from gateway.policy.life import PolicyVersion as Life
+from gateway.policy.life import installed, pack_hash
 from gateway.policy.load import load_policy
 from gateway.ports.clock import Clock
-from gateway.ports.registry_storage import PolicyStorage, PolicyVersion
+from gateway.ports.registry_storage import PolicyChange, PolicyStorage, PolicyVersion
 from gateway.services.facts import china_day
 from gateway.services.tell import Teller
+
+STAFF = "staff"
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """What a pack says from `day` on, until the day before `until`."""
+
+    documents: bytes
+    policy: Policy
+    until: date | None
 
 
 class Policies:
@@ -38,56 +55,84 @@ class Policies:
     ) -> None:
         self._storage, self._fields, self._region = storage, fields, region
         self._teller, self._clock = teller, clock
-        self._current: Policy | None = None
-        self._recompile_on: date | None = None
-        self._files: Mapping[str, str] = {}
+        self._now: _Compiled | None = None
+        self._next: _Compiled | None = None  # for the day on which other rules begin, made ahead of it
+
+    @property
+    def region(self) -> str:
+        return self._region
 
     def current(self) -> Policy:
         """The policy in force today. Raises Unavailable while there is none: then nothing may leave."""
-        if self._current is None:
+        now = self._now
+        if now is None:
             raise Unavailable("no policy is in force", remedy="activate one: hutong policy activate")
-        if self._recompile_on is not None and self._today() >= self._recompile_on:
-            self._compile()
-        return self._current
+        if now.until is not None and (today := self._today()) >= now.until:
+            ready, self._next = self._next, None
+            if ready is None or ready.documents != now.documents or (ready.until is not None and today >= ready.until):
+                ready = self._compiled(now.documents, today)
+            now = self._now = ready
+        return now.policy
 
     async def refresh(self) -> None:
         """Read the version in force and compile it, when it is another than the one at hand."""
         active = await self._storage.active_policy(self._region)
         if active is None:
-            self._current = None
-            return
-        files = orjson.loads(active.documents)
-        if files != self._files or self._current is None:
-            self._files = files
-            self._compile()
+            self._now = None
+        elif self._now is None or active.documents != self._now.documents:
+            self._now = await asyncio.to_thread(self._compiled, active.documents, self._today())
+            self._next = None
 
-    async def activate(self, files: Mapping[str, str], *, by: str) -> Policy:
-        """Prove a pack and put it in force. Raises InvalidDocument with file and line of everything that does not hold."""
+    async def prepare(self) -> None:
+        """Compile ahead what begins on the next day of change; called now and then, costs nothing in between."""
+        now = self._now
+        if now is not None and now.until is not None and self._next is None:
+            self._next = await asyncio.to_thread(self._compiled, now.documents, now.until)
+
+    async def install(self, files: Mapping[str, str], *, by: str) -> Policy:
+        """Put the pack that comes with a new gateway in force. Raises InvalidDocument with file and line of what does not hold."""
         now = self._clock.now()
-        policy = load_policy(files, self._fields, self._today(), self._region)
-        replaced = await self._storage.active_policy(self._region)
+        documents = canonical_json(dict(files))
+        policy = self.prove(documents, now)
+        hash_ = pack_hash(documents)
+        life = installed(Life(hash_, "hutong", self._region), by, now)
         record = self._teller.event(
             EventName.POLICY_ACTIVATED,
             now,
-            {
-                "policy": policy.hash,
-                "region": self._region,
-                "effective_at": now,
-                "replaces": None if replaced is None else replaced.hash,
-            },
-            actor="staff",
+            {"policy": hash_, "region": self._region, "effective_at": now, "decides_as": policy.hash},
+            actor=STAFF,
             officer=by,
         )
-        version = PolicyVersion(policy.hash, canonical_json(dict(files)), self._region, now, by)
-        await self._storage.activate_policy(version, (record,))
+        version = PolicyVersion(hash_, documents, self._region, now, by)
+        await self._storage.change_policies(PolicyChange(((life, 0),), (record,), {hash_: documents}, version))
         await self.refresh()
         return policy
 
-    def _compile(self) -> None:
-        document = load_document(self._files, self._fields)
-        today = self._today()
-        self._current = compile_policy(document, today, self._region)
-        self._recompile_on = next_change(document, today)
+    def prove(self, documents: bytes, at: datetime) -> Policy:
+        """Load and prove a pack for one instant in this region. Takes up to seconds: never on the hot path."""
+        return load_policy(orjson.loads(documents), self._fields, china_day(at), self._region)
+
+    async def as_of(self, documents: bytes, day: date) -> Policy:
+        """What a pack said on a day, in this region; it was proved then."""
+        return (await asyncio.to_thread(self._compiled, documents, day)).policy
+
+    async def decided_by(self, policy: PolicyHash, at: datetime) -> Policy | None:
+        """The compiled policy of this hash that was in force around an instant, made again from its documents."""
+        if self._now is not None and self._now.policy.hash == policy:
+            return self._now.policy
+        tried: set[tuple[PolicyHash, date]] = set()
+        for version in await self._storage.activations(self._region):
+            key = (version.hash, china_day(at))
+            if version.effective_from <= at and key not in tried:
+                tried.add(key)
+                found = await self.as_of(version.documents, key[1])
+                if found.hash == policy:
+                    return found
+        return None
+
+    def _compiled(self, documents: bytes, day: date) -> _Compiled:
+        document = load_document(orjson.loads(documents), self._fields)
+        return _Compiled(documents, compile_policy(document, day, self._region), next_change(document, day))
 
     def _today(self) -> date:
         return china_day(self._clock.now())

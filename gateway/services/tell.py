@@ -76,6 +76,10 @@ class Teller:
         subject = keyed_digest(self._subject_secret, str(person.link.person).encode()).hex()
         return Slot(values, person.log_secret, subject)
 
+    def officer_handle(self, office: str, officer: str) -> str:
+        """How the log names somebody who acts for an office or for the gateway (`staff`)."""
+        return keyed_digest(self._officer_secret, office.encode(), officer.encode()).hex()[:32]
+
     def _officer(self, office: str, officer: str) -> Slot:
         handle = keyed_digest(self._officer_secret, office.encode(), officer.encode())
         return Slot({"officer": handle.hex()[:32]}, keyed_digest(self._officer_secret, b"log", handle))

@@ -19,7 +19,10 @@ from gateway.model.agency import Office, OfficeKey, OfficeState, Webhook
 from gateway.model.delivery import DeliveryState
 from gateway.model.errors import Tampered
 from gateway.model.identifiers import CaseId, DeliveryId, EventId, NoticeId, NoticeType, PolicyHash
-from gateway.ports.registry_storage import ConsentRecord, PolicyVersion
+from gateway.policy.life import PolicyVersion as Life
+from gateway.policy.life import activated, approved
+from gateway.policy.life import tested as was_tested
+from gateway.ports.registry_storage import ConsentRecord, PolicyChange, PolicyVersion, StaffRole
 from gateway.ports.storage import (
     Accepted,
     Concluded,
@@ -655,6 +658,41 @@ class RegistryStorageSuite:
         assert await store.policies.activate_policy(old, []) == 3
         assert await store.policies.active_policy("44") == old
         assert (await store.directory.epochs()).policy == 3
+
+    async def test_two_people_never_take_the_same_step_of_a_policy(self, store, units, clock):
+        draft = Life(PolicyHash("sha256:" + "c" * 64), "li", "44")
+        tested = was_tested(draft, "li", clock.now(), failures=0, misses=0)
+        first = PolicyChange(((tested, 0),), [units.record()], {tested.policy: b'{"a":"b"}'})
+        assert await store.policies.change_policies(first) == 0
+        assert await store.policies.change_policies(first) is None
+        assert await store.policies.documents(tested.policy) == b'{"a":"b"}'
+        assert list(await store.policies.lives()) == [tested]
+        answers = await asyncio.gather(
+            *(
+                store.policies.change_policies(
+                    PolicyChange(((approved(tested, by, clock.now()), 1),), [units.record()])
+                )
+                for by in ("wang", "zhao")
+            )
+        )
+        assert sorted(answers, key=str) == [0, None]
+        assert (await store.log.head()).size == 2
+        in_force = PolicyVersion(tested.policy, b'{"a":"b"}', "44", clock.now(), "sun")
+        (now,) = await store.policies.lives()
+        step = activated(now, "sun", clock.now(), clock.now())
+        assert await store.policies.change_policies(PolicyChange(((step, 2),), [units.record()], {}, in_force)) == 1
+        assert await store.policies.active_policy("44") == in_force
+        assert [one.hash for one in await store.policies.activations("44")] == [tested.policy]
+
+    async def test_a_role_is_given_once_and_taken_once(self, store, units, clock):
+        role = StaffRole("li", "policy-author", "sun", clock.now())
+        assert await store.staff.grant_role(role, [units.record()])
+        assert not await store.staff.grant_role(role, [units.record()])
+        assert list(await store.staff.staff_roles()) == [role]
+        assert await store.staff.revoke_role("li", "policy-author", [units.record()])
+        assert not await store.staff.revoke_role("li", "policy-author", [units.record()])
+        assert list(await store.staff.staff_roles()) == []
+        assert (await store.log.head()).size == 2
 
     async def test_the_newest_state_of_each_consent_counts(self, store, units, clock):
         person, other = units.ids.person(), units.ids.person()

@@ -51,6 +51,8 @@ def value_of(field: LogField, rng: random.Random) -> Any:
             return ("minor.birth_date", "minor.name")
         case Form.FIELD_FORMS:
             return tuple((f"minor.field_{n}", rng.choice(sorted(FACET_SETS))) for n in range(5))
+        case Form.FACTS:
+            return (("age_band", "8-11"), ("notice_type", "RPT-M"), ("person.conflict", "yes"))
         case Form.HASH:
             return f"{rng.getrandbits(256):064x}"
         case Form.KEY:

@@ -13,13 +13,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gateway.engines.sqlite.office_document import read_office, write_office
+from gateway.engines.sqlite.policy_document import read_life, write_life
 from gateway.engines.sqlite.readers import Readers
 from gateway.engines.sqlite.values import blob_of, instant, known_blob, millis
 from gateway.engines.sqlite.writer import Kind, Transaction, Writer
 from gateway.model.agency import Office
 from gateway.model.identifiers import PersonId, PolicyHash
+from gateway.policy import life
 from gateway.ports.clock import Clock
-from gateway.ports.registry_storage import ConsentRecord, PolicyVersion
+from gateway.ports.registry_storage import ConsentRecord, PolicyChange, PolicyVersion, StaffRole
 from gateway.ports.storage import Epochs
 
 if TYPE_CHECKING:
@@ -41,6 +43,14 @@ class _OfficeChange:
 @dataclass(frozen=True, slots=True)
 class _PolicyChange:
     version: PolicyVersion
+    records: Records
+
+
+@dataclass(frozen=True, slots=True)
+class _RoleChange:
+    name: str
+    role: str
+    granted: StaffRole | None
     records: Records
 
 
@@ -99,6 +109,12 @@ class SqlitePolicies:
             lambda tx, units: [_activate(tx, unit) for unit in units],
             lambda tx, unit: tx.state.epochs.policy,
         )
+        self._change: Kind[PolicyChange, int | None] = Kind(
+            "change-policies",
+            1,
+            lambda tx, units: [_change_policies(tx, unit) for unit in units],
+            lambda tx, unit: tx.state.epochs.policy,
+        )
 
     async def active_policy(self, region: str) -> PolicyVersion | None:
         return _policy(await self._readers.ask(lambda sql: sql.one("active_policy", (region,))))
@@ -106,8 +122,44 @@ class SqlitePolicies:
     async def policy(self, hash_: PolicyHash) -> PolicyVersion | None:
         return _policy(await self._readers.ask(lambda sql: sql.one("policy_by_hash", (hash_,))))
 
+    async def activations(self, region: str) -> Sequence[PolicyVersion]:
+        rows = await self._readers.ask(lambda sql: sql.all("activations", (region,)))
+        return [version for row in rows if (version := _policy(row)) is not None]
+
+    async def lives(self) -> Sequence[life.PolicyVersion]:
+        rows = await self._readers.ask(lambda sql: sql.all("policy_lives"))
+        return [read_life(document) for (document,) in rows]
+
+    async def documents(self, hash_: PolicyHash) -> bytes | None:
+        row = await self._readers.ask(lambda sql: sql.one("policy_documents", (hash_,)))
+        return None if row is None else bytes(row[0])
+
+    async def change_policies(self, change: PolicyChange) -> int | None:
+        return await self._writer.submit(self._change, change)
+
     async def activate_policy(self, version: PolicyVersion, records: Sequence[PreparedRecord]) -> int:
         return await self._writer.submit(self._activate, _PolicyChange(version, tuple(records)))
+
+
+class SqliteStaff:
+    """StaffStorage on the embedded store."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._set: Kind[_RoleChange, bool] = Kind(
+            "set-role", 4, lambda tx, units: [_set_role(tx, unit) for unit in units], lambda tx, unit: True
+        )
+
+    async def staff_roles(self) -> Sequence[StaffRole]:
+        rows = await self._readers.ask(lambda sql: sql.all("staff_roles"))
+        return [StaffRole(name, role, by, instant(at)) for name, role, by, at in rows]
+
+    async def grant_role(self, role: StaffRole, records: Sequence[PreparedRecord]) -> bool:
+        return await self._writer.submit(self._set, _RoleChange(role.name, role.role, role, tuple(records)))
+
+    async def revoke_role(self, name: str, role: str, records: Sequence[PreparedRecord]) -> bool:
+        return await self._writer.submit(self._set, _RoleChange(name, role, None, tuple(records)))
 
 
 class SqliteConsents:
@@ -159,15 +211,46 @@ def _use_once(tx: Transaction, units: Sequence[_OneTime]) -> Sequence[bool]:
 
 
 def _activate(tx: Transaction, unit: _PolicyChange) -> int:
+    epoch = _put_in_force(tx, unit.version)
+    tx.log(unit.records)
+    return epoch
+
+
+def _put_in_force(tx: Transaction, version: PolicyVersion) -> int:
     epoch = tx.state.epochs.policy + 1
-    version = unit.version
     tx.sql.run("add_policy", (version.hash, version.documents))
     tx.sql.run(
         "activate_policy", (epoch, version.hash, version.region, millis(version.effective_from), version.activated_by)
     )
     _raise_epoch(tx, policy=epoch)
-    tx.log(unit.records)
     return epoch
+
+
+def _change_policies(tx: Transaction, change: PolicyChange) -> int | None:
+    for version, steps_before in change.lives:
+        row = tx.sql.one("policy_steps", (version.policy,))
+        if (0 if row is None else row[0]) != steps_before:
+            return None
+    for hash_, documents in change.documents.items():
+        tx.sql.run("add_policy", (hash_, documents))
+    for version, _ in change.lives:
+        tx.sql.run("put_policy_life", (version.policy, version.region, len(version.steps), write_life(version)))
+    if change.activation is not None:
+        _put_in_force(tx, change.activation)
+    tx.log(change.records)
+    return tx.state.epochs.policy
+
+
+def _set_role(tx: Transaction, unit: _RoleChange) -> bool:
+    if unit.granted is None:
+        done = tx.sql.run("revoke_role", (unit.name, unit.role)).rowcount == 1
+    else:
+        granted = unit.granted
+        values = (granted.name, granted.role, granted.granted_by, millis(granted.granted_at))
+        done = tx.sql.run("grant_role", values).rowcount == 1
+    if done:
+        tx.log(unit.records)
+    return done
 
 
 def _put_consent(tx: Transaction, unit: _ConsentChange) -> int:

@@ -47,6 +47,41 @@ SELECT v.hash, v.documents, a.region, a.effective_from, a.activated_by
 FROM policy_version AS v JOIN policy_activation AS a ON a.hash = v.hash
 WHERE v.hash = ? ORDER BY a.epoch DESC LIMIT 1;
 
+-- name: activations
+-- Everything that was ever put in force for a region, the latest first.
+SELECT v.hash, v.documents, a.region, a.effective_from, a.activated_by
+FROM policy_activation AS a JOIN policy_version AS v ON v.hash = a.hash
+WHERE a.region = ? ORDER BY a.epoch DESC;
+
+-- name: policy_documents
+-- The documents of a pack in any state.
+SELECT documents FROM policy_version WHERE hash = ?;
+
+-- name: policy_lives
+-- The way of every pack.
+SELECT document FROM policy_life ORDER BY hash;
+
+-- name: policy_steps
+-- How many steps a pack has taken.
+SELECT steps FROM policy_life WHERE hash = ?;
+
+-- name: put_policy_life
+-- Keep the way of a pack as it now is.
+INSERT INTO policy_life (hash, region, steps, document) VALUES (?, ?, ?, ?)
+ON CONFLICT (hash) DO UPDATE SET region = excluded.region, steps = excluded.steps, document = excluded.document;
+
+-- name: staff_roles
+-- All roles in force.
+SELECT name, role, granted_by, granted_at FROM staff_role ORDER BY name, role;
+
+-- name: grant_role
+-- Give a role to a person who does not have it.
+INSERT INTO staff_role (name, role, granted_by, granted_at) VALUES (?, ?, ?, ?) ON CONFLICT (name, role) DO NOTHING;
+
+-- name: revoke_role
+-- Take a role away.
+DELETE FROM staff_role WHERE name = ? AND role = ?;
+
 -- name: add_consent
 -- Keep a state of a consent record.
 INSERT INTO consent (epoch, id, person, state, recorded_at, document) VALUES (?, ?, ?, ?, ?, ?);

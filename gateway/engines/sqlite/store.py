@@ -27,7 +27,7 @@ from gateway.engines.sqlite.log import SqliteLog, load_edge, write_log
 from gateway.engines.sqlite.migrate import STORE_FILE, check_shape, create_store, migrate_store, open_existing, steps
 from gateway.engines.sqlite.notices import SqliteNotices, last_notice
 from gateway.engines.sqlite.readers import Readers
-from gateway.engines.sqlite.registry import SqliteConsents, SqliteDirectory, SqlitePolicies
+from gateway.engines.sqlite.registry import SqliteConsents, SqliteDirectory, SqlitePolicies, SqliteStaff
 from gateway.engines.sqlite.values import head_of, millis
 from gateway.engines.sqlite.writer import Kind, State, Transaction, Writer
 from gateway.model.errors import InvalidDocument, Unavailable
@@ -66,6 +66,7 @@ class SqliteStore:
         self.deliveries = SqliteDeliveries(writer, readers, clock, self.delivery_ids)
         self.directory = SqliteDirectory(writer, readers, clock)
         self.policies = SqlitePolicies(writer, readers)
+        self.staff = SqliteStaff(writer, readers)
         self.consents = SqliteConsents(writer, readers)
         self.log = SqliteLog(writer, readers)
         self._discard: Kind[tuple[int, int], Discarded] = Kind(

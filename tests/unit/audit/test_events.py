@@ -68,7 +68,7 @@ def test_a_schema_names_each_field_once_and_commits_header_first_and_link_last(n
 
 
 def test_every_form_but_the_structured_ones_has_a_pattern_without_white_space() -> None:
-    structured = {Form.FIELD_FORMS, Form.REFERENCE, Form.COUNT, Form.FLAG, Form.INSTANT}
+    structured = {Form.FIELD_FORMS, Form.FACTS, Form.REFERENCE, Form.COUNT, Form.FLAG, Form.INSTANT}
     assert set(PATTERNS) == set(Form) - structured
     for form, pattern in PATTERNS.items():
         assert re.fullmatch(pattern, "a b") is None, form

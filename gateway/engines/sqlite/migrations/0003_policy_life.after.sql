@@ -1,0 +1,1 @@
+-- The older code knew activations alone; nothing is taken away.

@@ -1,0 +1,42 @@
+"""How does the admin API read what it is asked, and how does it answer?"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from gateway.model.errors import InvalidDocument
+
+
+def answer(document: Any, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(document), status=status, content_type="application/json")
+
+
+async def document_of(request: web.Request) -> dict[str, Any]:
+    """The JSON object of the body. Raises InvalidDocument for anything else."""
+    try:
+        document = orjson.loads(await request.read())
+    except orjson.JSONDecodeError as broken:
+        raise InvalidDocument("the body is not JSON") from broken
+    if not isinstance(document, dict):
+        raise InvalidDocument("the body is not a JSON object")
+    return document
+
+
+def operator_of(request: web.Request) -> str:
+    """Who acts, as the client says: whoever can open the socket is trusted to say so until sign-in comes."""
+    return request.headers.get("Hutong-Operator", "local")[:64]
+
+
+def instant_of(text: str) -> datetime:
+    """An aware instant. Raises InvalidDocument for a time without offset."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as broken:
+        raise InvalidDocument("a time is RFC 3339 with an offset") from broken
+    if instant.tzinfo is None:
+        raise InvalidDocument("a time is RFC 3339 with an offset")
+    return instant

@@ -22,6 +22,7 @@ from typing import BinaryIO
 from aiohttp import web
 
 from adapters.registry import load_adapters
+from gateway.assembly_log import LogProof, create_log_keys, open_log_proof, publish_for_ever
 from gateway.config import Settings
 from gateway.crypto.detached import DetachedSigner
 from gateway.engines.embedded_broker.doorbell import EmbeddedDoorbell
@@ -127,6 +128,7 @@ class Engines:
     ids: Ids
     keys: FileKeyStore
     store: SqliteStore
+    proof: LogProof
     doorbell: Doorbell
     courier: HttpCourier
     events: EventLog
@@ -175,6 +177,7 @@ async def create(settings: Settings, *, by: str) -> None:
     if not settings.key_passphrase:
         RootKeyFile.create(settings.key_directory / ROOT_KEY)
     create_key_store(settings.key_directory, _root_key(settings))
+    create_log_keys(settings)
     SqliteStore.create(settings.directory)
     async with _open_engines(settings, sys.stderr.buffer) as engines:
         teller = Teller(engines.keys, engines.ids)
@@ -200,7 +203,7 @@ async def running(
         url = settings.server.public_url or f"{scheme}://{settings.server.host}:{listener.getsockname()[1]}"
         services = await join_services(settings, documents, engines, url)
         edge = HttpEdge(make_app(_api(settings, engines, services), _http_settings(settings)))
-        background = asyncio.create_task(_background(services), name="deliver")
+        background = asyncio.create_task(_background(settings, engines, services), name="deliver")
         stack.push_async_callback(_end, background)
         await edge.start_on(listener, _tls(settings))
         stack.push_async_callback(edge.stop)
@@ -248,6 +251,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         withdraw=Withdraw(notices=store.notices, teller=teller),
         notices=store.notices,
         doorbell=engines.doorbell,
+        is_on_hold=lambda: engines.proof.hold.is_on,
         clock=clock,
         idempotency_secret=keys.secret("idempotency"),
     )
@@ -272,6 +276,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         teller=teller,
         signer=DetachedSigner(keys.signing_key("releases"), {"typ": "hutong-release"}),
         doorbell=engines.doorbell,
+        waits=engines.proof.hold.waits,
         clock=clock,
     )
     acknowledge = Acknowledge(
@@ -398,7 +403,8 @@ async def _open_engines(settings: Settings, log_stream: BinaryIO) -> AsyncIterat
         courier = HttpCourier(clock)
         stack.push_async_callback(courier.close)
         ids = SystemIds(clock, store.delivery_ids)
-        yield Engines(clock, ids, keys, store, EmbeddedDoorbell(), courier, EventLog(log_stream, clock))
+        proof = await stack.enter_async_context(open_log_proof(settings, store.log, Teller(keys, ids), clock, ids))
+        yield Engines(clock, ids, keys, store, proof, EmbeddedDoorbell(), courier, EventLog(log_stream, clock))
 
 
 def _root_key(settings: Settings) -> RootKey:
@@ -484,6 +490,7 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
             log=log,
             verify=lambda: verify_log(log),
             read_log=read_log,
+            hold=engines.proof.hold,
         ),
         policy_routes(
             PolicyServices(
@@ -504,9 +511,10 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
     stack.callback(path.unlink, missing_ok=True)
 
 
-async def _background(services: Services) -> None:
+async def _background(settings: Settings, engines: Engines, services: Services) -> None:
     """Everything that happens by itself, in one task group."""
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(publish_for_ever(engines.proof, settings.log.checkpoint_seconds), name="publish")
         tasks.create_task(services.push.run(), name="push")
         tasks.create_task(_expire_for_ever(services.expire), name="expire")
         tasks.create_task(

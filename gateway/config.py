@@ -69,7 +69,21 @@ class RetentionSettings:
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    checkpoint_seconds: float = 1.0
+    """How the exchange log is signed, witnessed and watched."""
+
+    checkpoint_seconds: float = 1.0  # the steady beat: finer would tell outsiders when something happened
+    trust_policy: Path | None = None  # a tlog-policy file: witnesses with keys, addresses and quorum. None: no witness
+    witness_seconds: float = 1.0  # how long publishing waits for one witness
+    recosign_minutes: int = 10  # an idle log is cosigned anew, so that its age shows
+    witness_grace_minutes: int = 240  # without a quorum for longer, ordinary disclosures wait; emergencies never
+    watch_minutes: int = 60  # the window of the anomaly signals (DOMAIN 8.4)
+    alarm_disclosures: int = 500  # to one office in a window
+    alarm_off_hours: int = (
+        50  # disclosures to one office between 22:00 and 06:00 China time in a window, urgency 2 left out
+    )
+    alarm_denials: int = 20  # refusals and withholdings of one office in a window
+    alarm_sealed_questions: int = 5  # questions a sealed record could answer, by one office in a window
+    alarm_log_reads: int = 200  # readings of the log by one reader in a window
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +141,10 @@ def load_settings(path: Path) -> Settings:
             key_directory=path.parent / settings.key_directory,
             key_passphrase=os.environ.get("HUTONG_KEY_PASSPHRASE", ""),
             policy_directory=None if settings.policy_directory is None else path.parent / settings.policy_directory,
+            log=dataclasses.replace(
+                settings.log,
+                trust_policy=None if settings.log.trust_policy is None else path.parent / settings.log.trust_policy,
+            ),
         )
         problems += _check(settings)
     if problems:
@@ -169,9 +187,10 @@ def _check(settings: Settings) -> list[Problem]:
         if not holds:
             problems.append(Problem("settings-conflict", position, message))
 
-    for group in (settings.limits, settings.delivery, settings.retention):
+    for group in (settings.limits, settings.delivery, settings.retention, settings.log):
         for item in dataclasses.fields(group):
-            require(getattr(group, item.name) > 0, item.name, "must be greater than zero")
+            value = getattr(group, item.name)
+            require(not isinstance(value, int | float) or value > 0, item.name, "must be greater than zero")
     require(
         settings.delivery.lease_seconds > settings.delivery.webhook_timeout_seconds + settings.delivery.ticket_seconds,
         "delivery.lease_seconds",

@@ -71,6 +71,10 @@ class LogStorage(Protocol):
 
     async def record(self, event: EventId) -> StoredRecord | None: ...
 
+    async def records(self, start: int, stop: int) -> Sequence[StoredRecord]:
+        """The records of leaves start..stop-1 that are there, in their order: fewer where one is missing."""
+        ...
+
     async def record_at(self, index: int) -> StoredRecord | None: ...
 
     async def search(self, query: LogQuery, after: int | None, limit: int) -> Sequence[StoredRecord]:

@@ -36,6 +36,9 @@ from gateway.services.tell import Teller, loggable_flags
 # Withdrawals and corrections overtake, so that what is wrong is stopped first (DESIGN 7).
 OVERTAKING = frozenset({NoticeType("WDR"), NoticeType("COR")})
 
+# What a receipt given during a forensic hold says of itself (DESIGN 5): accepted, and not yet proved by a signed tree.
+PROVISIONAL = "provisional"
+
 Route = Callable[[ValidNotice, CompetentOffices, CaseContext, datetime], Routing]
 Scrub = Callable[[JsonObject, JsonObject], JsonObject]
 
@@ -97,7 +100,7 @@ class Admission:
             notice_id, data, _header(valid, routing, link, caller), body, persons,
             reporter=submitted.reporter, sealed=submitted.sealed, quarantined=valid.set_aside,
         )  # fmt: skip
-        deliveries = self._deliveries(valid, routing, link.case, now)
+        deliveries = self._deliveries(valid, routing, link.case, now, is_on_hold=PROVISIONAL in flags)
         purposes = sorted({recipient.purpose for recipient in routing.recipients})
         record = self._teller.event(
             EventName.NOTICE_ACCEPTED,
@@ -171,8 +174,11 @@ class Admission:
         drafts = self._keeper.aliases(data)
         return self._keeper.identify(data, await self._notices.find_persons(drafts))
 
-    def _deliveries(self, valid: ValidNotice, routing: Routing, case: CaseId, now: datetime) -> tuple[NewDelivery, ...]:
-        overtakes = valid.urgency == 2 or valid.type in OVERTAKING
+    def _deliveries(
+        self, valid: ValidNotice, routing: Routing, case: CaseId, now: datetime, *, is_on_hold: bool
+    ) -> tuple[NewDelivery, ...]:
+        # during a hold ordinary deliveries wait, and what may go on must not wait behind them
+        overtakes = is_on_hold or valid.urgency == 2 or valid.type in OVERTAKING
         expires_at = now + timedelta(days=self._settings.delivery.expiry_days)
 
         def delivery(office: OfficeId, meant: Recipient | Held, state: DeliveryState, reason: str) -> NewDelivery:

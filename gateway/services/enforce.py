@@ -48,6 +48,7 @@ from gateway.services.cases import Cases
 from gateway.services.directory import Directories
 from gateway.services.facts import FactGatherer, Gathered
 from gateway.services.follow import changes_of
+from gateway.services.hold import LOOK_AGAIN
 from gateway.services.keep import Keeper, OpenedNotice
 from gateway.services.replay import decided_on, outcome_code
 from gateway.services.tell import Teller, about
@@ -93,8 +94,10 @@ class Enforce:
         teller: Teller,
         signer: DetachedSigner,
         doorbell: Doorbell,
+        waits: Callable[[Delivery, datetime], str],
         clock: Clock,
     ) -> None:
+        self._waits = waits
         self._settings, self._notices, self._deliveries = settings, notices, deliveries
         self._directories, self._keeper, self._cases = directories, keeper, cases
         self._gather, self._decide, self._projector = gather, decide, projector
@@ -109,6 +112,8 @@ class Enforce:
 
         Raises Unavailable when store or keys are out of reach; then nothing may leave and the lease lapses.
         """
+        if reason := self._waits(delivery, now := self._clock.now()):
+            return await self._hold_back(delivery, reason, now)
         stored = await self._notices.load(delivery.notice)
         if stored is None or stored.withdrawn:
             return NotSent(delivery, DeliveryState.WITHDRAWN, "withdrawn")
@@ -160,6 +165,17 @@ class Enforce:
         await self._deliveries.conclude(
             Conclusion(delivery.id, DeliveryState.DUE, now, (record,), delivery.lease_token, now, f"ticket-{why}")
         )
+
+    async def _hold_back(self, delivery: Delivery, reason: str, now: datetime) -> NotSent:
+        """Let an ordinary delivery wait while the log is on hold or unwitnessed: due again soon, told to the log once."""
+        records: tuple[PreparedRecord, ...] = ()
+        if delivery.reason != reason:
+            records = (self._teller.event(EventName.DELIVERY_HELD, now, {**about(delivery), "why": reason}),)
+        again = now + LOOK_AGAIN
+        await self._deliveries.conclude(
+            Conclusion(delivery.id, DeliveryState.DUE, now, records, delivery.lease_token, again, reason)
+        )
+        return NotSent(delivery, DeliveryState.DUE, reason)
 
     async def _context(
         self, opened: OpenedNotice, delivery: Delivery, recipient: Office, handle: str

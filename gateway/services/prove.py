@@ -20,7 +20,6 @@ from gateway.model.errors import NotFound, Tampered, Unavailable
 from gateway.model.identifiers import EventId
 from gateway.ports.log_storage import LogStorage, StoredRecord
 from gateway.services.publish import Published, Publisher
-from gateway.services.witness import NoteSigner
 
 Shows = Callable[[str], bool]
 
@@ -30,12 +29,11 @@ def everything(name: str) -> bool:
 
 
 class Prover:
-    """`signer` is the log's Ed25519 key: it signs the claim of a report."""
+    """The publisher's first key, the log's Ed25519, signs the claim of a report."""
 
-    def __init__(self, log: LogStorage, publisher: Publisher, signer: NoteSigner) -> None:
+    def __init__(self, log: LogStorage, publisher: Publisher) -> None:
         self._log = log
         self._publisher = publisher
-        self._signer = signer
 
     def _published(self) -> Published:
         latest = self._publisher.latest
@@ -90,7 +88,8 @@ class Prover:
             root = entry_root(record.entry)
             claim = Claim(checkpoint.origin, checkpoint.size, checkpoint.root, slot.link.seq, record.event, root)
             parts.append(await self._part(record, latest, (slot,), envelope, personal))
-        line = signature_line(self._signer.key.name, self._signer.key.key_id, self._signer.sign(claim.text))
+        signer = self._publisher.signers[0]
+        line = signature_line(signer.key.name, signer.key.key_id, signer.sign(claim.text))
         return make_report(latest.note, claim.text + b"\n" + line, parts)
 
     async def _part(

@@ -13,7 +13,10 @@ Durable steps of one publication, and what a crash after each leaves behind:
 At start, and whenever something contradicts itself, `open` compares the tree with
 the guard, with the newest note, and with what every witness saw last. A tree that does
 not contain a signed root is a restored backup or a fork: a `Hold`, and nothing is
-signed until `release`, which two security administrators decide elsewhere.
+signed until two security administrators release it (`gateway.services.hold`). A fork
+can never be continued under the name that was signed: `begin_anew` goes on with the
+tree as it is under the name of the next generation, for which witnesses and auditors
+must be given keys anew.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ from gateway.services.witness import NoteSigner
 READ_AT_ONCE = 4096
 RECOSIGN_AFTER = timedelta(minutes=10)
 WITNESS_GRACE = timedelta(hours=4)
+PATIENCE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,18 @@ class Publisher:
         self._turn = asyncio.Lock()
 
     @property
+    def origin(self) -> str:
+        return self._origin
+
+    @property
+    def signers(self) -> tuple[NoteSigner, ...]:
+        return self._signers
+
+    @property
+    def trust(self) -> TrustPolicy:
+        return self._trust
+
+    @property
     def tree(self) -> LogTree:
         return self._tree
 
@@ -108,13 +124,22 @@ class Publisher:
             return False
         return self._witnessed_at is None or now - self._witnessed_at <= self._grace
 
+    @property
+    def witnessed_at(self) -> datetime | None:
+        """When enough witnesses had last seen the log; the start, as long as nobody did."""
+        return self._witnessed_at
+
+    def is_within_patience(self, now: datetime) -> bool:
+        """Whether missing witnesses are no news yet: one that restarts is not an alarm."""
+        return self._witnessed_at is not None and now - self._witnessed_at <= min(PATIENCE, self._grace)
+
     async def open(self) -> Hold | None:
         """Read the log back and compare it with everything that was ever signed. Returns the hold, if there is one."""
         async with self._turn:
             head = await self._log.head()
             self._hold = await self._compare(head)
             self._witnessed_at = self._clock.now()
-            newest = await self._log.latest_checkpoint()
+            newest = await self._newest()
             if self._hold is None:
                 self._edge = await self._tree.edge(newest[0] if newest else 0)
                 if newest is not None:
@@ -125,6 +150,32 @@ class Publisher:
         """Look again after two security administrators decided. What the guard holds against us stays a hold."""
         return await self.open()
 
+    async def begin_anew(self, origin: str, signers: Sequence[NoteSigner], trust: TrustPolicy) -> Hold | None:
+        """Leave what was signed behind and go on as the next generation. Returns the hold that this cannot end, if any.
+
+        What cannot be read back stays a hold: then a backup has to be restored.
+        """
+        async with self._turn:
+            head = await self._log.head()
+            try:
+                readable = await self._tree.root(head.size) == head.root
+            except Tampered:
+                readable = False
+            if not readable:
+                self._hold = Hold("read-back", head.size, head.root, head.size, head.root)
+                return self._hold
+            await asyncio.to_thread(self._guard.begin_anew)
+            self._origin, self._signers, self._trust = origin, tuple(signers), trust
+            self._edge, self._latest, self._witness_sizes = Edge(), None, {}
+        return await self.open()
+
+    async def _newest(self) -> tuple[int, bytes] | None:
+        """The newest note of this generation."""
+        newest = await self._log.latest_checkpoint()
+        if newest is None or parse_note(newest[1]).text.split(b"\n", 1)[0] != self._origin.encode():
+            return None
+        return newest
+
     async def _compare(self, head: Head) -> Hold | None:
         try:
             if await self._tree.root(head.size) != head.root:
@@ -133,7 +184,7 @@ class Publisher:
             return Hold("read-back", head.size, head.root, head.size, head.root)
         signed: list[tuple[str, int, bytes]] = []
         guarded = self._guard.last()
-        newest = await self._log.latest_checkpoint()
+        newest = await self._newest()
         if guarded is not None:
             signed.append(("guard", guarded.size, guarded.root))
         if newest is not None:

@@ -45,7 +45,7 @@ from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
 from gateway.ports.storage import Accepted, Conflict, NoticeStorage, Replayed, Stale
 from gateway.ports.translation import Adapter, RefusedItem
-from gateway.services.admit import Admission, Admitted, withdraws
+from gateway.services.admit import PROVISIONAL, Admission, Admitted, withdraws
 from gateway.services.directory import Directories
 from gateway.services.follow import changes_of
 from gateway.services.withdraw import Withdraw
@@ -86,9 +86,11 @@ class Submit:
         withdraw: Withdraw,
         notices: NoticeStorage,
         doorbell: Doorbell,
+        is_on_hold: Callable[[], bool],
         clock: Clock,
         idempotency_secret: bytes,
     ) -> None:
+        self._is_on_hold = is_on_hold
         self._settings, self._directories = settings, directories
         self._adapter_for, self._validate, self._admission = adapter_for, validate, admission
         self._withdraw = withdraw
@@ -199,6 +201,13 @@ class Submit:
             if found is not None:
                 return Receipt(found.receipt, _notice_of(found.receipt), replayed=True)
             flags += ("reused-id",)
+        if self._is_on_hold():
+            if not valid.is_report and valid.urgency != 2:
+                raise Unavailable(
+                    "the exchange log is on hold: reports and urgency 2 alone are taken",
+                    retry_after=timedelta(minutes=1),
+                )
+            flags += (PROVISIONAL,)
         for _ in range(MAX_PREPARATIONS):
             admitted: Admitted = await self._admission.prepare(
                 caller, valid, body, now, idempotency_key=key, native_id_key=native_key, body_digest=body_digest,

@@ -30,6 +30,7 @@ async def verified_size(store) -> int:
         check_envelope(opening, entry)
         assert (record.entry, record.event, record.name) == (entry, opening.event_id, opening.name)
         assert await store.log.record(record.event) == record
+        assert await store.log.records(place, place + 1) == [record]
     return head.size
 
 

@@ -386,7 +386,7 @@ async def test_records_bundles_and_reports_of_the_store_are_proved_to_a_stranger
     await gateway.log(400)
     await gateway.publisher.publish()
     await gateway.log(50)
-    prover = Prover(gateway.store.log, gateway.publisher, LOG)
+    prover = Prover(gateway.store.log, gateway.publisher)
     proof = parse_proof(await prover.proof(EventId(gateway.events[300])))
     head = open_checkpoint(proof.checkpoint, TRUST.keys)[0]
     entry = (await gateway.store.log.entries(300, 301))[0]

@@ -1,4 +1,9 @@
-"""The monotonic guard: one small file apart from the database, written anew and renamed at each signature."""
+"""The monotonic guard: one small file apart from the database, written anew and renamed at each signature.
+
+hutong-signed/v1        the format
+<generation>            which log of this gateway, from 1
+<size> and <root>       one line each, absent until something was signed
+"""
 
 from __future__ import annotations
 
@@ -20,6 +25,7 @@ class FileCheckpointGuard:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._last: Head | None = None
+        self._generation: int | None = None
         if not path.is_file():
             raise Tampered("the record of the last signed tree is missing", remedy=_REMEDY)
 
@@ -28,17 +34,31 @@ class FileCheckpointGuard:
         """InvalidDocument when there is one already."""
         if path.exists():
             raise InvalidDocument("there is a record of the last signed tree already")
-        _write(path, _FIRST_LINE + b"\n")
+        _write(path, _FIRST_LINE + b"\n1\n")
         return cls(path)
 
+    @property
+    def generation(self) -> int:
+        return self._read()[0]
+
     def last(self) -> Head | None:
+        return self._read()[1]
+
+    def begin_anew(self) -> None:
+        generation, last = self._read()
+        if last is not None:
+            _write(self._path.with_name(f"{self._path.name}.{generation}"), self._path.read_bytes())
+        _write(self._path, b"%b\n%d\n" % (_FIRST_LINE, generation + 1))
+        self._last = self._generation = None
+
+    def _read(self) -> tuple[int, Head | None]:
         lines = self._path.read_bytes().split(b"\n")
         try:
             match lines:
-                case [first, b""] if first == _FIRST_LINE:
-                    return None
-                case [first, size, root, b""] if first == _FIRST_LINE:
-                    return Head(decimal(size), decode_base64(root, 32))
+                case [first, generation, b""] if first == _FIRST_LINE:
+                    return decimal(generation), None
+                case [first, generation, size, root, b""] if first == _FIRST_LINE:
+                    return decimal(generation), Head(decimal(size), decode_base64(root, 32))
         except Unreadable:
             pass
         raise Tampered("the record of the last signed tree cannot be read", remedy=_REMEDY)
@@ -48,7 +68,9 @@ class FileCheckpointGuard:
         if last is not None and (head.size < last.size or (head.size == last.size and head.root != last.root)):
             raise Tampered("a larger or another tree was signed before", remedy=_REMEDY)
         if last != head:
-            _write(self._path, b"%b\n%d\n%b\n" % (_FIRST_LINE, head.size, b64encode(head.root)))
+            generation = self._generation or self.generation
+            _write(self._path, b"%b\n%d\n%d\n%b\n" % (_FIRST_LINE, generation, head.size, b64encode(head.root)))
+            self._generation = generation
         self._last = head
 
 

@@ -162,6 +162,12 @@ class SqliteLog:
 
         return await self._readers.ask(question)
 
+    async def records(self, start: int, stop: int) -> Sequence[StoredRecord]:
+        def question(sql: Statements) -> list[StoredRecord]:
+            return [_of_row(row) for row in sql.all("log_records", (start, stop))]
+
+        return await self._readers.ask(question)
+
     async def record_at(self, index: int) -> StoredRecord | None:
         return await self._readers.ask(lambda sql: _stored(sql.one("log_record_at", (index,))))
 
@@ -222,8 +228,10 @@ def _kept_cosignature(tx: Transaction, unit: tuple[int, str, int, bytes]) -> boo
 
 
 def _stored(row: tuple[Any, ...] | None) -> StoredRecord | None:
-    if row is None:
-        return None
+    return None if row is None else _of_row(row)
+
+
+def _of_row(row: tuple[Any, ...]) -> StoredRecord:
     place, event, name, at, entry, opening = row
     return StoredRecord(place, EventId(text_of(event)), name, instant(at), entry, opening)
 

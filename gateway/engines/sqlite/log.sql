@@ -56,6 +56,11 @@ SELECT data FROM log_tile WHERE level = ? AND place = ?;
 -- A record by its place.
 SELECT l.place, l.event, r.name, r.at, l.entry, r.opening FROM log_leaf AS l JOIN log_record AS r ON r.place = l.place WHERE l.place = ?;
 
+-- name: log_records
+-- The records of leaves from a place up to before another.
+SELECT l.place, l.event, r.name, r.at, l.entry, r.opening FROM log_leaf AS l JOIN log_record AS r ON r.place = l.place
+WHERE l.place >= ? AND l.place < ? ORDER BY l.place;
+
 -- name: place_of_event
 -- Where the record of an event is.
 SELECT place FROM log_leaf WHERE event = ?;

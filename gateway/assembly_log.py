@@ -1,0 +1,128 @@
+"""How is the exchange log signed and witnessed here? The part of the composition root that belongs to the log's proof.
+
+Note keys and guard lie in the key directory, apart from the data: a copy of the data that is put back
+meets a guard that remembers more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import aiohttp
+
+from gateway.audit.findings import Unreadable
+from gateway.audit.trust import TrustPolicy, parse_trust_policy
+from gateway.config import Settings
+from gateway.engines.files.checkpoint_guard import FileCheckpointGuard
+from gateway.engines.files.note_keys import NoteSigningKey, load_note_keys, make_note_keys
+from gateway.engines.http_witness import HttpWitness
+from gateway.model.errors import InvalidDocument
+from gateway.ports.clock import Clock, Ids
+from gateway.ports.log_storage import LogStorage
+from gateway.services.hold import Generation, LogHold
+from gateway.services.prove import Prover
+from gateway.services.publish import Publisher
+from gateway.services.tell import Teller
+
+GUARD = "log.guard"
+NOTE_KEYS = "log"
+
+
+@dataclass(frozen=True, slots=True)
+class LogProof:
+    """What signs, watches and proves the log of one node."""
+
+    publisher: Publisher
+    hold: LogHold
+    prover: Prover
+    generation: Generation
+
+
+def create_log_keys(settings: Settings) -> None:
+    """Make the note keys and the guard, once."""
+    make_note_keys(settings.key_directory, NOTE_KEYS, _passphrase(settings))
+    FileCheckpointGuard.create(settings.key_directory / GUARD)
+
+
+def origin_of(settings: Settings, number: int) -> str:
+    """The log's name in its n-th generation."""
+    return f"{settings.name}/exchange/{number}"
+
+
+def generation_of(settings: Settings, number: int) -> Generation:
+    """Name, signers and trust policy of one generation. InvalidDocument with the line for a trust policy that does not hold."""
+    origin = origin_of(settings, number)
+    signers = load_note_keys(settings.key_directory, NOTE_KEYS, origin, _passphrase(settings), is_log=True)
+    return Generation(origin, signers, _trust(settings, signers))
+
+
+def trust_text(settings: Settings, signers: Sequence[NoteSigningKey]) -> bytes:
+    """A tlog-policy file for readers of this log: its own keys, then the witnesses of the settings."""
+    lines = "".join(f"log {one.key.vkey}\n" for one in signers).encode()
+    path = settings.log.trust_policy
+    if path is None:
+        return lines + b"quorum none\n"
+    try:
+        return lines + path.read_bytes()
+    except OSError as missing:
+        raise InvalidDocument("the trust policy cannot be read", remedy="check log.trust_policy") from missing
+
+
+@asynccontextmanager
+async def open_log_proof(
+    settings: Settings, log: LogStorage, teller: Teller, clock: Clock, ids: Ids
+) -> AsyncIterator[LogProof]:
+    """Compare the log with what was signed, and be ready to sign, or to hold."""
+    guard = FileCheckpointGuard(settings.key_directory / GUARD)
+    generation = generation_of(settings, guard.generation)
+    async with aiohttp.ClientSession() as session:
+        publisher = Publisher(
+            log,
+            generation.origin,
+            generation.signers,
+            guard,
+            generation.trust,
+            clock,
+            tuple(
+                HttpWitness(name, generation.trust.urls[name], session, settings.log.witness_seconds)
+                for name in generation.trust.witnesses
+                if name in generation.trust.urls
+            ),
+            recosign_after=timedelta(minutes=settings.log.recosign_minutes),
+            grace=timedelta(minutes=settings.log.witness_grace_minutes),
+        )
+        hold = LogHold(
+            publisher=publisher,
+            log=log,
+            teller=teller,
+            clock=clock,
+            ids=ids,
+            generation=lambda number: generation_of(settings, number),
+            number=lambda: guard.generation,
+        )
+        await hold.begin()
+        yield LogProof(publisher, hold, Prover(log, publisher), generation)
+
+
+async def publish_for_ever(proof: LogProof, seconds: float) -> None:
+    """Sign on a steady beat, so that the time of a checkpoint tells nothing about the time of an event."""
+    while True:
+        await proof.hold.beat()
+        await asyncio.sleep(seconds)
+
+
+def _trust(settings: Settings, signers: Sequence[NoteSigningKey]) -> TrustPolicy:
+    try:
+        return parse_trust_policy(trust_text(settings, signers))
+    except Unreadable as wrong:
+        raise InvalidDocument(
+            f"the trust policy does not hold: {wrong}", remedy="list witnesses and quorum, no log"
+        ) from wrong
+
+
+def _passphrase(settings: Settings) -> bytes | None:
+    return settings.key_passphrase.encode() if settings.key_passphrase else None

@@ -1,0 +1,212 @@
+"""What goes on, and what waits, while the log contradicts what was signed or nobody witnesses it?
+
+A *forensic hold* (own tree does not contain the last signed root: a restored backup, a
+fork) stops the ordinary exchange (DESIGN 5): reports and urgency 2 still come in, with
+receipts that say provisional, and still go out; everything else waits. Without enough
+witnesses for the grace time the same holds for what goes out. A child's safety never
+depends on a signature.
+
+Two different persons end a hold. The fork itself cannot be mended: the log goes on under
+the name of its next generation. What was logged during the hold is the hold's journal;
+its size and RFC 6962 root are joined to the log as the first thing said after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.audit.merkle import Edge, leaf_hash
+from gateway.audit.trust import TrustPolicy
+from gateway.model.audit import EventName, LogValue
+from gateway.model.delivery import Delivery
+from gateway.model.errors import NotPermitted, Refusal, Tampered, Unavailable
+from gateway.model.notice import REPORTS
+from gateway.ports.clock import Clock, Ids
+from gateway.ports.log_storage import LogStorage
+from gateway.services.publish import Hold, Publisher
+from gateway.services.tell import Teller
+from gateway.services.witness import NoteSigner
+
+FORENSIC_HOLD = "forensic-hold"
+UNWITNESSED = "unwitnessed"
+APPROVAL_LIFE = timedelta(hours=1)  # the second person is at hand, or the first asks again
+LOOK_AGAIN = timedelta(seconds=5)
+READ_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Under which name and keys one generation of the log is signed, and whom its checkpoints must convince."""
+
+    origin: str
+    signers: Sequence[NoteSigner]
+    trust: TrustPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    by: str
+    reason: str
+    at: datetime
+
+
+class LogHold:
+    """One per gateway, beside its publisher. `generation` makes the n-th generation's name, signers and trust policy."""
+
+    def __init__(
+        self,
+        *,
+        publisher: Publisher,
+        log: LogStorage,
+        teller: Teller,
+        clock: Clock,
+        ids: Ids,
+        generation: Callable[[int], Generation],
+        number: Callable[[], int],
+    ) -> None:
+        self._publisher, self._log, self._teller = publisher, log, teller
+        self._clock, self._ids, self._generation, self._number = clock, ids, generation, number
+        self._asked: _Asked | None = None
+        self._told: Hold | None = None
+        self._was_witnessed = True
+        self._turn = asyncio.Lock()
+
+    @property
+    def is_on(self) -> bool:
+        return self._publisher.hold is not None
+
+    def waits(self, delivery: Delivery, now: datetime) -> str:
+        """Why an ordinary delivery may not go out now, empty when it may. Reports and urgency 2 always may."""
+        if delivery.notice_type in REPORTS or delivery.urgency == 2:
+            return ""
+        if self.is_on:
+            return FORENSIC_HOLD
+        return "" if self._publisher.allows_disclosure(now) else UNWITNESSED
+
+    async def begin(self) -> None:
+        """At start: compare the log with everything that was signed. A hold is entered and logged, nothing is raised."""
+        await self._publisher.open()
+        await self._tell_entered()
+
+    async def beat(self) -> None:
+        """One beat of publishing. Never raises Tampered: a contradiction is a hold, logged once."""
+        try:
+            await self._publisher.publish()
+        except Tampered:
+            await self._tell_entered()
+        except Unavailable:
+            return  # the store is away; the next beat finds the same head
+        await self._tell_witnesses()
+
+    def show(self) -> dict[str, Any]:
+        """What an operator sees. Roots are hex."""
+        hold, latest = self._publisher.hold, self._publisher.latest
+        told: dict[str, Any] = {
+            "hold": hold is not None,
+            "origin": self._publisher.origin,
+            "generation": self._number(),
+            "checkpoint": None if latest is None else latest.checkpoint.size,
+            "witnessed": latest is not None and latest.is_witnessed,
+            "ordinary_disclosures": self._publisher.allows_disclosure(self._clock.now()),
+        }
+        if hold is not None:
+            told |= {
+                "why": hold.why,
+                "signed_size": hold.signed_size,
+                "signed_root": hold.signed_root.hex(),
+                "own_size": hold.own_size,
+                "own_root": hold.own_root.hex(),
+                "asked_by": None if self._asked is None else self._asked.by,
+            }
+        return told
+
+    async def release(self, *, by: str, reason: str) -> dict[str, Any]:
+        """Ask for the end of a hold, or end it as the second person. Returns what then is, with `released`.
+
+        Raises Refusal when there is no hold, NotPermitted for the same person twice, Tampered when the tree
+        cannot be read back: that a release does not mend.
+        """
+        async with self._turn:
+            hold, now = self._publisher.hold, self._clock.now()
+            if hold is None:
+                raise Refusal("there is no hold", remedy="see `hutong hold show`")
+            if hold.why == "read-back":
+                raise Tampered("the stored log cannot be read back", remedy="restore a backup, then release the hold")
+            asked = self._asked
+            if asked is None or now - asked.at > APPROVAL_LIFE:
+                self._asked = _Asked(by, reason, now)
+                return {**self.show(), "released": False}
+            if asked.by == by:
+                raise NotPermitted("a hold is released by two different persons", remedy="let a second person confirm")
+            await self._begin_anew(hold, asked, by, now)
+            return {**self.show(), "released": self._publisher.hold is None}
+
+    async def _begin_anew(self, hold: Hold, asked: _Asked, by: str, now: datetime) -> None:
+        number = self._number()
+        following = self._generation(number + 1)
+        head = await self._log.head()
+        start = min(hold.own_size, head.size)
+        journal = await self._journal_root(start, head.size)
+        approval = self._ids.event()
+        still = await self._publisher.begin_anew(following.origin, following.signers, following.trust)
+        if still is not None:
+            raise Tampered(f"the hold stays ({still.why})", remedy="let a person look: hutong hold show")
+        joined: dict[str, LogValue | None] = {
+            "journal": f"hold-{number}",
+            "journal_size": head.size - start,
+            "journal_root": journal.hex(),
+        }
+        released: dict[str, LogValue | None] = {"approval": approval, "own_size": head.size, "reason": asked.reason}
+        await self._log.append(
+            [
+                self._teller.event(EventName.HOLD_JOURNAL_JOINED, now, joined),
+                self._teller.event(EventName.HOLD_RELEASED, now, released, actor="staff", officer=asked.by),
+                self._teller.event(EventName.HOLD_RELEASED, now, released, actor="staff", officer=by),
+            ]
+        )
+        self._asked, self._told = None, None
+
+    async def _journal_root(self, start: int, stop: int) -> bytes:
+        edge = Edge()
+        for place in range(start, stop, READ_AT_ONCE):
+            entries = await self._log.entries(place, min(place + READ_AT_ONCE, stop))
+            edge.extend([leaf_hash(entry) for entry in entries])
+        return edge.root()
+
+    async def _tell_entered(self) -> None:
+        hold = self._publisher.hold
+        if hold is None or hold == self._told:
+            return
+        values: dict[str, LogValue | None] = {
+            "why": hold.why,
+            "signed_size": hold.signed_size,
+            "signed_root": hold.signed_root.hex(),
+            "own_size": hold.own_size,
+            "own_root": hold.own_root.hex(),
+        }
+        await self._log.append([self._teller.event(EventName.HOLD_ENTERED, self._clock.now(), values)])
+        self._told = hold
+
+    async def _tell_witnesses(self) -> None:
+        """Log that the quorum was lost, and that it is back: once each."""
+        latest = self._publisher.latest
+        if latest is None or self._publisher.hold is not None:
+            return
+        now, is_fine = self._clock.now(), latest.is_witnessed or self._publisher.is_within_patience(self._clock.now())
+        if is_fine == self._was_witnessed:
+            return
+        self._was_witnessed = is_fine
+        if is_fine:
+            record = self._teller.event(EventName.WITNESS_QUORUM_RESTORED, now, {"size": latest.checkpoint.size})
+        else:
+            goes_on = "go-on" if self._publisher.allows_disclosure(now) else "emergencies-only"
+            record = self._teller.event(
+                EventName.WITNESS_QUORUM_LOST,
+                now,
+                {"size": latest.checkpoint.size, "since": self._publisher.witnessed_at, "disclosures": goes_on},
+            )
+        await self._log.append([record])

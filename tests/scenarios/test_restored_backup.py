@@ -1,0 +1,108 @@
+"""Last night's backup is put back: the gateway notices at start, children's reports go on, two persons end the hold."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.test_operators_and_offices import pull, submit
+from tests.support.gateway_process import GatewayProcess
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    process = GatewayProcess(tmp_path_factory.mktemp("restored") / "g").start()
+    for office, adapter in (("health.440113", "health"), ("police.440113", "canonical")):
+        process.add_office(office, adapter)
+    yield process
+    if process.process is not None and process.process.poll() is None:
+        process.stop()
+
+
+def hold_of(gateway: GatewayProcess) -> dict[str, Any]:
+    return dict(json.loads(gateway.run("hold", "show", "--json", check=False).stdout))
+
+
+def wait_until_signed(gateway: GatewayProcess, more_than: int = 0) -> int:
+    while True:
+        size = hold_of(gateway)["checkpoint"] or 0
+        if size > more_than:
+            return int(size)
+
+
+def accept_case(gateway: GatewayProcess, reply_to: str, folder: Path, *, check: bool = True) -> Any:
+    notice = {
+        "specversion": "1.0", "id": f"acc-{reply_to}", "source": "urn:hutong:office:police.440113",
+        "type": "hutong.notice.ACC.v1", "time": "2026-03-01T09:00:00+08:00",
+        "data": {
+            "urgency": 0, "purpose": "P02", "in_reply_to": reply_to,
+            "acceptance": {"accepted_by": "desk-1", "acceptance_no": "1", "next_step": "visit", "accepted_at": "2026-03-01T09:00:00+08:00"},
+        },
+    }  # fmt: skip
+    file = folder / "acc.json"
+    file.write_text(json.dumps(notice))
+    return gateway.run(
+        "submit", str(file), "--as", "police.440113", "--profile", str(gateway.profiles), "--json",
+        config=False, check=check,
+    )  # fmt: skip
+
+
+def test_a_restored_backup_is_noticed_reports_go_on_and_two_persons_end_the_hold(
+    gateway: GatewayProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(gateway, "WJ-1", tmp_path)
+    arrived = pull(gateway, "police.440113")
+    accept_case(gateway, f"{arrived[0]['delivery']}.{arrived[0]['revision']}", tmp_path)
+    gateway.stop()
+    backup = tmp_path / "backup"
+    shutil.copytree(gateway.directory / "data", backup)
+
+    gateway.start()
+    before = json.loads(gateway.run("log", "verify", "--json").stdout)["size"]
+    submit(gateway, "WJ-2", tmp_path)
+    lost = wait_until_signed(gateway, more_than=before)
+    gateway.kill()
+    shutil.rmtree(gateway.directory / "data")
+    shutil.copytree(backup, gateway.directory / "data")
+
+    gateway.start()
+    held = hold_of(gateway)
+    assert held["hold"] is True
+    assert held["why"] == "guard"
+    assert held["signed_size"] >= lost > held["own_size"]
+
+    receipt = submit(gateway, "WJ-3", tmp_path)
+    assert "provisional" in receipt["flags"]
+    reports = pull(gateway, "police.440113")
+    assert [one["body"].count("hutong.notice.RPT-M.v1") > 0 for one in reports] == [True]
+    assert pull(gateway, "health.440113") == [], "an ordinary delivery waits"
+    refused = accept_case(gateway, f"{reports[0]['delivery']}.{reports[0]['revision']}", tmp_path, check=False)
+    assert "on hold" in refused.stderr, "an ordinary notice is asked to come again"
+
+    monkeypatch.setenv("HUTONG_OPERATOR", "first")
+    gateway.run("hold", "release", "--reason", "restored-backup")
+    again = gateway.run("hold", "release", "--reason", "restored-backup", check=False)
+    assert again.returncode == 3, "the same person twice is one person"
+    monkeypatch.setenv("HUTONG_OPERATOR", "second")
+    released = json.loads(gateway.run("hold", "release", "--reason", "restored-backup", "--json").stdout)
+    assert released["released"] is True
+    assert released["generation"] == 2, "a fork is never continued under the name that was signed"
+    for event, count in (("hold_entered", 1), ("hold_journal_joined", 1), ("hold_released", 2)):
+        rows = json.loads(gateway.run("log", "search", "--event", event, "--json").stdout)
+        assert len(rows) == count
+    assert "provisional" not in submit(gateway, "WJ-4", tmp_path).get("flags", [])
+    wait_until_signed(gateway)
+    assert json.loads(gateway.run("log", "verify", "--json").stdout)["verified"] is True
+    while not (arrived := pull(gateway, "health.440113")):
+        pass  # what waited is looked at again every few seconds
+    assert len(arrived) == 1, "what waited goes on its way"
+
+
+def test_after_a_released_hold_the_gateway_starts_without_one(gateway: GatewayProcess) -> None:
+    gateway.stop()
+    gateway.start()
+    assert hold_of(gateway)["hold"] is False

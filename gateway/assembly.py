@@ -38,6 +38,7 @@ from gateway.engines.system.ids import SystemIds
 from gateway.engines.system.logs import EventLog
 from gateway.geography.divisions import DivisionTree
 from gateway.http.admin import AdminServices, make_admin_app
+from gateway.http.admin_log import hold_routes
 from gateway.http.admin_policies import PolicyServices, policy_routes
 from gateway.http.app import make_app
 from gateway.http.services import ApiServices
@@ -403,7 +404,9 @@ async def _open_engines(settings: Settings, log_stream: BinaryIO) -> AsyncIterat
         courier = HttpCourier(clock)
         stack.push_async_callback(courier.close)
         ids = SystemIds(clock, store.delivery_ids)
-        proof = await stack.enter_async_context(open_log_proof(settings, store.log, Teller(keys, ids), clock, ids))
+        teller = Teller(keys, ids)
+        staff = LocalStaff(storage=store.staff, teller=teller, clock=clock)
+        proof = await stack.enter_async_context(open_log_proof(settings, store.log, teller, staff, clock, ids))
         yield Engines(clock, ids, keys, store, proof, EmbeddedDoorbell(), courier, EventLog(log_stream, clock))
 
 
@@ -490,13 +493,15 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
             log=log,
             verify=lambda: verify_log(log),
             read_log=read_log,
-            hold=engines.proof.hold,
         ),
-        policy_routes(
-            PolicyServices(
-                services.administer_policies, services.policies, services.replays, services.preview, services.staff
-            )
-        ),
+        [
+            *hold_routes(engines.proof.hold),
+            *policy_routes(
+                PolicyServices(
+                    services.administer_policies, services.policies, services.replays, services.preview, services.staff
+                )
+            ),
+        ],
     )
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

@@ -26,6 +26,7 @@ from gateway.ports.log_storage import LogStorage
 from gateway.services.hold import Generation, LogHold
 from gateway.services.prove import Prover
 from gateway.services.publish import Publisher
+from gateway.services.roles import StaffDirectory
 from gateway.services.tell import Teller
 
 GUARD = "log.guard"
@@ -74,7 +75,7 @@ def trust_text(settings: Settings, signers: Sequence[NoteSigningKey]) -> bytes:
 
 @asynccontextmanager
 async def open_log_proof(
-    settings: Settings, log: LogStorage, teller: Teller, clock: Clock, ids: Ids
+    settings: Settings, log: LogStorage, teller: Teller, staff: StaffDirectory, clock: Clock, ids: Ids
 ) -> AsyncIterator[LogProof]:
     """Compare the log with what was signed, and be ready to sign, or to hold."""
     guard = FileCheckpointGuard(settings.key_directory / GUARD)
@@ -99,6 +100,7 @@ async def open_log_proof(
             publisher=publisher,
             log=log,
             teller=teller,
+            staff=staff,
             clock=clock,
             ids=ids,
             generation=lambda number: generation_of(settings, number),

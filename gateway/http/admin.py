@@ -24,7 +24,6 @@ from gateway.ports.log_storage import LogQuery, LogStorage, StoredRecord
 from gateway.ports.storage import DeadLetterFilter, NoticeStorage, NoticeSummary
 from gateway.services.dead_letters import DeadLetters
 from gateway.services.enrol import Enrol, office_document
-from gateway.services.hold import LogHold
 from gateway.services.release_held import ReleaseHeld
 from gateway.services.verify_log import Verified
 
@@ -40,7 +39,6 @@ class AdminServices:
     log: LogStorage
     verify: Callable[[], Awaitable[Verified]]
     read_log: Callable[[LogQuery, int | None, int, str], Awaitable[list[StoredRecord]]]
-    hold: LogHold
 
 
 def make_admin_app(services: AdminServices, more: Iterable[web.RouteDef] = ()) -> web.Application:
@@ -61,8 +59,6 @@ def make_admin_app(services: AdminServices, more: Iterable[web.RouteDef] = ()) -
             web.post("/admin/v1/dead-letters/stop", admin.stop_retry),
             web.get("/admin/v1/offices/{office}/held", admin.list_held),
             web.post("/admin/v1/deliveries/{delivery}/release", admin.release),
-            web.get("/admin/v1/hold", admin.show_hold),
-            web.post("/admin/v1/hold/release", admin.release_hold),
             web.get("/admin/v1/log", admin.search_log),
             web.get("/admin/v1/log/verification", admin.verify_log),
             web.get("/admin/v1/log/{event}", admin.show_record),
@@ -183,14 +179,6 @@ class _Admin:
         delivery = DeliveryId(request.match_info["delivery"])
         state = await self._services.release_held.one(delivery, by=operator_of(request))
         return answer({"delivery": delivery, "state": state.value})
-
-    async def show_hold(self, _request: web.Request) -> web.Response:
-        return _answer(self._services.hold.show())
-
-    async def release_hold(self, request: web.Request) -> web.Response:
-        document = await _document(request)
-        reason = str(document.get("reason", ""))
-        return _answer(await self._services.hold.release(by=_operator(request), reason=reason))
 
     async def search_log(self, request: web.Request) -> web.Response:
         query = dict(request.query)

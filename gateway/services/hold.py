@@ -28,6 +28,7 @@ from gateway.model.notice import REPORTS
 from gateway.ports.clock import Clock, Ids
 from gateway.ports.log_storage import LogStorage
 from gateway.services.publish import Hold, Publisher
+from gateway.services.roles import Role, StaffDirectory, require
 from gateway.services.tell import Teller
 from gateway.services.witness import NoteSigner
 
@@ -63,12 +64,13 @@ class LogHold:
         publisher: Publisher,
         log: LogStorage,
         teller: Teller,
+        staff: StaffDirectory,
         clock: Clock,
         ids: Ids,
         generation: Callable[[int], Generation],
         number: Callable[[], int],
     ) -> None:
-        self._publisher, self._log, self._teller = publisher, log, teller
+        self._publisher, self._log, self._teller, self._staff = publisher, log, teller, staff
         self._clock, self._ids, self._generation, self._number = clock, ids, generation, number
         self._asked: _Asked | None = None
         self._told: Hold | None = None
@@ -127,9 +129,10 @@ class LogHold:
     async def release(self, *, by: str, reason: str) -> dict[str, Any]:
         """Ask for the end of a hold, or end it as the second person. Returns what then is, with `released`.
 
-        Raises Refusal when there is no hold, NotPermitted for the same person twice, Tampered when the tree
+        Raises RoleMissing for who is no security administrator, Refusal when there is no hold, NotPermitted for the same person twice, Tampered when the tree
         cannot be read back: that a release does not mend.
         """
+        await require(self._staff, by, Role.SECURITY_ADMINISTRATOR)
         async with self._turn:
             hold, now = self._publisher.hold, self._clock.now()
             if hold is None:

@@ -54,6 +54,9 @@ def accept_case(gateway: GatewayProcess, reply_to: str, folder: Path, *, check: 
 def test_a_restored_backup_is_noticed_reports_go_on_and_two_persons_end_the_hold(
     gateway: GatewayProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("HUTONG_OPERATOR", "first")
+    for name in ("first", "second"):
+        gateway.run("role", "grant", name, "security-administrator")
     submit(gateway, "WJ-1", tmp_path)
     arrived = pull(gateway, "police.440113")
     accept_case(gateway, f"{arrived[0]['delivery']}.{arrived[0]['revision']}", tmp_path)
@@ -83,6 +86,8 @@ def test_a_restored_backup_is_noticed_reports_go_on_and_two_persons_end_the_hold
     refused = accept_case(gateway, f"{reports[0]['delivery']}.{reports[0]['revision']}", tmp_path, check=False)
     assert "on hold" in refused.stderr, "an ordinary notice is asked to come again"
 
+    monkeypatch.setenv("HUTONG_OPERATOR", "anybody")
+    assert gateway.run("hold", "release", "--reason", "restored-backup", check=False).returncode == 3
     monkeypatch.setenv("HUTONG_OPERATOR", "first")
     gateway.run("hold", "release", "--reason", "restored-backup")
     again = gateway.run("hold", "release", "--reason", "restored-backup", check=False)

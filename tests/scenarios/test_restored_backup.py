@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import shutil
 from pathlib import Path
@@ -54,7 +55,7 @@ def accept_case(gateway: GatewayProcess, reply_to: str, folder: Path, *, check: 
 def test_a_restored_backup_is_noticed_reports_go_on_and_two_persons_end_the_hold(
     gateway: GatewayProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HUTONG_OPERATOR", "first")
+    monkeypatch.setenv("HUTONG_OPERATOR", getpass.getuser())
     for name in ("first", "second"):
         gateway.run("role", "grant", name, "security-administrator")
     submit(gateway, "WJ-1", tmp_path)

@@ -368,7 +368,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
             settings=settings,
             storage=store.directory,
             directories=directories,
-            adapter_names=lambda: list(documents.adapters),
+            adapters=documents.adapters,
             release_held=release_held,
             teller=teller,
             clock=clock,

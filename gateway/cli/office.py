@@ -24,7 +24,7 @@ def office() -> None:
 @click.option("--name", "name_zh", required=True, help="单位全称 full Chinese name")
 @click.option("--name-en", default="", help="英文名 English name")
 @click.option("--adapter", default="canonical", help="适配器 adapter, see `hutong adapter list`")
-@click.option("--media-type", default="application/cloudevents+json", help="接收格式 what it receives by default")
+@click.option("--media-type", help="接收格式，默认为适配器的首选 what it receives; by default its adapter's first")
 @click.option(
     "--key", "key_file", type=click.Path(exists=True, path_type=Path), help="公钥 JWK public key of the office"
 )
@@ -38,7 +38,7 @@ def office() -> None:
 @json_option
 @speaks
 async def add(
-    id_: str, name_zh: str, name_en: str, adapter: str, media_type: str, key_file: Path | None, profile: Path | None,
+    id_: str, name_zh: str, name_en: str, adapter: str, media_type: str | None, key_file: Path | None, profile: Path | None,
     webhook: str | None, obligations: tuple[str, ...], agreements: tuple[str, ...], config: Path, as_json: bool,
 ) -> None:  # fmt: skip
     settings = settings_of(config)

@@ -101,7 +101,9 @@ class _Admin:
                 name_zh=str(document["name_zh"]),
                 name_en=str(document.get("name_en", "")),
                 adapter=str(document.get("adapter", "canonical")),
-                media_type=str(document.get("media_type", "application/cloudevents+json")),
+                media_type=str(
+                    document.get("media_type") or enrol.media_type(str(document.get("adapter", "canonical")))
+                ),
                 keys=tuple(enrol.key(jwk, str(jwk.get("use", "sig"))) for jwk in document["keys"]),
                 scope=tuple(document.get("scope", ())),
                 webhook=None if webhook is None else Webhook(str(webhook["url"]), webhook.get("trust_pem")),

@@ -21,6 +21,7 @@ from gateway.model.errors import InvalidDocument, NotFound, Problem
 from gateway.model.identifiers import OfficeId
 from gateway.ports.clock import Clock
 from gateway.ports.registry_storage import DirectoryStorage
+from gateway.ports.translation import Adapter
 from gateway.services.directory import Directories
 from gateway.services.release_held import ReleaseHeld
 from gateway.services.tell import Teller
@@ -39,14 +40,14 @@ class Enrol:
         settings: Settings,
         storage: DirectoryStorage,
         directories: Directories,
-        adapter_names: Callable[[], Sequence[str]],
+        adapters: Mapping[str, Adapter],
         release_held: ReleaseHeld,
         teller: Teller,
         clock: Clock,
         pause: Callable[[timedelta], Awaitable[None]],
     ) -> None:
         self._settings, self._storage, self._directories = settings, storage, directories
-        self._adapter_names, self._release_held = adapter_names, release_held
+        self._adapters, self._release_held = adapters, release_held
         self._teller, self._clock, self._pause = teller, clock, pause
 
     async def add(self, office: Office, *, by: str) -> Office:
@@ -99,6 +100,11 @@ class Enrol:
             ) from broken
         return OfficeKey(kid, {**jwk, "kid": kid}, use, self._clock.now())
 
+    def media_type(self, adapter: str) -> str:
+        """What an office with this adapter receives when it asks for nothing: the adapter's first media type."""
+        known = self._adapters.get(adapter)
+        return "" if known is None else known.media_types[0]
+
     def office(self, office_id: OfficeId) -> Office:
         found = self._directories.current.offices.get(office_id)
         if found is None:
@@ -117,7 +123,7 @@ class Enrol:
 
     def _problems(self, office: Office) -> list[Problem]:
         problems = []
-        if office.adapter not in self._adapter_names():
+        if office.adapter not in self._adapters:
             problems.append(
                 Problem("unknown-adapter", "/adapter", "there is no such adapter", "see `hutong adapter list`")
             )

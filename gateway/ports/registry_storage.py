@@ -131,6 +131,10 @@ class ConsentRecord:
 class ConsentStorage(Protocol):
     async def consents_of(self, persons: Sequence[PersonId]) -> Sequence[ConsentRecord]: ...
 
+    async def consents_named(self, prefix: str) -> Sequence[ConsentRecord]:
+        """The newest state of every record whose id begins with `prefix` and a hyphen."""
+        ...
+
     async def put_consent(self, record: ConsentRecord, records: Sequence[PreparedRecord]) -> int:
         """Store a record or its next state; raises the consent epoch and returns it."""
         ...

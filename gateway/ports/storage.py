@@ -199,6 +199,10 @@ class NoticeStorage(Protocol):
         """The persons known under any of the aliases; unknown aliases are left out."""
         ...
 
+    async def notices_of(self, person: PersonId, limit: int) -> Sequence[tuple[NoticeId, NoticeType]]:
+        """The notices that name a person, newest first, withdrawn ones too."""
+        ...
+
     async def find_case(self, office: OfficeId, handle: bytes) -> CaseId | None:
         """The case that an office knows by a handle it was given (keyed digest), or None."""
         ...

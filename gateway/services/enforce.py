@@ -54,6 +54,10 @@ from gateway.services.replay import decided_on, outcome_code
 from gateway.services.tell import Teller, about
 
 
+MAX_DECISIONS = 4
+_CHANGED = frozenset({"stale-policy", "stale-consent", "stale-directory"})
+
+
 @dataclass(frozen=True, slots=True)
 class Sendable:
     """Bytes that may leave until `send_before` on the monotonic clock, their right already durable in the log."""
@@ -118,7 +122,18 @@ class Enforce:
         if stored is None or stored.withdrawn:
             return NotSent(delivery, DeliveryState.WITHDRAWN, "withdrawn")
         opened = self._keeper.open(stored)
+        for _ in range(MAX_DECISIONS):
+            made = await self._decided(opened, delivery, recipient, media_type, transport)
+            if not isinstance(made, NotSent) or made.reason not in _CHANGED:
+                break
+            await self._directories.refresh()  # a change overtook the decision: decide again, under the same lease
+        return made
+
+    async def _decided(
+        self, opened: OpenedNotice, delivery: Delivery, recipient: Office, media_type: str, transport: str
+    ) -> Sendable | NotSent:
         now, snapshot = self._clock.now(), self._directories.current
+        recipient = snapshot.offices.get(recipient.id, recipient)
         gathered = await self._gather(opened, delivery, recipient, now)
         decision = self._decide(gathered)
         if not decision.delivers:
@@ -135,6 +150,9 @@ class Enforce:
         if isinstance(released, Withheld):
             return await self._refuse(delivery, decision, now)
         started = self._clock.monotonic()
+        told = self._disclosed(
+            opened, delivery, decision, gathered, released.revision, now, transport, snapshot.epochs.consent
+        )
         unit = Disclosure(
             delivery=delivery.id,
             lease_token=delivery.lease_token or "",
@@ -143,11 +161,10 @@ class Enforce:
             case_handle=self._cases.handle_digest(recipient.id, handle),
             epochs=snapshot.epochs,
             at=now,
-            records=(self._disclosed(opened, delivery, decision, gathered, released.revision, now, transport),),
+            records=(told,),
         )
         outcome = await self._deliveries.disclose(unit)
         if isinstance(outcome, Stale):
-            await self._directories.refresh()
             return NotSent(delivery, outcome.state, f"stale-{outcome.what}")
         assert isinstance(outcome, Disclosed)
         adapter = self._adapter_named(recipient.adapter, media_type)
@@ -221,6 +238,7 @@ class Enforce:
         revision: int,
         now: datetime,
         transport: str,
+        consent_epoch: int,
     ) -> PreparedRecord:
         """What was shown of what is there: a form that the policy grants on an absent field discloses nothing."""
         there = self._fields_in(opened.data, delivery.notice_type)
@@ -240,6 +258,9 @@ class Enforce:
             "obligations": tuple(sorted({obligation.name for obligation in decision.obligations})),
             "transport": transport,
         }
+        if gathered.consents:
+            values["consent"] = (gathered.consents[0],)
+            values["consent_epoch"] = consent_epoch
         said, slots = decided_on(gathered, opened)
         return self._teller.event(EventName.DISCLOSURE_DECIDED, now, {**values, **said}, persons=slots)
 

@@ -8,19 +8,30 @@ knowledge never shows more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
+from gateway.consent.conflict import (
+    Conflict,
+    Finding,
+    guardian_conflicts,
+    institution_conflict,
+    is_grave,
+    notice_conflict,
+)
+from gateway.consent.coverage import ConsentState
 from gateway.model.agency import Office, OfficeState
 from gateway.model.audit import Slot
 from gateway.model.delivery import Delivery
-from gateway.model.identifiers import DivisionCode
+from gateway.model.identifiers import DivisionCode, EventId
 from gateway.model.notice import JsonObject
 from gateway.policy.compile import Policy
 from gateway.policy.facts import Facts, facts
 from gateway.ports.storage import NoticeStorage
+from gateway.services.conflicts import ConflictsOnRecord
+from gateway.services.consents import Consents, Covered
 from gateway.services.directory import Directories
 from gateway.services.keep import OpenedNotice
 from gateway.services.tell import Teller
@@ -34,60 +45,86 @@ _FAMILIES = {
 }  # fmt: skip
 _BASIS_STRENGTH = ("statutory_duty", "emergency", "agreement", "consent")
 
+_CONFLICT: Mapping[Conflict, str | None] = {Conflict.YES: "guardian", Conflict.NO: "none", Conflict.UNKNOWN: None}
+_OF_PERSON: Mapping[Conflict, str | None] = {Conflict.YES: "yes", Conflict.NO: "no", Conflict.UNKNOWN: None}
+_OF_RECIPIENT = _OF_PERSON
+NOT_NEEDED = Covered(ConsentState.NOT_NEEDED)
+ON_DUTY = "duty"  # the role in which emergency access is routed
+
 Value = str | Collection[str] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The facts of one attempt, and the log slots of the persons it is about."""
+    """The facts of one attempt, the log slots of the persons it is about, and the events of the consents it rests on."""
 
     facts: Facts
     slots: tuple[Slot, ...]
+    consents: tuple[EventId, ...] = ()
 
 
 class FactGatherer:
+    """Hot path: pure but for the case's summary, notices naming an identified guardian, and, only where consent is
+    the one basis, the children's consent records."""
+
     def __init__(
         self,
         *,
         policy: Callable[[], Policy],
         directories: Directories,
         notices: NoticeStorage,
+        conflicts: ConflictsOnRecord,
+        consents: Consents,
+        emergencies: Callable[[Delivery, datetime], Awaitable[bool]],
         teller: Teller,
     ) -> None:
         self._policy, self._directories, self._notices, self._teller = policy, directories, notices, teller
+        self._conflicts, self._consents, self._emergencies = conflicts, consents, emergencies
 
     async def __call__(self, opened: OpenedNotice, delivery: Delivery, recipient: Office, now: datetime) -> Gathered:
         policy, day = self._policy(), china_day(now)
         data = opened.data
         people: list[Mapping[str, Any]] = [dict(person) for person in data.get("persons", ())]
+        on_record = await self._conflicts.of_guardians(opened, people)
+        findings = guardian_conflicts(data, on_record=on_record, at=now)
+        basis = self._basis_kind(policy, delivery.legal_basis)
+        emergency = False
+        if delivery.role == ON_DUTY:
+            emergency = await self._emergencies(delivery, now)
+            basis = basis if emergency else "none"  # what was granted for two hours rests on nothing afterwards
+        covered = NOT_NEEDED if basis != "consent" else await self._consents.behind(
+            opened, delivery, people, findings, now, day
+        )  # fmt: skip
         values: dict[str, Value] = {
             "recipient_agency": recipient.agency,
             "recipient_level": self._level(recipient.division),
             "relation_to_place": self._relation(recipient.division, data, day),
             "recipient_role": delivery.role or "copy",
             "purpose": delivery.purpose,
-            "legal_basis_kind": self._basis_kind(policy, delivery.legal_basis),
+            "legal_basis_kind": basis,
             "notice_type": delivery.notice_type,
             "category": _category(data, people),
             "urgency": str(delivery.urgency),
-            "consent": None,
+            "consent": None if covered.state is ConsentState.UNKNOWN else covered.state.value,
             "age_band": _minors_bands(people, day),
-            "conflict": _conflict(people, data),
+            "conflict": _CONFLICT[notice_conflict(findings) if findings else _without_guardians(people, data)],
+            "recipient_conflict": _OF_RECIPIENT[
+                institution_conflict(data, school_code=_own_school(recipient)).conflict
+            ],
             "track": _track(data),
             "agreement": "in_force" if recipient.agreements else "none",
             "own_subject": await self._own_subject(delivery, recipient, people),
-            "emergency": "no",
+            "emergency": "yes" if emergency else "no",
             "suspended": "no" if recipient.state is OfficeState.ACTIVE else "yes",
             "contract": _contract(recipient, day),
             "approval": "none",
             "sealed": "none",
         }
-        values["consent"] = "not_needed" if values["legal_basis_kind"] in ("statutory_duty", "emergency") else "none"
         known = {name: value for name, value in values.items() if name in policy.vocabulary.facts}
-        persons = {str(person.get("ref")): _personal(person) for person in people}
+        persons = {str(person.get("ref")): _personal(person, findings) for person in people}
         gathered = facts(policy.vocabulary, known, accepts=recipient.accepts_obligations, persons=persons)
         slots = self._teller.slots(opened.persons.values(), people, delivery.case, day)
-        return Gathered(gathered, slots)
+        return Gathered(gathered, slots, covered.events)
 
     def _level(self, division: DivisionCode) -> str:
         if len(division) == 12:
@@ -170,24 +207,34 @@ def _category(data: JsonObject, people: Iterable[Mapping[str, Any]]) -> Value:
     return "difficulty" if any(person.get("difficulty") for person in people) else "none"
 
 
-def _conflict(people: Iterable[Mapping[str, Any]], data: JsonObject) -> str | None:
-    """DOMAIN 5.6 K1 and K6: an infringer who is a guardian; unknown where there is harm and nobody is named."""
+def _without_guardians(people: Iterable[Mapping[str, Any]], data: JsonObject) -> Conflict:
+    """Nobody is named as guardian: an infringer said to be one is, and where that is not said it stays unknown (K6)."""
     infringers = [person for person in people if "infringer" in person.get("roles", ())]
-    if any("guardian" in person["roles"] or person.get("is_guardian") is True for person in infringers):
-        return "guardian"
-    if not data.get("harm", {}).get("types") and not infringers:
-        return "none"
-    known = infringers and all(person.get("is_guardian") is False for person in infringers)
-    return "none" if known else None
+    if any(person.get("is_guardian") is True for person in infringers):
+        return Conflict.YES
+    if all(person.get("is_guardian") is False for person in infringers) and (
+        infringers or not data.get("harm", {}).get("types")
+    ):
+        return Conflict.NO
+    return Conflict.YES if is_grave(data) else Conflict.UNKNOWN
 
 
-def _personal(person: Mapping[str, Any]) -> dict[str, Value]:
+def _personal(person: Mapping[str, Any], findings: Mapping[str, Finding]) -> dict[str, Value]:
+    """Whether this person is on the other side: an infringer is, a guardian or carer by K1 to K6, anybody else not."""
     roles = person.get("roles", ())
     if "infringer" in roles:
         conflict: str | None = "yes"
+    elif {"guardian", "carer"} & set(roles):
+        finding = findings.get(str(person.get("ref")))
+        conflict = None if finding is None else _OF_PERSON[finding.conflict]
     else:
-        conflict = None if "guardian" in roles else "no"
+        conflict = "no"
     return {"person.minor": "yes" if "minor" in roles else "no", "person.conflict": conflict}
+
+
+def _own_school(recipient: Office) -> str | None:
+    """The code of the school that a recipient *is*. A bureau answers for its schools and is none of them (K5)."""
+    return recipient.attributes.get("school_code") if recipient.id.count(".") > 1 else None
 
 
 def _contract(recipient: Office, day: date) -> str:

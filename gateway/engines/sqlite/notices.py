@@ -349,6 +349,12 @@ class SqliteNotices:
 
         return await self._readers.ask(question)
 
+    async def notices_of(self, person: PersonId, limit: int) -> Sequence[tuple[NoticeId, NoticeType]]:
+        blob = known_blob(person)
+        rows = await self._readers.ask(lambda sql: sql.all("notices_of_person", (blob, limit)))
+        # somebody with two refs in one notice is in two rows of it
+        return list(dict.fromkeys((NoticeId(text_of(notice)), NoticeType(kind)) for notice, kind in rows))
+
     async def find_case(self, office: OfficeId, handle: bytes) -> CaseId | None:
         row = await self._readers.ask(lambda sql: sql.one("case_of_handle", (office, handle)))
         return None if row is None else CaseId(text_of(row[0]))

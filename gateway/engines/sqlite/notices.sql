@@ -91,6 +91,11 @@ SELECT 1 FROM notice_end WHERE notice = ? AND withdrawn_at IS NOT NULL;
 INSERT INTO notice_end (notice, superseded_by) VALUES (?, ?)
 ON CONFLICT (notice) DO UPDATE SET superseded_by = excluded.superseded_by;
 
+-- name: notices_of_person
+-- The notices that name a person, newest first.
+SELECT n.id, n.type FROM notice_person AS p JOIN notice AS n ON n.number = p.notice
+WHERE p.person = ? ORDER BY p.notice DESC LIMIT ?;
+
 -- name: case_of_handle
 -- The case that an office knows by a handle.
 SELECT case_id FROM case_handle WHERE office = ? AND handle = ?;

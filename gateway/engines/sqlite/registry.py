@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.engines.sqlite.office_document import read_office, write_office
 from gateway.engines.sqlite.policy_document import read_life, write_life
 from gateway.engines.sqlite.readers import Readers
-from gateway.engines.sqlite.values import blob_of, instant, known_blob, millis
+from gateway.engines.sqlite.values import blob_of, instant, known_blob, millis, text_of
 from gateway.engines.sqlite.writer import Kind, Transaction, Writer
 from gateway.model.agency import Office
 from gateway.model.identifiers import PersonId, PolicyHash
@@ -183,6 +183,14 @@ class SqliteConsents:
         return [
             ConsentRecord(id_, person, document, state, instant(recorded_at))
             for person, (id_, document, state, recorded_at) in rows
+        ]
+
+    async def consents_named(self, prefix: str) -> Sequence[ConsentRecord]:
+        bounds = {"first": f"{prefix}-", "last": f"{prefix}."}
+        rows = await self._readers.ask(lambda sql: sql.all("consents_named", bounds))
+        return [
+            ConsentRecord(id_, PersonId(text_of(person)), document, state, instant(recorded_at))
+            for id_, person, document, state, recorded_at in rows
         ]
 
     async def put_consent(self, record: ConsentRecord, records: Sequence[PreparedRecord]) -> int:

@@ -91,3 +91,9 @@ INSERT INTO consent (epoch, id, person, state, recorded_at, document) VALUES (?,
 SELECT c.id, c.document, c.state, c.recorded_at FROM consent AS c
 WHERE c.person = :person AND c.epoch = (SELECT max(l.epoch) FROM consent AS l WHERE l.person = :person AND l.id = c.id)
 ORDER BY c.id;
+
+-- name: consents_named
+-- The newest state of every consent record in a range of ids.
+SELECT c.id, c.person, c.document, c.state, c.recorded_at FROM consent AS c
+WHERE c.id > :first AND c.id < :last AND c.epoch = (SELECT max(l.epoch) FROM consent AS l WHERE l.id = c.id)
+ORDER BY c.id;

@@ -146,7 +146,7 @@ def test_why_names_the_rules_and_every_single_change_that_would_alter_the_answer
     rules = pack()
     base = {
         "recipient_agency": "health", "recipient_role": "executor", "purpose": "P04", "notice_type": "REF", "emergency": "no",
-        "legal_basis_kind": "statutory_duty", "suspended": "no", "conflict": "none", "own_subject": "no",
+        "legal_basis_kind": "statutory_duty", "suspended": "no", "conflict": "none", "recipient_conflict": "no", "own_subject": "no",
     }  # fmt: skip
     asked = facts(rules.vocabulary, base, accepts=rules.vocabulary.obligations)
     found = why(asked, rules, FieldId("minor.name"))
@@ -182,7 +182,7 @@ def test_a_recorded_decision_replays_and_a_draft_is_simulated() -> None:
     for i in range(60):
         asked = facts(rules.vocabulary, random_facts(rng, rules, 0.1).known(), accepts=rules.vocabulary.obligations)
         asked = asked.with_values(
-            suspended="no", conflict="none", legal_basis_kind="statutory_duty", notice_type="REF", purpose="P01"
+            suspended="no", conflict="none", recipient_conflict="no", legal_basis_kind="statutory_duty", notice_type="REF", purpose="P01"
         )
         records.append(record(f"d{i}", decide(asked, rules), asked.accepts))
     assert all(replay(one, rules).holds and replay(one, rules).same_policy for one in records)

@@ -36,7 +36,7 @@ def differences_on_the_pack(seed: int, contexts: int) -> tuple[int, int]:
     for _ in range(contexts):
         asked = random_facts(rng, rules, unknown=rng.choice([0.0, 0.05, 0.15]))
         if rng.random() < 0.7:  # most random facts deliver nothing; these do more often
-            asked = asked.with_values(suspended="no", conflict="none", legal_basis_kind="statutory_duty")
+            asked = asked.with_values(suspended="no", conflict="none", recipient_conflict="no", legal_basis_kind="statutory_duty")
         expected = plain_decide(asked, asked.accepts, rules)
         decision = decide(asked, rules)
         differences += any(decision.shown(field_id) != shown for field_id, shown in expected.items())
@@ -84,7 +84,7 @@ def test_the_phone_of_a_guardian_in_conflict_is_not_a_safe_contact() -> None:
         rules.vocabulary,
         {
             "recipient_agency": "hotline", "recipient_role": "executor", "purpose": "P01", "notice_type": "RPT", "emergency": "yes",
-            "own_subject": "no", "conflict": "guardian", "suspended": "no",
+            "own_subject": "no", "conflict": "guardian", "recipient_conflict": "no", "suspended": "no",
         },
         accepts=rules.vocabulary.obligations,
         persons={"p1": {"person.conflict": "yes"}, "p2": {"person.conflict": "no"}, "p3": {}},

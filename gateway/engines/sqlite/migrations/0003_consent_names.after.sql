@@ -1,0 +1,1 @@
+-- The older code found consents by person, and may go on; nothing is taken away.

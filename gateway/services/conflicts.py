@@ -1,0 +1,85 @@
+"""What do other notices say about a guardian of this one?
+
+A guardian suspected in one report is in conflict in every notice that names them (DOMAIN 5.6 K1), so
+a later notice without an infringer must not look harmless. Found by the person, never by a name; somebody without an
+identifier is nobody the gateway has met before, and costs no question.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from gateway.consent.conflict import Conflict, Reason, guardian_conflicts
+from gateway.model.errors import Tampered
+from gateway.model.identifiers import NoticeId, NoticeType, PersonId
+from gateway.ports.storage import NoticeStorage, StoredNotice
+from gateway.services.keep import OpenedNotice, aliases_of
+
+LOOKED_AT = 20  # of the newest notices that name a person: more do not make a suspicion stronger
+_REMEMBERED = 2048
+_BY_TYPE: Mapping[str, Reason] = {
+    "RPT": Reason.SUSPECTED,
+    "RPT-M": Reason.SUSPECTED,
+    "GRD-W": Reason.WARNED,
+    "GRD-PA": Reason.UNDER_ORDER,
+    "GRD-P": Reason.UNDER_ORDER,
+    "GRD-RA": Reason.REVOCATION,
+    "GRD-R": Reason.REVOCATION,
+}
+
+Reasons = frozenset[Reason]
+_NONE: Reasons = frozenset()
+
+
+class ConflictsOnRecord:
+    """Notices never change, so what one says of its persons is remembered (ids and codes, no content)."""
+
+    def __init__(self, notices: NoticeStorage, open_notice: Callable[[StoredNotice], OpenedNotice]) -> None:
+        self._notices, self._open = notices, open_notice
+        self._said: OrderedDict[NoticeId, Mapping[PersonId, Reasons]] = OrderedDict()
+
+    async def of_guardians(self, opened: OpenedNotice, people: Iterable[Mapping[str, Any]]) -> dict[str, Reasons]:
+        """Reasons by `ref`, for the guardians and carers of a notice who can be known from elsewhere."""
+        found: dict[str, Reasons] = {}
+        for person in people:
+            known = opened.persons.get(str(person.get("ref")))
+            if known is None or not {"guardian", "carer"} & set(person.get("roles", ())):
+                continue
+            if any(aliases_of(person)):
+                found[known.link.ref] = await self.of(known.link.person, besides=opened.stored.id)
+        return found
+
+    async def of(self, person: PersonId, *, besides: NoticeId | None = None) -> Reasons:
+        """What the newest notices say against a person. Raises Unavailable when the store is out of reach."""
+        reasons = _NONE
+        for notice, kind in await self._notices.notices_of(person, LOOKED_AT):
+            if kind in _BY_TYPE and notice != besides:
+                reasons |= (await self._said_by(notice, kind)).get(person, _NONE)
+        return reasons
+
+    async def _said_by(self, notice: NoticeId, kind: NoticeType) -> Mapping[PersonId, Reasons]:
+        said = self._said.get(notice)
+        if said is None:
+            stored = await self._notices.load(notice)
+            said = {} if stored is None else self._read(stored, kind)
+            self._said[notice] = said
+            if len(self._said) > _REMEMBERED:
+                self._said.popitem(last=False)
+        else:
+            self._said.move_to_end(notice)
+        return said
+
+    def _read(self, stored: StoredNotice, kind: NoticeType) -> dict[PersonId, Reasons]:
+        """A notice that no longer opens speaks against nobody here: the damage is told where it is read for itself."""
+        try:
+            opened = self._open(stored)
+        except Tampered:
+            return {}
+        people = [person for person in opened.data.get("persons", ()) if isinstance(person, Mapping)]
+        accused = {str(person.get("ref")) for person in people if "infringer" in person.get("roles", ())}
+        found = guardian_conflicts(opened.data, at=stored.received_at)
+        accused |= {ref for ref, finding in found.items() if finding.conflict is Conflict.YES}
+        reason = frozenset({_BY_TYPE[kind]})
+        return {opened.persons[ref].link.person: reason for ref in accused if ref in opened.persons}

@@ -16,7 +16,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import BinaryIO
 
 from aiohttp import web
@@ -46,6 +46,7 @@ from gateway.http.serving import Edge as HttpEdge
 from gateway.http.serving import server_tls
 from gateway.http.settings import HttpSettings
 from gateway.model.audit import EventName, LogValue
+from gateway.model.delivery import Delivery
 from gateway.model.errors import Unavailable
 from gateway.model.geography import Jurisdiction
 from gateway.model.routing import NO_CASE
@@ -65,6 +66,8 @@ from gateway.services.administer_policies import AdministerPolicies, keep_in_for
 from gateway.services.admit import Admission
 from gateway.services.authenticate import Authenticate, TokenSettings
 from gateway.services.cases import Cases
+from gateway.services.conflicts import ConflictsOnRecord
+from gateway.services.consents import Consents
 from gateway.services.dead_letters import DeadLetters
 from gateway.services.directory import Directories
 from gateway.services.enforce import Enforce
@@ -256,7 +259,21 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         clock=clock,
         idempotency_secret=keys.secret("idempotency"),
     )
-    gather = FactGatherer(policy=policies.current, directories=directories, notices=store.notices, teller=teller)
+    conflicts = ConflictsOnRecord(store.notices, keeper.open)
+    consents = Consents(store.consents, keys, ids, conflicts)
+
+    async def emergency_in_force(delivery: Delivery, now: datetime) -> bool:
+        return await store.emergencies.in_force(delivery.recipient, delivery.case, now) is not None
+
+    gather = FactGatherer(
+        policy=policies.current,
+        directories=directories,
+        notices=store.notices,
+        conflicts=conflicts,
+        consents=consents,
+        emergencies=emergency_in_force,
+        teller=teller,
+    )
     projector = Projector(
         {kind: catalogue.fields_of(kind) for kind in catalogue.notice_types}, _coarse_codes(documents)
     )

@@ -61,9 +61,7 @@ class Covered:
 
 
 class Consents:
-    def __init__(
-        self, storage: ConsentStorage, keys: KeyStore, ids: Ids, conflicts: ConflictsOnRecord
-    ) -> None:
+    def __init__(self, storage: ConsentStorage, keys: KeyStore, ids: Ids, conflicts: ConflictsOnRecord) -> None:
         self._storage, self._keys, self._ids, self._conflicts = storage, keys, ids, conflicts
 
     async def of(self, children: Iterable[PersonId]) -> list[KeptConsent]:
@@ -179,9 +177,7 @@ def candidates(
     return found
 
 
-def authority_over(
-    child: str, bands: frozenset[str], track: str | None, givers: Sequence[Candidate]
-) -> Authority:
+def authority_over(child: str, bands: frozenset[str], track: str | None, givers: Sequence[Candidate]) -> Authority:
     """Who has a say when the age is known to bands alone: a yes must count at every possible age, a no at any."""
     ages: list[int | None] = [_LOWEST_YEARS[band] for band in sorted(bands & _LOWEST_YEARS.keys())]
     if not ages or bands == EVERY_BAND:

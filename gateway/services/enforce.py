@@ -53,7 +53,6 @@ from gateway.services.keep import Keeper, OpenedNotice
 from gateway.services.replay import decided_on, outcome_code
 from gateway.services.tell import Teller, about
 
-
 MAX_DECISIONS = 4
 _CHANGED = frozenset({"stale-policy", "stale-consent", "stale-directory"})
 

@@ -23,6 +23,7 @@ from gateway.engines.files.lock import OwnerLock
 from gateway.engines.queries import load
 from gateway.engines.sqlite.connection import FaultPoint, Statements, no_fault
 from gateway.engines.sqlite.deliveries import SqliteDeliveries
+from gateway.engines.sqlite.emergencies import SqliteEmergencies
 from gateway.engines.sqlite.log import SqliteLog, load_edge, write_log
 from gateway.engines.sqlite.migrate import STORE_FILE, check_shape, create_store, migrate_store, open_existing, steps
 from gateway.engines.sqlite.notices import SqliteNotices, last_notice
@@ -34,7 +35,15 @@ from gateway.model.errors import InvalidDocument, Unavailable
 from gateway.ports.clock import Clock
 from gateway.ports.storage import Epochs
 
-QUERIES = load("gateway.engines.sqlite", "notices.sql", "deliveries.sql", "log.sql", "registry.sql", "store.sql")
+QUERIES = load(
+    "gateway.engines.sqlite",
+    "notices.sql",
+    "deliveries.sql",
+    "log.sql",
+    "registry.sql",
+    "emergencies.sql",
+    "store.sql",
+)
 
 
 def load_state(sql: Statements) -> State:
@@ -68,6 +77,7 @@ class SqliteStore:
         self.policies = SqlitePolicies(writer, readers)
         self.staff = SqliteStaff(writer, readers)
         self.consents = SqliteConsents(writer, readers)
+        self.emergencies = SqliteEmergencies(writer, readers, self.delivery_ids)
         self.log = SqliteLog(writer, readers)
         self._discard: Kind[tuple[int, int], Discarded] = Kind(
             "discard", 90, lambda tx, units: [_discarded(tx, now, limit) for now, limit in units]

@@ -182,7 +182,12 @@ def test_a_recorded_decision_replays_and_a_draft_is_simulated() -> None:
     for i in range(60):
         asked = facts(rules.vocabulary, random_facts(rng, rules, 0.1).known(), accepts=rules.vocabulary.obligations)
         asked = asked.with_values(
-            suspended="no", conflict="none", recipient_conflict="no", legal_basis_kind="statutory_duty", notice_type="REF", purpose="P01"
+            suspended="no",
+            conflict="none",
+            recipient_conflict="no",
+            legal_basis_kind="statutory_duty",
+            notice_type="REF",
+            purpose="P01",
         )
         records.append(record(f"d{i}", decide(asked, rules), asked.accepts))
     assert all(replay(one, rules).holds and replay(one, rules).same_policy for one in records)

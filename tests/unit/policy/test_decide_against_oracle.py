@@ -36,7 +36,9 @@ def differences_on_the_pack(seed: int, contexts: int) -> tuple[int, int]:
     for _ in range(contexts):
         asked = random_facts(rng, rules, unknown=rng.choice([0.0, 0.05, 0.15]))
         if rng.random() < 0.7:  # most random facts deliver nothing; these do more often
-            asked = asked.with_values(suspended="no", conflict="none", recipient_conflict="no", legal_basis_kind="statutory_duty")
+            asked = asked.with_values(
+                suspended="no", conflict="none", recipient_conflict="no", legal_basis_kind="statutory_duty"
+            )
         expected = plain_decide(asked, asked.accepts, rules)
         decision = decide(asked, rules)
         differences += any(decision.shown(field_id) != shown for field_id, shown in expected.items())

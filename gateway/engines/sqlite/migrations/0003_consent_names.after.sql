@@ -1,1 +1,0 @@
--- The older code found consents by person, and may go on; nothing is taken away.

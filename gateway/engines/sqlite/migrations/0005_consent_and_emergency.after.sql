@@ -1,0 +1,1 @@
+-- The older code found consents by person and knew no emergency access; nothing is taken away.

@@ -64,6 +64,7 @@ from gateway.privacy.segments import Layout, join
 from gateway.services.acknowledge import Acknowledge
 from gateway.services.administer_policies import AdministerPolicies, keep_in_force
 from gateway.services.admit import Admission
+from gateway.services.attempt import Attempt
 from gateway.services.authenticate import Authenticate, TokenSettings
 from gateway.services.cases import Cases
 from gateway.services.conflicts import ConflictsOnRecord
@@ -297,6 +298,13 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         waits=engines.proof.hold.waits,
         clock=clock,
     )
+    attempt = Attempt(
+        enforce=enforce,
+        deliveries=store.deliveries,
+        teller=teller,
+        clock=clock,
+        report=lambda error: engines.events.error("delivery_parked", error),
+    )
     acknowledge = Acknowledge(
         settings=settings,
         deliveries=store.deliveries,
@@ -354,7 +362,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         pull=Pull(
             settings=settings,
             deliveries=store.deliveries,
-            enforce=enforce,
+            attempt=attempt,
             media_type_for=formats.wanted,
             doorbell=engines.doorbell,
             clock=clock,
@@ -364,7 +372,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
             settings=settings,
             directories=directories,
             deliveries=store.deliveries,
-            enforce=enforce,
+            attempt=attempt,
             acknowledge=acknowledge,
             courier=engines.courier,
             doorbell=engines.doorbell,

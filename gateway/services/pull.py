@@ -18,7 +18,8 @@ from gateway.model.identifiers import DeliveryId
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
 from gateway.ports.storage import DeliveryStorage
-from gateway.services.enforce import Enforce, Sendable
+from gateway.services.attempt import Attempt
+from gateway.services.enforce import Sendable
 
 MAX_ITEMS = 100
 
@@ -44,13 +45,13 @@ class Pull:
         *,
         settings: Settings,
         deliveries: DeliveryStorage,
-        enforce: Enforce,
+        attempt: Attempt,
         media_type_for: Callable[[Caller, str], str],
         doorbell: Doorbell,
         clock: Clock,
         is_draining: Callable[[], bool],
     ) -> None:
-        self._settings, self._deliveries, self._enforce = settings, deliveries, enforce
+        self._settings, self._deliveries, self._attempt = settings, deliveries, attempt
         self._media_type_for, self._doorbell, self._clock = media_type_for, doorbell, clock
         self._is_draining = is_draining
 
@@ -74,7 +75,7 @@ class Pull:
         """Log that a handout's ticket ran out before its first byte left, and make the delivery due again at once."""
         delivery = await self._deliveries.delivery(handout.delivery)
         if delivery is not None and delivery.lease_token == handout.lease_token:
-            await self._enforce.void(delivery, handout.revision, "expired")
+            await self._attempt.void(delivery, handout.revision, "expired")
 
     async def _once(self, caller: Caller, media_type: str, limit: int) -> list[Handout]:
         leased: Sequence[Delivery] = await self._deliveries.lease_due(
@@ -82,7 +83,7 @@ class Pull:
         )
         handouts = []
         for delivery in leased:
-            made = await self._enforce(delivery, caller.office, media_type, "pull")
+            made = await self._attempt(delivery, caller.office, media_type, "pull")
             if isinstance(made, Sendable):
                 handouts.append(self._handout(made))
         return handouts

@@ -23,8 +23,9 @@ from gateway.ports.clock import Clock
 from gateway.ports.courier import Answer, Connection, Courier
 from gateway.ports.storage import DeliveryStorage
 from gateway.services.acknowledge import Acknowledge
+from gateway.services.attempt import Attempt
 from gateway.services.directory import Directories
-from gateway.services.enforce import Enforce, Sendable
+from gateway.services.enforce import Sendable
 
 IDLE = timedelta(seconds=5)
 SIGNATURE_HEADER = "Hutong-Signature"
@@ -56,7 +57,7 @@ class Push:
         settings: Settings,
         directories: Directories,
         deliveries: DeliveryStorage,
-        enforce: Enforce,
+        attempt: Attempt,
         acknowledge: Acknowledge,
         courier: Courier,
         doorbell: Doorbell,
@@ -64,7 +65,7 @@ class Push:
         signal: Callable[[str], None] = lambda _event: None,
     ) -> None:
         self._settings, self._directories, self._deliveries = settings, directories, deliveries
-        self._enforce, self._acknowledge, self._courier = enforce, acknowledge, courier
+        self._attempt, self._acknowledge, self._courier = attempt, acknowledge, courier
         self._doorbell, self._clock, self._signal = doorbell, clock, signal
         self._breakers: dict[OfficeId, Breaker] = {}
         self._busy: set[OfficeId] = set()
@@ -123,7 +124,7 @@ class Push:
             leased = await self._deliveries.lease_due(
                 office.id, self._clock.now(), self._settings.lease, limits.max_in_flight_per_office
             )
-            results = [await self._attempt(office, connection, delivery, timeout) for delivery in leased]
+            results = [await self._send(office, connection, delivery, timeout) for delivery in leased]
         finally:
             await connection.close()
         return bool(results) and all(results)
@@ -136,8 +137,8 @@ class Push:
         for delivery in leased:
             await self._acknowledge.fail(delivery, delivery.lease_token, reason, None, transport="webhook")
 
-    async def _attempt(self, office: Office, connection: Connection, delivery: Delivery, timeout: timedelta) -> bool:
-        made = await self._enforce(delivery, office, office.media_type, "webhook")
+    async def _send(self, office: Office, connection: Connection, delivery: Delivery, timeout: timedelta) -> bool:
+        made = await self._attempt(delivery, office, office.media_type, "webhook")
         if not isinstance(made, Sendable):
             return True
         headers = {
@@ -149,7 +150,7 @@ class Push:
         }
         limits, breaker = self._settings.delivery, self.breaker(office.id)
         if self._clock.monotonic() >= made.send_before:
-            await self._enforce.void(delivery, made.release.revision, "expired")
+            await self._attempt.void(delivery, made.release.revision, "expired")
             return True
         try:
             answer = await connection.send(made.encoded.body, headers, timeout)

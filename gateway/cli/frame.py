@@ -32,6 +32,9 @@ config_option = click.option(
     "--config", "config", type=click.Path(path_type=Path), default=lambda: os.environ.get("HUTONG_CONFIG", SETTINGS_FILE),
     help="配置文件 settings file [HUTONG_CONFIG, hutong.toml]",
 )  # fmt: skip
+operator_option = click.option(
+    "--as", "operator", default="", metavar="NAME", help="以谁的名义 who acts [HUTONG_OPERATOR, 本机账号 this account]"
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="以 JSON 输出 print JSON")
 
 
@@ -96,15 +99,17 @@ def _width(text: str) -> int:
 class Admin:
     """The local admin API of the gateway that runs under these settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, operator: str = "") -> None:
+        """`operator` is who acts; by default HUTONG_OPERATOR, or the name of the account."""
         self._socket = settings.directory / ADMIN_SOCKET
+        self._operator = operator or os.environ.get("HUTONG_OPERATOR", os.environ.get("USER", "local"))
 
     async def call(self, method: str, path: str, document: Any = None, **query: Any) -> Any:
         """Raises Unavailable when no gateway runs here, Refusal with the gateway's own words otherwise."""
         if not self._socket.exists():
             raise Unavailable("no gateway runs with these settings", remedy="start it: hutong serve")
         given = {name: str(value) for name, value in query.items() if value is not None}
-        headers = {"Hutong-Operator": os.environ.get("HUTONG_OPERATOR", os.environ.get("USER", "local"))}
+        headers = {"Hutong-Operator": self._operator}
         try:
             async with (
                 aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self._socket)), headers=headers) as session,

@@ -20,7 +20,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "pull": ("pull", "pull", "收取 · fetch what waits for an office"),
     "case": ("case", "case", "个案 · notices and deliveries of a case, no content"),
     "dead-letter": ("dead_letter", "dead_letter", "死信 · list, show, retry"),
-    "policy": ("policy", "policy", "披露策略 · check, test, lint, diff, why, who-sees, ceiling, replay, simulate"),
+    "policy": (
+        "policy",
+        "policy",
+        "披露策略 · check, test, explain, compare, submit, approve, activate, rollback, replay",
+    ),
+    "role": ("role", "role", "人员角色 · grant, revoke, list"),
     "hold": ("hold", "hold", "取证冻结 · show or release a forensic hold of the log"),
     "log": ("log", "log", "交换日志 · search, show, verify"),
     "witness": ("witness", "witness", "见证 · cosign the exchange log from outside: init, trust, serve, cosign, show"),

@@ -1,4 +1,5 @@
-"""hutong policy: check, test, compare and explain disclosure policies. Reads files, needs no running gateway.
+"""hutong policy: check, test, compare and explain disclosure policies. These read files and need no running gateway;
+the life of a policy (`policy_life`) and what is asked of the log (`policy_recorded`) join the same group below.
 
 Exit codes: 0 done and nothing found, 1 the answer is no (a proof fails, a case
 misses, policies differ, a record differs), 2 wrong usage, 3 refused (the files do not load).
@@ -6,7 +7,6 @@ misses, policies differ, a record differs), 2 wrong usage, 3 refused (the files 
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
@@ -16,12 +16,12 @@ from typing import Any, ParamSpec
 
 import click
 
+from gateway.cli import policy_life, policy_recorded
 from gateway.cli.frame import EXIT_NO, fail, json_option, show, table
 from gateway.engines.files.documents import default_catalogue
 from gateway.engines.files.policies import policy_files, read_policy
-from gateway.model.access import Facet
 from gateway.model.errors import HutongError, InvalidDocument
-from gateway.model.identifiers import FieldId, PolicyHash
+from gateway.model.identifiers import FieldId
 from gateway.policy.cases import read_cases, run_cases
 from gateway.policy.compile import Policy, compile_policy
 from gateway.policy.diff import diff as compare
@@ -34,9 +34,6 @@ from gateway.policy.export_rego import export_rego
 from gateway.policy.facts import facts
 from gateway.policy.lint import lint as remarks_on
 from gateway.policy.proofs import prove
-from gateway.policy.replay import RecordedDecision
-from gateway.policy.replay import replay as decide_again
-from gateway.policy.replay import simulate as ask_draft
 from gateway.policy.rows import Row, conditions_text, describe, facet_names, facet_text
 from gateway.policy.space import SpaceTooLarge
 
@@ -44,20 +41,20 @@ P = ParamSpec("P")
 CHINA = timezone(timedelta(hours=8))
 EXACT = "对已建模的事实穷尽，含未知值 · exact over the modelled facts, unknown values included"
 
-_folder = click.option(
+folder_option = click.option(
     "--policies", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="策略目录 policy folder [随附 the pack of this build]",
 )  # fmt: skip
-_as_of = click.option(
+as_of_option = click.option(
     "--as-of",
     "as_of",
     default=lambda: datetime.now(CHINA).date().isoformat(),
     help="生效日 day YYYY-MM-DD [今天 today]",
 )
-_division = click.option("--division", default="", help="区划代码，含其地方补充 division code, with its overlays")
+division_option = click.option("--division", default="", help="区划代码，含其地方补充 division code, with its overlays")
 
 
-def _speaks(command: Callable[P, None]) -> Callable[P, None]:
+def speaks_of_policy(command: Callable[P, None]) -> Callable[P, None]:
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
@@ -77,7 +74,7 @@ def _day(text: str) -> date:
         raise click.BadParameter("YYYY-MM-DD", param_hint="--as-of") from error
 
 
-def _load(folder: Path | None, as_of: str, division: str) -> Policy:
+def load_folder(folder: Path | None, as_of: str, division: str) -> Policy:
     return read_policy(_day(as_of), division, folder)
 
 
@@ -109,17 +106,19 @@ def _row(row: Row, policy: Policy) -> dict[str, Any]:
     }
 
 
-@click.group(help="披露策略 · disclosure policies: check, test, lint, diff, why, who-sees, ceiling ...")
+@click.group(
+    help="披露策略 · disclosure policies: check, test, explain, compare; hand in, approve, put in force, bring back; replay"
+)
 def policy() -> None:
     pass
 
 
 @policy.command("check", help="装载并证明 · load and prove")
-@_folder
-@_as_of
-@_division
+@folder_option
+@as_of_option
+@division_option
 @json_option
-@_speaks
+@speaks_of_policy
 def check(folder: Path | None, as_of: str, division: str, as_json: bool) -> None:
     try:
         document = load_document(policy_files(folder), default_catalogue().fields)
@@ -162,13 +161,13 @@ def check(folder: Path | None, as_of: str, division: str, as_json: bool) -> None
 
 
 @policy.command("test", help="运行案例 · run the worked cases, with coverage")
-@_folder
-@_as_of
-@_division
+@folder_option
+@as_of_option
+@division_option
 @json_option
-@_speaks
+@speaks_of_policy
 def test(folder: Path | None, as_of: str, division: str, as_json: bool) -> None:
-    compiled = _load(folder, as_of, division)
+    compiled = load_folder(folder, as_of, division)
     report = run_cases(read_cases(policy_files(folder), compiled), compiled)
     if as_json:
         show({
@@ -197,13 +196,13 @@ def test(folder: Path | None, as_of: str, division: str, as_json: bool) -> None:
 
 
 @policy.command("lint", help="值得再看一眼之处 · what deserves a second look; never fails")
-@_folder
-@_as_of
-@_division
+@folder_option
+@as_of_option
+@division_option
 @json_option
-@_speaks
+@speaks_of_policy
 def lint(folder: Path | None, as_of: str, division: str, as_json: bool) -> None:
-    remarks = remarks_on(_load(folder, as_of, division))
+    remarks = remarks_on(load_folder(folder, as_of, division))
     if as_json:
         show([{"code": r.code, "position": str(r.origin), "zh": r.message.zh, "en": r.message.en} for r in remarks])
         return
@@ -217,12 +216,12 @@ def lint(folder: Path | None, as_of: str, division: str, as_json: bool) -> None:
 )
 @click.argument("old", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("new", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@_as_of
-@_division
+@as_of_option
+@division_option
 @json_option
-@_speaks
+@speaks_of_policy
 def diff(old: Path, new: Path, as_of: str, division: str, as_json: bool) -> None:
-    before, after = _load(old, as_of, division), _load(new, as_of, division)
+    before, after = load_folder(old, as_of, division), load_folder(new, as_of, division)
     found = compare(before, after)
     if as_json:
         show({
@@ -259,11 +258,11 @@ _accept = click.option(
 @click.argument("field")
 @_facts
 @_accept
-@_folder
-@_as_of
-@_division
+@folder_option
+@as_of_option
+@division_option
 @json_option
-@_speaks
+@speaks_of_policy
 def why(
     field: str,
     given: tuple[str, ...],
@@ -273,7 +272,7 @@ def why(
     division: str,
     as_json: bool,
 ) -> None:
-    compiled = _load(folder, as_of, division)
+    compiled = load_folder(folder, as_of, division)
     vocabulary, wanted = compiled.vocabulary, _field(compiled, field)
     accepted = tuple(vocabulary.obligations) if "all" in accepts else accepts
     found = explain(facts(vocabulary, _pairs(given), accepts=accepted), compiled, wanted)
@@ -311,13 +310,13 @@ def why(
     "who-sees", help="谁能看到一个字段 · who sees a field, under which circumstances, where the notice is delivered"
 )
 @click.argument("field")
-@_folder
-@_as_of
-@_division
+@folder_option
+@as_of_option
+@division_option
 @json_option
-@_speaks
+@speaks_of_policy
 def who_sees(field: str, folder: Path | None, as_of: str, division: str, as_json: bool) -> None:
-    compiled = _load(folder, as_of, division)
+    compiled = load_folder(folder, as_of, division)
     rows = who(compiled, _field(compiled, field))
     if as_json:
         show({"field": field, "exact": EXACT, "rows": [_row(row, compiled) for row in rows]})
@@ -330,13 +329,13 @@ def who_sees(field: str, folder: Path | None, as_of: str, division: str, as_json
 
 @policy.command("ceiling", help="一个单位至多能看到什么 · all that such a recipient could ever get, over all purposes")
 @_facts
-@_folder
-@_as_of
-@_division
+@folder_option
+@as_of_option
+@division_option
 @json_option
-@_speaks
+@speaks_of_policy
 def ceiling(given: tuple[str, ...], folder: Path | None, as_of: str, division: str, as_json: bool) -> None:
-    compiled = _load(folder, as_of, division)
+    compiled = load_folder(folder, as_of, division)
     most = highest(compiled, _pairs(given))
     if as_json:
         show(
@@ -357,98 +356,14 @@ def ceiling(given: tuple[str, ...], folder: Path | None, as_of: str, division: s
     click.echo(EXACT)
 
 
-def _records(path: Path) -> list[RecordedDecision]:
-    """One JSON object per line: id, policy, outcome, facts, accepts, shown (field to facet names), persons."""
-    records: list[RecordedDecision] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            read = json.loads(line)
-            shown = {
-                FieldId(name): Facet(sum(Facet[facet.upper()] for facet in facets))
-                for name, facets in read["shown"].items()
-            }
-            records.append(
-                RecordedDecision(
-                    read["id"], PolicyHash(read["policy"]), read["outcome"], read["facts"], frozenset(read["accepts"]), shown, read.get("persons", {})
-                )
-            )  # fmt: skip
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise click.ClickException(f"{path}:{number}: 不是决定记录 not a recorded decision") from error
-    return records
-
-
-@policy.command(
-    "replay", help="重算已记录的决定 · decide recorded decisions again (JSON lines). Exit 1 when one differs"
-)
-@click.argument("records", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@_folder
-@_as_of
-@_division
-@json_option
-@_speaks
-def replay(records: Path, folder: Path | None, as_of: str, division: str, as_json: bool) -> None:
-    compiled = _load(folder, as_of, division)
-    found = [decide_again(one, compiled) for one in _records(records)]
-    told = [
-        {
-            "id": one.id,
-            "holds": one.holds,
-            "same_policy": one.same_policy,
-            "undecidable": one.undecidable,
-            "differences": [
-                {"field": d.field, "recorded": facet_names(d.recorded), "now": facet_names(d.now)}
-                for d in one.differences
-            ],
-        }
-        for one in found
-    ]
-    if as_json:
-        show(told)
-    else:
-        for one in found:
-            mark = "=" if one.holds else "≠"
-            click.echo(f"{mark} {one.id} {one.undecidable} {' '.join(d.field for d in one.differences)}".rstrip())
-        click.echo(f"{sum(one.holds for one in found)}/{len(found)} 相同 the same")
-    if not all(one.holds for one in found):
-        sys.exit(EXIT_NO)
-
-
-@policy.command(
-    "simulate", help="草案对既往决定的影响 · what a draft would have changed in recorded decisions (JSON lines)"
-)
-@click.argument("records", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@_folder
-@_as_of
-@_division
-@json_option
-@_speaks
-def simulate(records: Path, folder: Path | None, as_of: str, division: str, as_json: bool) -> None:
-    found = ask_draft(_load(folder, as_of, division), _records(records))
-    by_field = [{"field": one, "more": more, "less": less} for one, (more, less) in sorted(found.by_field.items())]
-    if as_json:
-        show({
-            "records": found.records, "changed": [one.id for one in found.changed],
-            "undecidable": [one.id for one in found.undecidable],
-            "no_longer_delivered": found.no_longer_delivered, "newly_delivered": found.newly_delivered, "fields": by_field,
-        })  # fmt: skip
-        return
-    table(by_field, {"field": "字段 field", "more": "看到更多 sees more", "less": "看到更少 sees less"})
-    click.echo(
-        f"记录 records {found.records}  改变 changed {len(found.changed)}  无法重算 undecidable {len(found.undecidable)}  "
-        f"不再送达 no longer delivered {found.no_longer_delivered}  新送达 newly delivered {found.newly_delivered}"
-    )
-
-
 @policy.command("export", help="导出为 Rego 或 Cedar，供外部核对 · export for an outside check")
 @click.option("--to", "language", type=click.Choice(["rego", "cedar"]), default="rego")
-@_folder
-@_as_of
-@_division
-@_speaks
+@folder_option
+@as_of_option
+@division_option
+@speaks_of_policy
 def export(language: str, folder: Path | None, as_of: str, division: str) -> None:
-    compiled = _load(folder, as_of, division)
+    compiled = load_folder(folder, as_of, division)
     if language == "rego":
         click.echo(export_rego(compiled), nl=False)
     else:
@@ -457,3 +372,7 @@ def export(language: str, folder: Path | None, as_of: str, division: str) -> Non
             f"// {compiled.hash}\n{cedar.bracket}\n// floors 底线：与上面的结果取并集 joined with OR\n{cedar.floors}",
             nl=False,
         )
+
+
+policy_life.join(policy)
+policy_recorded.join(policy)

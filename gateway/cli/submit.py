@@ -36,10 +36,8 @@ profile_option = click.option(
 async def submit(
     file: Path, office: str, media_type: str | None, is_check: bool, officer: str, profile: Path, as_json: bool
 ) -> None:
-    kind = media_type or MEDIA_TYPES.get(file.suffix.lower(), "application/octet-stream")
     body = file.read_bytes()
-    if kind == "application/cloudevents+json" and not media_type:
-        kind = _json_kind(body)
+    kind = media_type or media_type_of(file, body)
     async with AgencyClient(Profile.load(profile, office), officer=officer) as client:
         answer = await (client.check(body, kind) if is_check else client.submit(body, kind))
     if as_json:
@@ -51,6 +49,12 @@ async def submit(
             click.echo(f"  未能映射 gap {gap['position']}: {gap['code']}")
         for flag in receipt.get("flags", ()):
             click.echo(f"  标记 flag {flag}")
+
+
+def media_type_of(file: Path, body: bytes) -> str:
+    """The media type that a file's name, and for JSON its content, says."""
+    kind = MEDIA_TYPES.get(file.suffix.lower(), "application/octet-stream")
+    return _json_kind(body) if kind == "application/cloudevents+json" else kind
 
 
 def _json_kind(body: bytes) -> str:

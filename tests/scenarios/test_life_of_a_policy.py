@@ -1,0 +1,210 @@
+"""A policy is written, approved by another person, put in force, previewed, simulated, brought back, and every
+disclosure made under it can be decided again from its log record."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from gateway.cli.frame import Admin
+from gateway.engines.files.packs import pack_files
+from gateway.model.errors import Refusal
+from gateway.ports.log_storage import LogQuery
+from tests.support.town import CANONICAL, town
+
+pytestmark = pytest.mark.slow
+
+SENDER, POLICE, SCHOOLS = "health.440113", "police.440113", "education.440113"
+WHERE = (
+    "where: {recipient_agency: [civil_affairs, police, education, courts, procuratorate]}"  # of place.school_related
+)
+
+
+def report(number: int) -> bytes:
+    return json.dumps(
+        {
+            "specversion": "1.0",
+            "id": f"n-{number}",
+            "source": f"urn:hutong:office:{SENDER}",
+            "type": "hutong.notice.RPT-M.v1",
+            "subject": f"case-{number}",
+            "data": {
+                "urgency": 2,
+                "purpose": "P01",
+                "legal_basis": ["L20"],
+                "place": {"region": "440113102005", "school_related": False},
+                "report": {"reporter_role": "medical", "anonymous": False, "mandatory": True},
+                "harm": {"types": ["H21"], "m_flags": ["M4"], "narrative": "测试叙述", "injury": {"codes": ["T74.1"]}},
+                "persons": [
+                    {"ref": "p1", "roles": ["minor"], "name": "李小测", "id_type": "ID", "id_no": "999999201503010016",
+                     "sex": "1", "birth_date": "2015-03-01"},
+                    {"ref": "p2", "roles": ["guardian"], "of": "p1", "relation": "52", "name": "王测乙"},
+                ],
+            },
+        }
+    ).encode()  # fmt: skip
+
+
+@pytest.fixture
+async def whole(tmp_path):
+    async with town(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def staff(whole):
+    """One admin client per person; `test` is the security administrator that the gateway was made with."""
+    people = {name: Admin(whole.gateway.settings, name) for name in ("test", "li", "wang", "zhao", "sun")}
+    grant = {"li": "policy-author", "wang": "policy-approver", "zhao": "upper-approver", "sun": "compliance-officer"}
+    for name, role in grant.items():
+        await people["test"].call("POST", "/admin/v1/roles", {"name": name, "role": role})
+    return people
+
+
+def narrower() -> dict[str, str]:
+    """The shipped pack where the procuratorate is no longer told whether a school is concerned, with its cases."""
+    files = pack_files()
+    text = files["disclosure/notice.yaml"]
+    assert text.count(WHERE) == 1
+    files["disclosure/notice.yaml"] = text.replace(WHERE, WHERE.replace(", procuratorate", ""))
+    return files
+
+
+async def refused(call) -> str:
+    with pytest.raises(Refusal) as found:
+        await call
+    return found.value.code
+
+
+async def decided(whole):
+    await asyncio.sleep(0)
+    records = await whole.gateway.engines.store.log.search(LogQuery(event="disclosure_decided"), None, 50)
+    return [record.event for record in records]
+
+
+async def test_only_another_person_approves_and_only_a_security_administrator_puts_in_force(whole, staff):
+    li, wang, test = staff["li"], staff["wang"], staff["test"]
+    assert await refused(wang.call("POST", "/admin/v1/policies", {"files": narrower()})) == "role-missing"
+    made = await li.call("POST", "/admin/v1/policies", {"files": narrower(), "note": "only the investigating police"})
+    policy = made["policy"]
+    assert made["state"] == "tested" and made["cases"]["misses"] == []
+    await test.call("POST", "/admin/v1/roles", {"name": "li", "role": "policy-approver"})
+    assert await refused(li.call("POST", f"/admin/v1/policies/{policy}/approval", {})) == "wrong-policy-step"
+    assert await refused(test.call("POST", f"/admin/v1/policies/{policy}/activation", {})) == "wrong-policy-step"
+    assert (await wang.call("POST", f"/admin/v1/policies/{policy}/approval", {}))["state"] == "approved"
+    assert await refused(wang.call("POST", f"/admin/v1/policies/{policy}/activation", {})) == "role-missing"
+    before = whole.gateway.services.policies.current().hash
+    started = asyncio.get_running_loop().time()
+    after = await test.call("POST", f"/admin/v1/policies/{policy[7:19]}/activation", {})
+    assert asyncio.get_running_loop().time() - started >= 2.0  # nothing older is on its way any more
+    assert after["state"] == "effective"
+    assert whole.gateway.services.policies.current().hash == made["decides_as"] != before
+    versions = await staff["sun"].call("GET", "/admin/v1/policies")
+    assert [one["state"] for one in versions] in (["effective", "retired"], ["retired", "effective"])
+    back = next(one["policy"] for one in versions if one["state"] == "retired")
+    await test.call("POST", f"/admin/v1/policies/{back}/rollback", {})
+    assert whole.gateway.services.policies.current().hash == before
+    names = [record.name for record in await whole.gateway.engines.store.log.search(LogQuery(), None, 200)]
+    for name in ("policy_drafted", "policy_tested", "policy_approved", "policy_activated", "policy_retired",
+                 "policy_rolled_back", "staff_enrolled", "staff_role_changed"):  # fmt: skip
+        assert name in names
+
+
+async def test_what_does_not_hold_is_not_kept_and_says_file_and_line(whole, staff):
+    files = narrower()
+    files["disclosure/case.yaml"] = files["disclosure/case.yaml"].replace("fields: [injury]", "fields: [injurry]", 1)
+    assert "injurry" in files["disclosure/case.yaml"]
+    with pytest.raises(Refusal) as found:
+        await staff["li"].call("POST", "/admin/v1/policies", {"files": files})
+    assert any(problem.position.startswith("disclosure/case.yaml:") for problem in found.value.problems)
+    assert len(await staff["li"].call("GET", "/admin/v1/policies")) == 1
+
+
+async def test_a_scheduled_policy_waits_for_its_instant_and_survives_nobody_looking(whole, staff):
+    made = await staff["li"].call("POST", "/admin/v1/policies", {"files": narrower()})
+    await staff["wang"].call("POST", f"/admin/v1/policies/{made['policy']}/approval", {})
+    before, start = whole.gateway.services.policies.current().hash, datetime.now(UTC) + timedelta(seconds=1.5)
+    past = {"effective_from": "2026-01-01T00:00:00+08:00"}
+    assert (
+        await refused(staff["test"].call("POST", f"/admin/v1/policies/{made['policy']}/activation", past))
+        == "wrong-policy-step"
+    )
+    await staff["test"].call(
+        "POST", f"/admin/v1/policies/{made['policy']}/activation", {"effective_from": start.isoformat()}
+    )
+    assert whole.gateway.services.policies.current().hash == before
+    for _ in range(100):
+        if whole.gateway.services.policies.current().hash == made["decides_as"]:
+            break
+        await asyncio.sleep(0.1)
+    assert whole.gateway.services.policies.current().hash == made["decides_as"]
+    assert datetime.now(UTC) >= start
+    active = await whole.gateway.engines.store.policies.active_policy("440113")
+    assert active.hash == made["policy"] and active.effective_from >= start
+
+
+async def test_every_disclosure_is_decided_again_from_its_record_under_the_policy_then_in_force(whole, staff):
+    await whole.clients[SENDER].submit(report(1), CANONICAL)
+    for office in (POLICE, "procuratorate.440113"):
+        assert await whole.clients[office].pull()
+    events = await decided(whole)
+    assert len(events) == 2
+    made = await staff["li"].call("POST", "/admin/v1/policies", {"files": narrower()})
+    await staff["wang"].call("POST", f"/admin/v1/policies/{made['policy']}/approval", {})
+    await staff["test"].call("POST", f"/admin/v1/policies/{made['policy']}/activation", {})
+    for event in events:
+        again = await staff["sun"].call("GET", f"/admin/v1/replays/{event}")
+        assert again["holds"], again
+        assert again["policy"] != made["decides_as"]
+        assert again["facts"]["notice_type"] == "RPT-M"
+        assert "李小测" not in json.dumps(again, ensure_ascii=False)
+    simulated = await staff["sun"].call("POST", "/admin/v1/policies:simulate", {"policy": made["policy"]})
+    assert simulated["records"] == 2 and len(simulated["changed"]) == 1
+    assert [one["field"] for one in simulated["fields"]] == ["place.school_related"]
+    assert all(one["less"] == 1 and one["more"] == 0 for one in simulated["fields"])
+    nobody = Admin(whole.gateway.settings, "nobody")
+    assert await refused(nobody.call("GET", f"/admin/v1/replays/{events[0]}")) == "role-missing"
+
+
+async def test_a_preview_shows_two_offices_side_by_side_and_stores_nothing(whole, staff):
+    from base64 import b64encode
+
+    asked = {
+        "body_base64": b64encode(report(7)).decode(), "media_type": CANONICAL, "sender": SENDER,
+        "recipients": [POLICE, "womens_federation.440113"],
+    }  # fmt: skip
+    size = (await whole.gateway.engines.store.log.head()).size
+    found = await staff["li"].call("POST", "/admin/v1/policies:preview", asked)
+    police, federation = found["recipients"]
+    assert police["routed"] and police["delivers"] and police["body"]["persons"][0]["name"] == "李小测"
+    assert "李小测" not in json.dumps(federation, ensure_ascii=False)
+    assert federation["fields"]["minor.name"]["form"] in ("pseudonym", "withhold")
+    assert (await whole.gateway.engines.store.log.head()).size == size + 1  # that somebody looked
+    assert await whole.clients[POLICE].pull() == []
+    real = orjson.loads(report(8))
+    real["data"]["persons"][0]["id_no"] = "11010119900307123X"
+    asked["body_base64"] = b64encode(orjson.dumps(real)).decode()
+    assert await refused(staff["li"].call("POST", "/admin/v1/policies:preview", asked)) == "not-permitted"
+
+
+async def test_a_preview_of_a_stored_notice_tells_forms_and_no_value(whole, staff):
+    receipt = await whole.clients[SENDER].submit(report(9), CANONICAL)
+    asked = {"notice": receipt["notice"], "recipients": [POLICE, SCHOOLS]}
+    found = await staff["sun"].call("POST", "/admin/v1/policies:preview", asked)
+    assert found["recipients"][0]["fields"]["minor.name"]["form"] == "clear"
+    assert all(one["body"] is None for one in found["recipients"])
+    assert "李小测" not in json.dumps(found, ensure_ascii=False)
+
+
+async def test_roles_that_must_be_apart_are_never_held_by_one_person_and_the_last_administrator_stays(whole, staff):
+    test = staff["test"]
+    asked = {"name": "test", "role": "compliance-officer"}
+    assert await refused(test.call("POST", "/admin/v1/roles", asked)) == "not-permitted"
+    assert await refused(test.call("DELETE", "/admin/v1/roles/test/security-administrator")) == "not-permitted"
+    assert await refused(staff["li"].call("POST", "/admin/v1/roles", {"name": "li", "role": "policy-approver"})) == (
+        "role-missing"
+    )
+    await test.call("DELETE", "/admin/v1/roles/li/policy-author")
+    assert "li" not in {one["name"] for one in await test.call("GET", "/admin/v1/roles")}

@@ -184,7 +184,7 @@ class AgencyClient:
 
     async def _call(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Any:
         assert self._session is not None
-        sent = {"Authorization": f"Bearer {await self._bearer()}", **headers}
+        sent = {"Authorization": f"Bearer {await self.token()}", **headers}
         if self._officer:
             sent["Hutong-Officer"] = self._officer
         try:
@@ -198,7 +198,8 @@ class AgencyClient:
         except (aiohttp.ClientError, TimeoutError) as broken:
             raise _silent() from broken
 
-    async def _bearer(self) -> str:
+    async def token(self) -> str:
+        """The access token of this office, fetched anew shortly before its end."""
         if self._token and time.monotonic() < self._token_until:
             return self._token
         assert self._session is not None

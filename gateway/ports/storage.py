@@ -98,6 +98,7 @@ class Acceptance:
     receipt: bytes
     receipt_expires_at: datetime
     flags: tuple[str, ...] = ()
+    is_first_of_id: bool = False  # prepared as the first use of the native id; when it is not: Stale("native-id")
     replies_to: DeliveryId | None = None
     reply: ReplyMove | None = None
     supersedes: NoticeId | None = None
@@ -123,7 +124,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """Something the write was prepared under has changed meanwhile (`what`: policy, consent, directory, person, lease, state). Prepare again."""
+    """Something the write was prepared under has changed meanwhile (`what`: policy, consent, directory, person, native-id, lease, state). Prepare again."""
 
     what: str
     state: DeliveryState | None = None

@@ -52,12 +52,23 @@ class SetApart:
 class _Node:
     """A place in the schema: an object with members, an array with an item, or a field with its specs by role."""
 
-    __slots__ = ("item", "members", "specs")
+    __slots__ = ("_fixed", "item", "members", "specs")
 
     def __init__(self) -> None:
         self.members: dict[str, _Node] = {}
         self.item: _Node | None = None
         self.specs: dict[str | None, FieldSpec] = {}
+        self._fixed: dict[frozenset[str], str] = {}
+
+    def compartment(self, roles: frozenset[str], value: Any) -> str:
+        """Where a value of this field belongs for a person with these roles; remembered where the value has no say."""
+        fixed = self._fixed.get(roles)
+        if fixed is not None:
+            return fixed
+        found = _compartment(self.specs, roles, value)
+        if not any(spec.content for spec in self.specs.values()):
+            self._fixed[roles] = found
+        return found
 
 
 class Layout:
@@ -151,57 +162,73 @@ class _Cut:
 
     def __init__(self, about: Mapping[str, str]) -> None:
         self._about = about
-        self._pieces: dict[tuple[str | None, str], dict[tuple[Place, bool], Any]] = {}
+        self._pieces: dict[tuple[str | None, str], list[list[Any]]] = {}
 
     def segments(self) -> tuple[Segment, ...]:
         return tuple(
-            Segment(person, compartment, [[list(place), members] for (place, _), members in containers.items()])
-            for (person, compartment), containers in sorted(
-                self._pieces.items(), key=lambda item: (item[0][0] is not None, item[0][0] or "", item[0][1])
-            )
+            [
+                Segment(person, compartment, containers)
+                for (person, compartment), containers in sorted(
+                    self._pieces.items(), key=lambda item: (item[0][0] is not None, item[0][0] or "", item[0][1])
+                )
+            ]
         )
-
-    def _put(self, person: str | None, compartment: str, place: Place, name: str | int, value: Any) -> None:
-        pieces = self._pieces.setdefault((person, compartment), {})
-        if type(name) is int:
-            pieces.setdefault((place, True), []).append([name, value])
-        else:
-            pieces.setdefault((place, False), {})[name] = value
 
     def object(
         self, node: _Node, value: Mapping[str, Any], place: Place, person: str | None, roles: frozenset[str]
     ) -> None:
+        """Put the members of one object where they belong; each object is visited once, before what is inside it."""
         general = REPORTER if roles == _REPORTER_ONLY else GENERAL
+        unknown = UNKNOWN if general is GENERAL else general
+        nodes = node.members
+        held: dict[str, dict[str, Any]] = {}
+        inside: list[tuple[str, _Node, Any]] = []
         for name, member in value.items():
-            known = node.members.get(name)
+            known = nodes.get(name)
             if known is None:
-                self._put(person, UNKNOWN if general is GENERAL else general, place, name, member)
+                compartment = unknown
             elif known.specs:
-                self._put(person, _compartment(known.specs, roles, member), place, name, member)
-            elif known.item is not None and type(member) is list and member:
-                self._array(known.item, member, (*place, name), person, roles)
-            elif known.item is None and type(member) is dict and member:
-                self.object(known, member, (*place, name), person, roles)
+                compartment = known.compartment(roles, member)
+            elif member and type(member) is (dict if known.item is None else list):
+                inside.append((name, known, member))
+                continue
             else:
                 fits = member == [] if known.item is not None else member == {}
-                self._put(person, general if fits else UNKNOWN, place, name, member)
+                compartment = general if fits else UNKNOWN
+            if compartment in held:
+                held[compartment][name] = member
+            else:
+                held[compartment] = {name: member}
+        self._hold(held, place, person)
+        for name, known, member in inside:
+            if known.item is None:
+                self.object(known, member, (*place, name), person, roles)
+            else:
+                self._array(known.item, member, (*place, name), person, roles)
 
     def _array(
         self, item: _Node, elements: Sequence[Any], place: Place, person: str | None, roles: frozenset[str]
     ) -> None:
         is_persons = place == ("persons",)
-        pointing = self._about.get(".".join(str(step) for step in place if type(step) is str))
+        pointing = self._about and self._about.get(".".join([step for step in place if type(step) is str]))
+        held: dict[str, list[list[Any]]] = {}
         for index, element in enumerate(elements):
             if type(element) is not dict or not element:
-                self._put(person, UNKNOWN if element != {} else GENERAL, place, index, element)
+                held.setdefault(UNKNOWN if element != {} else GENERAL, []).append([index, element])
                 continue
             whom, as_roles = person, roles
             if is_persons:
                 whom = _ref(element.get("ref")) or f"#{index}"
                 as_roles = _roles(element.get("roles"))
-            elif pointing is not None:
+            elif pointing:
                 whom = _ref(element.get(pointing)) or person
             self.object(item, element, (*place, index), whom, as_roles)
+        self._hold(held, place, person)
+
+    def _hold(self, held: Mapping[str, Any], place: Place, person: str | None) -> None:
+        for compartment, members in held.items():
+            containers = self._pieces.setdefault((person, compartment), [])
+            containers.append([list(place), members])
 
 
 _REPORTER_ONLY = frozenset({"reporter"})

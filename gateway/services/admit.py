@@ -25,10 +25,11 @@ from gateway.model.routing import CaseContext, Held, Routing
 from gateway.ports.clock import Ids
 from gateway.ports.keys import KeyStore
 from gateway.ports.storage import Acceptance, NoticeStorage
+from gateway.services.acquaintance import Acquaintance
 from gateway.services.cases import CaseLink, Cases
 from gateway.services.directory import Directories
 from gateway.services.facts import china_day
-from gateway.services.keep import Keeper, KnownPerson, aliases_of
+from gateway.services.keep import Keeper
 from gateway.services.receipts import ReceiptMaker
 from gateway.services.replies import reply_move
 from gateway.services.tell import Teller, loggable_flags
@@ -69,6 +70,7 @@ class Admission:
         self._receipts, self._route, self._scrub = receipts, route, scrub
         self._notices, self._directories, self._ids = notices, directories, ids
         self._lane_secret = keys.secret("lanes")
+        self._acquaintance = Acquaintance()
 
     async def prepare(
         self,
@@ -80,6 +82,7 @@ class Admission:
         idempotency_key: bytes,
         native_id_key: bytes,
         body_digest: bytes,
+        is_first_of_id: bool = False,
         flags: tuple[str, ...] = (),
         attested: str = "signature",
     ) -> Admitted:
@@ -93,7 +96,7 @@ class Admission:
         if routing.problems:
             raise InvalidNotice("the notice cannot be routed", problems=routing.problems)
         notice_id, retention = self._ids.notice(), self._settings.retention
-        persons = await self._persons(submitted.data)
+        persons = self._keeper.identify(submitted.data, self._acquaintance)
         data = self._scrub(submitted.data, submitted.reporter) if submitted.reporter else submitted.data
         all_flags = (*flags, *valid.flags, *routing.flags)
         content = self._keeper.seal(
@@ -145,6 +148,7 @@ class Admission:
             receipt=receipt,
             receipt_expires_at=now + timedelta(days=retention.receipt_days),
             flags=all_flags,
+            is_first_of_id=is_first_of_id,
             replies_to=None if link.answered is None else link.answered.id,
             reply=None
             if link.answered is None
@@ -168,11 +172,14 @@ class Admission:
             "held": [{"reason": held.reason, "rule": held.rule} for held in routing.held],
         }
 
-    async def _persons(self, data: JsonObject) -> dict[str, KnownPerson]:
-        if not any(any(aliases_of(person)) for person in data.get("persons", ())):
-            return self._keeper.identify(data)
-        drafts = self._keeper.aliases(data)
-        return self._keeper.identify(data, await self._notices.find_persons(drafts))
+    def was_accepted(self, admitted: Admitted) -> None:
+        """Remember whom a stored notice names, for the notices to come."""
+        self._acquaintance.meet(admitted.unit.persons)
+
+    async def look_again(self, admitted: Admitted) -> None:
+        """After `Stale("person")`: learn from the store who the persons of this unit are now."""
+        aliases = [alias for link in admitted.unit.persons for alias in link.aliases]
+        self._acquaintance.correct(aliases, await self._notices.find_persons(aliases))
 
     def _deliveries(
         self, valid: ValidNotice, routing: Routing, case: CaseId, now: datetime, *, is_on_hold: bool

@@ -196,11 +196,6 @@ class Submit:
         body_digest = hashlib.sha256(body).digest()
         key = keyed_digest(self._secret, native_key, body_digest) if valid.is_report else native_key
         flags: tuple[str, ...] = ("suspended-sender",) if office.state is OfficeState.SUSPENDED else ()
-        if valid.is_report and await self._notices.has_native_id(native_key):
-            found = await self._notices.find_receipt(key)
-            if found is not None:
-                return Receipt(found.receipt, _notice_of(found.receipt), replayed=True)
-            flags += ("reused-id",)
         if self._is_on_hold():
             if not valid.is_report and valid.urgency != 2:
                 raise Unavailable(
@@ -208,16 +203,18 @@ class Submit:
                     retry_after=timedelta(minutes=1),
                 )
             flags += (PROVISIONAL,)
+        is_first = valid.is_report
         for _ in range(MAX_PREPARATIONS):
             admitted: Admitted = await self._admission.prepare(
                 caller, valid, body, now, idempotency_key=key, native_id_key=native_key, body_digest=body_digest,
-                flags=flags, attested=attested,
+                is_first_of_id=is_first, flags=flags, attested=attested,
             )  # fmt: skip
             if (withdrawn := withdraws(valid, admitted.link)) is not None:
                 await self._withdraw(withdrawn, admitted.unit.notice, office.id, now)
             outcome = await self._notices.accept(admitted.unit)
             match outcome:
                 case Accepted(receipt):
+                    self._admission.was_accepted(admitted)
                     self._doorbell.ring(delivery.recipient for delivery in admitted.unit.deliveries)
                     if admitted.unit.reply is not None and admitted.link.answered is not None:
                         answered = admitted.link.answered
@@ -229,6 +226,10 @@ class Submit:
                     raise IdempotencyConflict(
                         "this id was used before for other bytes", remedy="send a new notice under a new id"
                     )
+                case Stale("native-id"):
+                    is_first, flags = False, (*flags, "reused-id")
+                case Stale("person"):
+                    await self._admission.look_again(admitted)
                 case Stale():
                     await self._directories.refresh()
         raise Unavailable("the directory or policy is changing", retry_after=timedelta(seconds=1))

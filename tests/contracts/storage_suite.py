@@ -155,6 +155,31 @@ class NoticeStorageSuite:
         assert await store.notices.load(second.notice) is None
         assert await lease(store, units.clock) == []
 
+    async def test_a_unit_prepared_as_the_first_use_of_an_id_is_stale_when_it_is_not(self, store, units):
+        first = await accept_with(store, units, is_first_of_id=True)
+        again = units.acceptance(units.delivery(), native_id_key=first.native_id_key, is_first_of_id=True)
+        assert await store.notices.accept(again) == Stale("native-id")
+        flagged = replace(again, is_first_of_id=False, flags=("reused-id",))
+        assert await store.notices.accept(flagged) == Accepted(again.receipt)
+        repeated = replace(flagged, is_first_of_id=True, receipt=b"another")
+        assert await store.notices.accept(repeated) == Replayed(again.receipt)
+
+    async def test_of_two_first_uses_of_an_id_in_one_moment_one_is_stale(self, store, units):
+        id_key = os.urandom(32)
+        two = [units.acceptance(native_id_key=id_key, is_first_of_id=True) for _ in range(2)]
+        answers = await asyncio.gather(*map(store.notices.accept, two))
+        assert answers == [Accepted(two[0].receipt), Stale("native-id")]
+
+    async def test_a_known_person_has_to_have_one_of_the_aliases_they_were_known_by(self, store, units):
+        here, elsewhere = units.person("p1", alias_of("here")), units.person("p1", alias_of("elsewhere"))
+        await accept_with(store, units, persons=(here,))
+        await accept_with(store, units, persons=(elsewhere,))
+        mistaken = units.acceptance(persons=(units.person("p2", alias_of("here"), known=elsewhere.person),))
+        assert await store.notices.accept(mistaken) == Stale("person")
+        await accept_with(
+            store, units, persons=(units.person("p2", alias_of("new"), alias_of("here"), known=here.person),)
+        )
+
     async def test_a_known_person_has_to_exist(self, store, units):
         unit = units.acceptance(persons=(units.person("p1", known=units.ids.person()),))
         assert await store.notices.accept(unit) == Stale("person")

@@ -7,8 +7,11 @@ is erased is gone from free pages too. Checkpoints never happen inside a commit.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +52,17 @@ def open_reader(path: Path, cache_mib: int = 16) -> sqlite3.Connection:
     return connection
 
 
+_VALUES = re.compile(r"VALUES (\([?, ]+\))(?=;?\s*$)")
+_MOST_ROWS = 128  # of 13 columns at most: far below SQLite's 32,766 variables
+
+
+@lru_cache(1024)
+def _repeated(query: str, row: tuple[int, int], times: int) -> str:
+    """An INSERT of one row of variables as an INSERT of several."""
+    start, end = row
+    return query[:start] + ", ".join([query[start:end]] * times) + query[end:]
+
+
 class Statements:
     """Runs named queries on one connection, past the fault point."""
 
@@ -64,8 +78,20 @@ class Statements:
         return self._connection.execute(self._queries[name], values)
 
     def many(self, name: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a query for each row. Rows to be inserted go in few statements of many rows: between two steps of a
+        statement the interpreter's lock changes hands, and that costs more than the insert."""
         self._fault(name)
-        self._connection.executemany(self._queries[name], rows)
+        query, left = self._queries[name], list(rows)
+        values = _VALUES.search(query)
+        if values is None:
+            self._connection.executemany(query, left)
+            return
+        start = 0
+        while start < len(left):
+            size = min(1 << (len(left) - start).bit_length() - 1, _MOST_ROWS)  # powers of two: few texts, kept prepared
+            text = query if size == 1 else _repeated(query, values.span(1), size)
+            self._connection.execute(text, list(chain.from_iterable(left[start : start + size])))
+            start += size
 
     def all(self, name: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self.run(name, values).fetchall()

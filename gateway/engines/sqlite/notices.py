@@ -42,6 +42,7 @@ from gateway.ports.storage import (
     Accepted,
     Conflict,
     NoticeSummary,
+    PersonLink,
     Replayed,
     ReplyMove,
     SealedSegment,
@@ -72,15 +73,23 @@ def receipts_of(sql: Statements, keys: Iterable[bytes]) -> list[tuple[bytes, byt
     return sql.all("receipts_of_keys", {"heads": heads})
 
 
-def _present(sql: Statements, query: str, wanted: Collection[bytes]) -> set[bytes]:
-    """Which of these keys are there, in one statement for each length they have (in practice one)."""
-    found: set[bytes] = set()
+def _is_still(link: PersonLink, known: Mapping[bytes, bytes]) -> bool:
+    """Whether a person is as new, or as known by an alias, as when the notice was prepared."""
+    if link.is_new:
+        return not any(alias in known for alias in link.aliases)
+    person = blob_of(link.person)
+    return any(known.get(alias) == person for alias in link.aliases or (person,))
+
+
+def _present(sql: Statements, query: str, wanted: Collection[bytes]) -> dict[bytes, bytes]:
+    """Which of these keys are there and whose they are, in one statement for each length they have (in practice one)."""
+    found: dict[bytes, bytes] = {}
     by_size: dict[int, list[bytes]] = {}
     for key in wanted:
         by_size.setdefault(len(key), []).append(key)
     for size, keys in by_size.items():
         rows = sql.all(query, {"keys": b"".join(sorted(keys)), "size": size, "count": len(keys)})
-        found.update(row[0] for row in rows)
+        found.update(rows)
     return found
 
 
@@ -104,44 +113,57 @@ class _Intake:
 
     def apply(self, units: Sequence[Acceptance]) -> Sequence[Answer]:
         seen: dict[bytes, tuple[bytes, bytes]] = {}
-        for key, _, digest, receipt, _ in receipts_of(self.tx.sql, (unit.idempotency_key for unit in units)):
+        used: set[bytes] = set()
+        keys = {key for unit in units for key in (unit.idempotency_key, unit.native_id_key)}
+        for key, native_id, digest, receipt, _ in receipts_of(self.tx.sql, keys):
             seen[key] = (digest, receipt)
+            used.add(native_id)
         known = self._known_people(units)
         occupied = lanes.occupied(
             self.tx.sql, {lanes.lane_of(one.lane) for unit in units for one in unit.deliveries if not one.overtakes}
         )
         answers: list[Answer] = []
         for unit in units:
-            answer = self._decide(unit, seen, known)
+            answer = self._decide(unit, seen, used, known)
             if isinstance(answer, Accepted):
                 seen[unit.idempotency_key] = (unit.body_digest, unit.receipt)
+                used.add(unit.native_id_key)
                 for link in unit.persons:
                     if link.is_new:
-                        known.update((blob_of(link.person), *link.aliases))
+                        blob = blob_of(link.person)
+                        known[blob] = blob
+                        known.update(dict.fromkeys(link.aliases, blob))
                 self._add(unit, occupied)
             answers.append(answer)
         self._store()
         return answers
 
-    def _known_people(self, units: Sequence[Acceptance]) -> set[bytes]:
-        """Which of the aliases wished for, and of the persons relied on, are there."""
+    def _known_people(self, units: Sequence[Acceptance]) -> dict[bytes, bytes]:
+        """Whom the aliases named here belong to, and which of the persons relied on without one are there."""
         links = [link for unit in units for link in unit.persons]
-        persons = {blob_of(link.person) for link in links if not link.is_new}
-        aliases = {alias for link in links if link.is_new for alias in link.aliases}
+        persons = {blob_of(link.person) for link in links if not link.is_new and not link.aliases}
+        aliases = {alias for link in links for alias in link.aliases}
         known = _present(self.tx.sql, "persons_present", persons)
-        return known | _present(self.tx.sql, "aliases_present", aliases)
+        known.update(_present(self.tx.sql, "persons_of_aliases", aliases))
+        return known
 
-    def _decide(self, unit: Acceptance, seen: Mapping[bytes, tuple[bytes, bytes]], known: set[bytes]) -> Answer:
+    def _decide(
+        self,
+        unit: Acceptance,
+        seen: Mapping[bytes, tuple[bytes, bytes]],
+        used: Collection[bytes],
+        known: Mapping[bytes, bytes],
+    ) -> Answer:
         before = seen.get(unit.idempotency_key)
         if before is not None:
             return Replayed(before[1]) if before[0] == unit.body_digest else Conflict()
         stale = self.tx.stale(unit.epochs)
         if stale is not None:
             return stale
-        for link in unit.persons:
-            wrong = not known.isdisjoint(link.aliases) if link.is_new else blob_of(link.person) not in known
-            if wrong:
-                return Stale("person")
+        if unit.is_first_of_id and unit.native_id_key in used:
+            return Stale("native-id")
+        if not all(_is_still(link, known) for link in unit.persons):
+            return Stale("person")
         return Accepted(unit.receipt)
 
     def _add(self, unit: Acceptance, occupied: set[int]) -> None:

@@ -16,12 +16,12 @@ SELECT a.person, p.key FROM person_alias AS a JOIN person AS p ON p.id = a.perso
 -- name: persons_present
 -- Which of the persons are there. The ids come end to end, with their size and count.
 WITH RECURSIVE each (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM each WHERE n + 1 < :count)
-SELECT p.id FROM each CROSS JOIN person AS p ON p.id = substr(:keys, :size * n + 1, :size);
+SELECT p.id, p.id FROM each CROSS JOIN person AS p ON p.id = substr(:keys, :size * n + 1, :size);
 
--- name: aliases_present
--- Which of the aliases belong to somebody. They come end to end, with their size and count.
+-- name: persons_of_aliases
+-- Whom those of the aliases that are known belong to. They come end to end, with their size and count.
 WITH RECURSIVE each (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM each WHERE n + 1 < :count)
-SELECT a.alias FROM each CROSS JOIN person_alias AS a ON a.alias = substr(:keys, :size * n + 1, :size);
+SELECT a.alias, a.person FROM each CROSS JOIN person_alias AS a ON a.alias = substr(:keys, :size * n + 1, :size);
 
 -- name: add_notices
 -- Store the notices of a group.

@@ -1,7 +1,9 @@
 """How do many callers share one commit, and what does each of them know afterwards?
 
-One thread owns the write connection. Callers hand over a request and await a future;
-all that wait at one moment become one transaction:
+One thread owns the write connection. Callers hand over a request and await a future.
+What the callers of one turn of the event loop hand over goes to the thread together, at
+the end of the turn: a busy loop thereby forms groups though each commit is quick, and an
+idle one waits for nothing. All that wait at one moment become one transaction:
 
 1. BEGIN; the requests of the group are applied, kind by kind, in few statements.
 2. The log records of all of them become leaves; the head moves along.
@@ -126,7 +128,9 @@ class Writer:
         self._write_log = write_log
         self._cache_mib = cache_mib
         self._fault = testing_only_fault
-        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._gathered: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
+        self._waiting: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
+        self._pending = 0  # handed over and not yet answered
         self._connection: sqlite3.Connection | None = None
         self._tampered: Tampered | None = None
         self._is_stopped = False
@@ -172,12 +176,30 @@ class Writer:
         Raises Unavailable when the store is out of reach or too many wait: then the write may or may
         not have happened. A caller that is cancelled meanwhile leaves its write standing.
         """
-        if self._is_stopped or self._waiting.qsize() > MAX_WAITING:
+        if self._is_stopped or self._pending > MAX_WAITING:
             raise Unavailable("the store takes no more writes now")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        self._waiting.put(_Waiting(kind, request, future, loop))
-        return await future
+        gathered = self._gathered.get(loop)
+        if gathered is None:
+            gathered = self._gathered[loop] = []
+            loop.call_soon(self._hand_over, loop)
+        gathered.append(_Waiting(kind, request, future, loop))
+        self._pending += 1
+        try:
+            return await future
+        finally:
+            self._pending -= 1
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        gathered = self._gathered.pop(loop)
+        if self._is_stopped:
+            for one in gathered:
+                one.outcome = Unavailable("the store takes no more writes now")
+            _resolve(gathered)
+            return
+        for start in range(0, len(gathered), MAX_GROUP):
+            self._waiting.put(gathered[start : start + MAX_GROUP])
 
     @property
     def committed(self) -> State:
@@ -199,7 +221,7 @@ class Writer:
                 if item is None:
                     last = True
                     break
-                group.append(item)
+                group.extend(item)
                 if len(group) >= MAX_GROUP:
                     break
                 try:
@@ -208,8 +230,8 @@ class Writer:
                     break
             if group:
                 self._serve(group)
-                _wake(group)
                 self.groups += 1
+                _wake(group)
                 self._checkpointer.committed()
                 if self._checkpointer.wants_restart and self._connection is not None:
                     self._checkpointer.restart(self._connection)

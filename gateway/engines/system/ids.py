@@ -10,7 +10,6 @@ everyone else; without a key it is a random UUID.
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 import uuid
 
@@ -18,6 +17,7 @@ from gateway.crypto.scatter import Scatter
 from gateway.model.identifiers import CaseId, DeliveryId, EventId, NoticeId, PersonId
 from gateway.ports.clock import Clock
 
+_DRAWN_BYTES = 4096  # a call of the system for every few notices instead of twenty for each
 _COUNTER_BITS = 42
 _COUNTER_START_BITS = 40  # leaves room for 2**41 ids before a millisecond has to be borrowed
 
@@ -29,6 +29,7 @@ class SystemIds:
         self._clock = clock
         self._deliveries = deliveries
         self._lock = threading.Lock()
+        self._drawn, self._next = b"", 0
         self._last_ms = 0
         self._counter = 0
 
@@ -50,11 +51,19 @@ class SystemIds:
         return DeliveryId(_text(self._deliveries.scatter(self._ordered())))
 
     def secret(self, size: int = 32) -> bytes:
-        return secrets.token_bytes(size)
+        return self._random(size)
+
+    def _random(self, size: int) -> bytes:
+        """Bytes of the machine's random source, drawn from it in advance; each is handed out once and dropped."""
+        with self._lock:
+            if len(self._drawn) - self._next < size:
+                self._drawn, self._next = os.urandom(max(_DRAWN_BYTES, size)), 0
+            self._next += size
+            return self._drawn[self._next - size : self._next]
 
     def _ordered(self) -> bytes:
         now_ms = int(self._clock.now().timestamp() * 1000 + 0.5)
-        random = int.from_bytes(os.urandom(9), "big")
+        random = int.from_bytes(self._random(9), "big")
         with self._lock:
             if now_ms > self._last_ms:
                 self._last_ms, self._counter = now_ms, random >> 32 & (1 << _COUNTER_START_BITS) - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sqlite3
@@ -185,3 +186,10 @@ async def test_the_journal_stays_within_its_bound_under_load(tmp_path):
     written = (tmp_path / "store" / STORE_FILE).stat().st_size
     assert largest < 8 * bound
     assert written > 3 * bound
+
+
+async def test_what_is_handed_over_in_one_turn_of_the_loop_shares_a_commit(store):
+    units = Units(SetClock())
+    before = store._writer.groups
+    await asyncio.gather(*(store.notices.accept(units.acceptance(units.delivery())) for _ in range(50)))
+    assert store._writer.groups == before + 1

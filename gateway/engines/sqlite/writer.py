@@ -164,10 +164,9 @@ class Writer:
         """Answer those who came while the store was being closed."""
         late: list[_Waiting] = []
         while not self._waiting.empty():
-            item = self._waiting.get_nowait()
-            if item is not None:
-                item.outcome = Unavailable("the store is closed")
-                late.append(item)
+            late += self._waiting.get_nowait() or ()
+        for one in late:
+            one.outcome = Unavailable("the store is closed")
         _wake(late)
 
     async def submit(self, kind: Kind[Request, Result], request: Request) -> Result:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.audit.record import PreparedRecord
 from gateway.config import Settings
 from gateway.crypto.sealing import keyed_digest
 from gateway.geography.competent import CompetentOffices
 from gateway.model.agency import Caller
-from gateway.model.audit import EventName
+from gateway.model.audit import EventName, LogValue
 from gateway.model.delivery import DeliveryState, NewDelivery
 from gateway.model.errors import InvalidNotice
 from gateway.model.identifiers import CaseId, NoticeId, NoticeType, OfficeId
@@ -144,7 +145,7 @@ class Admission:
             raw_expires_at=now + timedelta(days=retention.raw_days),
             persons=tuple(person.link for person in persons.values()),
             deliveries=deliveries,
-            records=(record,),
+            records=(record, *self._vaulted(caller, valid, notice_id, now)),
             receipt=receipt,
             receipt_expires_at=now + timedelta(days=retention.receipt_days),
             flags=all_flags,
@@ -180,6 +181,21 @@ class Admission:
         """After `Stale("person")`: learn from the store who the persons of this unit are now."""
         aliases = [alias for link in admitted.unit.persons for alias in link.aliases]
         self._acquaintance.correct(aliases, await self._notices.find_persons(aliases))
+
+    def _vaulted(
+        self, caller: Caller, valid: ValidNotice, notice: NoticeId, now: datetime
+    ) -> tuple[PreparedRecord, ...]:
+        """That somebody's identity went to the vault, and of which kind they are; never who."""
+        if not valid.notice.reporter:
+            return ()
+        report = valid.notice.data.get("report", {})
+        told: dict[str, LogValue | None] = {
+            "notice": notice,
+            "reporter_role": report.get("reporter_role"),
+            "mandatory": report.get("mandatory"),
+            "anonymous": report.get("anonymous"),
+        }
+        return (self._teller.event(EventName.REPORTER_VAULTED, now, told, actor=caller.office.id),)
 
     def _deliveries(
         self, valid: ValidNotice, routing: Routing, case: CaseId, now: datetime, *, is_on_hold: bool

@@ -16,7 +16,7 @@ from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.errors import Tampered, Unavailable
 from gateway.ports.clock import Clock
 from gateway.ports.storage import Conclusion, DeliveryStorage
-from gateway.services.enforce import Enforce, NotSent, Sendable
+from gateway.services.enforce import Enforce, NotSent, Sendable, Way
 from gateway.services.tell import Teller, about
 
 TAMPERED, POISON = "tampered", "poison"
@@ -40,12 +40,10 @@ class Attempt:
         self._enforce, self._deliveries, self._teller = enforce, deliveries, teller
         self._clock, self._report = clock, report
 
-    async def __call__(
-        self, delivery: Delivery, recipient: Office, media_type: str, transport: str
-    ) -> Sendable | NotSent:
+    async def __call__(self, delivery: Delivery, recipient: Office, way: Way) -> Sendable | NotSent:
         """As `Enforce`; raises nothing but Unavailable."""
         try:
-            return await self._enforce(delivery, recipient, media_type, transport)
+            return await self._enforce(delivery, recipient, way)
         except Unavailable:
             raise
         except Tampered as broken:

@@ -51,10 +51,19 @@ from gateway.services.follow import changes_of
 from gateway.services.hold import LOOK_AGAIN
 from gateway.services.keep import Keeper, OpenedNotice
 from gateway.services.replay import decided_on, outcome_code
-from gateway.services.tell import Teller, about
+from gateway.services.tell import GATEWAY, Teller, about
 
 MAX_DECISIONS = 4
 _CHANGED = frozenset({"stale-policy", "stale-consent", "stale-directory"})
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the bytes would leave: `pull` or `webhook`, in which format, and who asks (the office's own reference)."""
+
+    transport: str
+    media_type: str
+    officer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +117,7 @@ class Enforce:
         self._adapter_named, self._teller, self._signer = adapter_named, teller, signer
         self._doorbell, self._clock = doorbell, clock
 
-    async def __call__(
-        self, delivery: Delivery, recipient: Office, media_type: str, transport: str
-    ) -> Sendable | NotSent:
+    async def __call__(self, delivery: Delivery, recipient: Office, way: Way) -> Sendable | NotSent:
         """Decide on one leased delivery and, if anything may go, make the bytes with their ticket.
 
         Raises Unavailable when store or keys are out of reach; then nothing may leave and the lease lapses.
@@ -122,14 +129,14 @@ class Enforce:
             return NotSent(delivery, DeliveryState.WITHDRAWN, "withdrawn")
         opened = self._keeper.open(stored)
         for _ in range(MAX_DECISIONS):
-            made = await self._decided(opened, delivery, recipient, media_type, transport)
+            made = await self._decided(opened, delivery, recipient, way)
             if not isinstance(made, NotSent) or made.reason not in _CHANGED:
                 break
             await self._directories.refresh()  # a change overtook the decision: decide again, under the same lease
         return made
 
     async def _decided(
-        self, opened: OpenedNotice, delivery: Delivery, recipient: Office, media_type: str, transport: str
+        self, opened: OpenedNotice, delivery: Delivery, recipient: Office, way: Way
     ) -> Sendable | NotSent:
         now, snapshot = self._clock.now(), self._directories.current
         recipient = snapshot.offices.get(recipient.id, recipient)
@@ -150,7 +157,7 @@ class Enforce:
             return await self._refuse(delivery, decision, now)
         started = self._clock.monotonic()
         told = self._disclosed(
-            opened, delivery, decision, gathered, released.revision, now, transport, snapshot.epochs.consent
+            opened, delivery, decision, gathered, released.revision, now, way, snapshot.epochs.consent
         )
         unit = Disclosure(
             delivery=delivery.id,
@@ -166,8 +173,8 @@ class Enforce:
         if isinstance(outcome, Stale):
             return NotSent(delivery, outcome.state, f"stale-{outcome.what}")
         assert isinstance(outcome, Disclosed)
-        adapter = self._adapter_named(recipient.adapter, media_type)
-        encoded = adapter.encode(released, recipient, media_type)
+        adapter = self._adapter_named(recipient.adapter, way.media_type)
+        encoded = adapter.encode(released, recipient, way.media_type)
         send_before = started + self._settings.delivery.ticket_seconds
         if self._clock.monotonic() >= send_before:
             await self.void(delivery, released.revision, "expired")
@@ -236,7 +243,7 @@ class Enforce:
         gathered: Gathered,
         revision: int,
         now: datetime,
-        transport: str,
+        way: Way,
         consent_epoch: int,
     ) -> PreparedRecord:
         """What was shown of what is there: a form that the policy grants on an absent field discloses nothing."""
@@ -255,13 +262,17 @@ class Enforce:
             "because": tuple(sorted({*_rules(decision, DELIVER), *(r for one in shown.values() for r in one.because)})),
             "limits": tuple(sorted({rule for found in cut for rule in found.cut_by})),
             "obligations": tuple(sorted({obligation.name for obligation in decision.obligations})),
-            "transport": transport,
+            "transport": way.transport,
         }
         if gathered.consents:
             values["consent"] = (gathered.consents[0],)
             values["consent_epoch"] = consent_epoch
         said, slots = decided_on(gathered, opened)
-        return self._teller.event(EventName.DISCLOSURE_DECIDED, now, {**values, **said}, persons=slots)
+        told = {**values, **said}
+        actor = delivery.recipient if way.officer else GATEWAY
+        return self._teller.event(
+            EventName.DISCLOSURE_DECIDED, now, told, actor=actor, officer=way.officer, persons=slots
+        )
 
 
 def _rules(decision: Decision, name: FieldId) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
 from gateway.ports.storage import DeliveryStorage
 from gateway.services.attempt import Attempt
-from gateway.services.enforce import Sendable
+from gateway.services.enforce import Sendable, Way
 
 MAX_ITEMS = 100
 
@@ -83,7 +83,7 @@ class Pull:
         )
         handouts = []
         for delivery in leased:
-            made = await self._attempt(delivery, caller.office, media_type, "pull")
+            made = await self._attempt(delivery, caller.office, Way("pull", media_type, caller.officer))
             if isinstance(made, Sendable):
                 handouts.append(self._handout(made))
         return handouts

@@ -25,7 +25,7 @@ from gateway.ports.storage import DeliveryStorage
 from gateway.services.acknowledge import Acknowledge
 from gateway.services.attempt import Attempt
 from gateway.services.directory import Directories
-from gateway.services.enforce import Sendable
+from gateway.services.enforce import Sendable, Way
 
 IDLE = timedelta(seconds=5)
 SIGNATURE_HEADER = "Hutong-Signature"
@@ -140,7 +140,7 @@ class Push:
             await self._acknowledge.fail(delivery, delivery.lease_token, reason, None, transport="webhook")
 
     async def _send(self, office: Office, connection: Connection, delivery: Delivery, timeout: timedelta) -> bool:
-        made = await self._attempt(delivery, office, office.media_type, "webhook")
+        made = await self._attempt(delivery, office, Way("webhook", office.media_type))
         if not isinstance(made, Sendable):
             return True
         headers = {

@@ -95,6 +95,16 @@ def test_a_suspended_office_may_still_report_and_nothing_else(gateway, tmp_path)
     gateway.run("office", "resume", "health.440113")
 
 
+def test_the_reporter_goes_to_the_vault_and_the_log_says_so_without_saying_who(gateway, tmp_path):
+    receipt = submit(gateway, "WJ-5", tmp_path, **{"||||||F\nZMR": "||||||F|||||测试医生\nZMR"})
+    rows = json.loads(gateway.run("log", "search", "--event", "reporter_vaulted", "--json").stdout)
+    assert rows[0]["envelope"]["notice"] == receipt["notice"]
+    assert "测试医生" not in json.dumps(rows, ensure_ascii=False)
+    arrived = pull(gateway, "police.440113")
+    assert arrived
+    assert all("测试医生" not in item["body"] for item in arrived)
+
+
 def test_the_log_verifies_and_its_search_is_itself_logged(gateway):
     assert json.loads(gateway.run("log", "verify", "--json").stdout)["verified"] is True
     gateway.run("log", "search", "--event", "notice_accepted")

@@ -64,6 +64,7 @@ from gateway.privacy.segments import Layout, join
 from gateway.services.acknowledge import Acknowledge
 from gateway.services.administer_policies import AdministerPolicies, keep_in_force
 from gateway.services.admit import Admission
+from gateway.services.answer_access import AnswerAccess
 from gateway.services.attempt import Attempt
 from gateway.services.authenticate import Authenticate, TokenSettings
 from gateway.services.cases import Cases
@@ -154,6 +155,7 @@ class Services:
     push: Push
     acknowledge: Acknowledge
     follow: Follow
+    access: AnswerAccess
     enrol: Enrol
     release_held: ReleaseHeld
     dead_letters: DeadLetters
@@ -389,6 +391,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
             clock=clock,
             is_draining=is_draining.is_set,
         ),
+        access=AnswerAccess(policy=policies.current, log=store.log, teller=teller, clock=clock),
         enrol=Enrol(
             settings=settings,
             storage=store.directory,
@@ -483,6 +486,7 @@ def _api(settings: Settings, engines: Engines, services: Services) -> ApiService
         pull=services.pull,
         acknowledge=services.acknowledge,
         follow=services.follow,
+        access=services.access,
         authenticate=services.authenticate,
         directories=services.directories,
         readiness=readiness,

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from aiohttp import hdrs, web
 
 from gateway.engines.system.logs import EventLog
+from gateway.http.access import Access
 from gateway.http.answering import Answer, Answering
 from gateway.http.authentication import Gate, TokenEndpoint
 from gateway.http.draining import Drain
@@ -54,6 +55,7 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
         drain,
         settings,
     )
+    access = Access(services.access, gate, settings, services.authenticate.settings.issuer)
     health = Health(services.readiness, drain, registry, settings)
     description = canonical_json(openapi_document(services.authenticate.settings.issuer))
     handlers: Mapping[str, Answer] = {
@@ -71,6 +73,9 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
         "accept": inbox.accept,
         "decline": inbox.decline,
         "feedback": inbox.feedback,
+        "evaluation": access.evaluation,
+        "evaluations": access.evaluations,
+        "access-metadata": access.metadata,
         "alive": health.alive,
         "ready": health.ready,
         "metrics": health.metrics,

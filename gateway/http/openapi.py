@@ -27,7 +27,59 @@ _REPLY = {
     "lease_token": _LEASE_TOKEN,
 }
 
+_QUESTION = {
+    "subject": {
+        "type": "object",
+        "required": ["type", "id"],
+        "description": "本单位 / the calling office",
+        "properties": {"type": {"const": "office"}, "id": {"type": "string"}},
+    },
+    "action": {
+        "type": "object",
+        "required": ["name"],
+        "properties": {
+            "name": {"enum": ["see", "receive"]},
+            "properties": {"type": "object", "properties": {"form": {"type": "string"}}},
+        },
+    },
+    "resource": {
+        "type": "object",
+        "required": ["type", "id"],
+        "properties": {"type": {"type": "string", "description": "field, notice_type"}, "id": {"type": "string"}},
+    },
+    "context": {
+        "type": "object",
+        "properties": {
+            "facts": {"type": "object", "additionalProperties": {"type": "string"}},
+            "obligations_supported": {"type": "array", "items": {"type": "string"}},
+            "obligations_understood": {"type": "array", "items": {"type": "string"}},
+        },
+    },
+}
+
 SCHEMAS: dict[str, Any] = {
+    "EvaluationRequest": {"type": "object", "required": ["subject", "action", "resource"], "properties": _QUESTION},
+    "EvaluationsRequest": {
+        "type": "object",
+        "properties": {
+            **_QUESTION,
+            "evaluations": {"type": "array", "maxItems": 200, "items": {"type": "object", "properties": _QUESTION}},
+            "options": {
+                "type": "object",
+                "properties": {
+                    "evaluations_semantic": {"enum": ["execute_all", "deny_on_first_deny", "permit_on_first_permit"]}
+                },
+            },
+        },
+    },
+    "Evaluation": {
+        "type": "object", "required": ["decision"],
+        "properties": {"decision": {"type": "boolean"}, "context": {"type": "object"}},
+    },
+    "Evaluations": {
+        "type": "object",
+        "properties": {"evaluations": {"type": "array", "items": {"$ref": "#/components/schemas/Evaluation"}}},
+    },
     "AnyObject": _OBJECT,
     "CloudEvent": {
         "type": "object",

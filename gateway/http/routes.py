@@ -88,6 +88,9 @@ _KEY = Parameter(
     "没有自带编号的调用的幂等键 / key for calls that have no id of their own",
     {"type": "string", "maxLength": 128},
 )
+_REQUEST_ID = Parameter(
+    "X-Request-ID", "header", "原样回传 / given back as it came", {"type": "string", "maxLength": 128}
+)
 _DELIVERY = Parameter("delivery", "path", "投递编号 / delivery id", _TEXT, is_required=True)
 _NOTICE = Parameter("notice", "path", "通报编号 / notice id", _TEXT, is_required=True)
 _WAIT = Parameter(
@@ -204,6 +207,21 @@ ROUTES: tuple[Route, ...] = (
             ("decline", "不受理（生成 REF-R）", "decline: makes a REF-R notice", "Reply"),
             ("feedback", "反馈（生成 PFB 或 AID）", "report progress or assistance: makes a PFB or AID notice", "Feedback"),
         )
+    ),
+    Route(
+        "evaluation", "POST", "/access/v1/evaluation", "就策略提问：本单位能否见到某类字段（AuthZEN）",
+        "ask about the policy: may this office see a kind of field (AuthZEN 1.0, obligations profile)", "office",
+        (Success(200, "决定与义务 / decision and obligations", schema="Evaluation"),),
+        parameters=(_REQUEST_ID, *_ACTOR), body=(("application/json", "EvaluationRequest"),),
+    ),
+    Route(
+        "evaluations", "POST", "/access/v1/evaluations", "就策略成批提问（AuthZEN）", "ask many such questions at once (AuthZEN 1.0)",
+        "office", (Success(200, "逐项回答 / one answer each", schema="Evaluations"),),
+        parameters=(_REQUEST_ID, *_ACTOR), body=(("application/json", "EvaluationsRequest"),),
+    ),
+    Route(
+        "access-metadata", "GET", "/.well-known/authzen-configuration", "决策点元数据（AuthZEN）",
+        "metadata of the decision point (AuthZEN 1.0)", "anyone", (Success(200, "元数据 / metadata", schema="AnyObject"),),
     ),
     Route("alive", "GET", "/healthz", "进程存活", "the process lives", "anyone", (Success(200, "ok", schema="AnyObject"),)),
     Route(

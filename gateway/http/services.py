@@ -17,6 +17,7 @@ from gateway.model.agency import Caller
 from gateway.model.identifiers import DeliveryId, NoticeId
 from gateway.ports.clock import Clock
 from gateway.ports.translation import RefusedItem
+from gateway.services.answer_access import Answered, Question
 from gateway.services.authenticate import Authenticate, OfficeDirectory
 
 
@@ -107,6 +108,14 @@ class FollowLike(Protocol):
         ...
 
 
+class AccessLike(Protocol):
+    async def __call__(
+        self, caller: Caller, questions: Sequence[Question], stop_at: bool | None = None
+    ) -> Sequence[Answered]:
+        """Answer AuthZEN questions in order, no further than the first answer that is `stop_at`."""
+        ...
+
+
 class Readiness(Protocol):
     async def __call__(self) -> Mapping[str, str]:
         """Each thing this node needs, by name: `ok`, or a code for what is wrong. Never personal data."""
@@ -121,6 +130,7 @@ class ApiServices:
     pull: PullLike[Any]
     acknowledge: AcknowledgeLike
     follow: FollowLike
+    access: AccessLike
     authenticate: Authenticate
     directories: OfficeDirectory
     readiness: Readiness

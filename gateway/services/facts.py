@@ -97,7 +97,7 @@ class FactGatherer:
         )  # fmt: skip
         values: dict[str, Value] = {
             "recipient_agency": recipient.agency,
-            "recipient_level": self._level(recipient.division),
+            "recipient_level": level_of(recipient.division),
             "relation_to_place": self._relation(recipient.division, data, day),
             "recipient_role": delivery.role or "copy",
             "purpose": delivery.purpose,
@@ -116,7 +116,7 @@ class FactGatherer:
             "own_subject": await self._own_subject(delivery, recipient, people),
             "emergency": "yes" if emergency else "no",
             "suspended": "no" if recipient.state is OfficeState.ACTIVE else "yes",
-            "contract": _contract(recipient, day),
+            "contract": contract_of(recipient, day),
             "approval": "none",
             "sealed": "none",
         }
@@ -125,15 +125,6 @@ class FactGatherer:
         gathered = facts(policy.vocabulary, known, accepts=recipient.accepts_obligations, persons=persons)
         slots = self._teller.slots(opened.persons.values(), people, delivery.case, day)
         return Gathered(gathered, slots, covered.events)
-
-    def _level(self, division: DivisionCode) -> str:
-        if len(division) == 12:
-            return "village"
-        if len(division) == 9:
-            return "township"
-        if division.endswith("0000"):
-            return "province"
-        return "city" if division.endswith("00") else "county"
 
     def _relation(self, division: DivisionCode, data: JsonObject, day: date) -> str | None:
         """Where the recipient stands to the child's place: the incident, or else where the child lives."""
@@ -163,6 +154,17 @@ class FactGatherer:
             return "yes"
         summaries = await self._notices.summarise(delivery.case)
         return "yes" if any(summary.sender == recipient.id for summary in summaries) else "no"
+
+
+def level_of(division: DivisionCode) -> str:
+    """The level of an office by the length and zeros of its division code, in the words of the policy."""
+    if len(division) == 12:
+        return "village"
+    if len(division) == 9:
+        return "township"
+    if division.endswith("0000"):
+        return "province"
+    return "city" if division.endswith("00") else "county"
 
 
 def china_day(now: datetime) -> date:
@@ -237,7 +239,8 @@ def _own_school(recipient: Office) -> str | None:
     return recipient.attributes.get("school_code") if recipient.id.count(".") > 1 else None
 
 
-def _contract(recipient: Office, day: date) -> str:
+def contract_of(recipient: Office, day: date) -> str:
+    """Whether a contractor's contract runs on a day, in the words of the policy."""
     until = recipient.attributes.get("contract_until")
     if until is None:
         return "none"

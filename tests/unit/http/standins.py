@@ -29,6 +29,7 @@ from gateway.model.canonical import canonical_json
 from gateway.model.errors import LeaseLost, NotFound
 from gateway.model.identifiers import OfficeId
 from gateway.ports.storage import Epochs
+from gateway.services.answer_access import Answered
 from gateway.services.authenticate import ASSERTION_TYPE, Authenticate, TokenSettings
 
 ISSUER = "https://hutong.example"
@@ -254,6 +255,17 @@ def handout(
     )
 
 
+class Access:
+    """Answers no to everything, and remembers what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def __call__(self, caller, questions, stop_at=None):
+        self.asked.extend(questions)
+        return [Answered(False, "policy") for _ in questions]
+
+
 class Follow:
     async def notice(self, caller, notice):
         raise NotFound("no such notice for this caller")
@@ -283,6 +295,7 @@ class StandIn:
             pull=self.inbox,
             acknowledge=self.inbox,
             follow=Follow(),
+            access=Access(),
             authenticate=self.authenticate,
             directories=self.directories,
             readiness=self._ready,

@@ -18,6 +18,7 @@ answers `Stale`, and the item is prepared again.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -119,12 +120,25 @@ class Submit:
         self, caller: Caller, body: bytes, media_type: str, headers: Mapping[str, str], now: datetime, attested: str
     ) -> Submitted:
         items, is_batch = self._decode(caller, body, media_type, headers)
-        answers = [
-            item
-            if isinstance(item, RefusedItem)
-            else await self._accept(caller, item, body, is_batch, position, now, attested)
+        answers: list[Receipt | RefusedItem] = [
+            item if isinstance(item, RefusedItem) else RefusedItem(f"/{position}", ())
             for position, item in enumerate(items)
         ]
+
+        async def one_after_another(positions: Sequence[int]) -> None:
+            for position in positions:
+                item = items[position]
+                assert isinstance(item, SubmittedNotice)
+                answers[position] = await self._accept(caller, item, body, is_batch, position, now, attested)
+
+        lanes = _by_case(items)
+        if len(lanes) == 1:
+            await one_after_another(lanes[0])
+        else:
+            ended = await asyncio.gather(*[one_after_another(lane) for lane in lanes], return_exceptions=True)
+            for error in ended:
+                if error is not None:
+                    raise error  # the store is away: the sender asks again, what was accepted answers as before
         return Submitted(tuple(answers), is_batch)
 
     async def check(
@@ -249,6 +263,15 @@ class Submit:
         if isinstance(valid, tuple):
             return RefusedItem("", valid)
         return Receipt(canonical_json(await self._admission.rehearse(caller, valid, now)), None)
+
+
+def _by_case(items: Sequence[SubmittedNotice | RefusedItem]) -> list[list[int]]:
+    """Positions that may be accepted at once, so that they share commits: one lane per case, its notices in their order."""
+    lanes: dict[str, list[int]] = {}
+    for position, item in enumerate(items):
+        if isinstance(item, SubmittedNotice):
+            lanes.setdefault(item.subject or f"#{position}", []).append(position)
+    return list(lanes.values())
 
 
 def _notice_of(receipt: bytes) -> NoticeId:

@@ -131,15 +131,19 @@ class Keeper:
         sealed: JsonObject,
         quarantined: JsonObject,
     ) -> SealedContent:
-        """Seal everything of one notice. Two or more fresh keys are taken from the stock."""
-        own, raw_key = self._keys.take(2)
+        """Seal everything of one notice. Three or more fresh keys are taken from the stock.
+
+        What speaks of nobody by itself (a narrative, a place) has a key apart from the header's, so that it can be
+        destroyed with the child it is about while the notice stays on record.
+        """
+        own, shared, raw_key = self._keys.take(3)
         segments = [
             self._segment(
                 notice, persons[part.person].link.person, part.compartment, persons[part.person].link.key,
                 persons[part.person].secret, part.data,
             )
             if part.person is not None and part.person in persons
-            else self._segment(notice, None, part.compartment, own.id, own.secret, part.data)
+            else self._segment(notice, None, part.compartment, shared.id, shared.secret, part.data)
             for part in self._split(data)
         ]  # fmt: skip
         for compartment, content in ((REPORTER, reporter), (SEALED, sealed), (QUARANTINE, quarantined)):
@@ -183,6 +187,26 @@ class Keeper:
             parts.append(Segment(ref, segment.compartment, content))
         return OpenedNotice(stored, self._join(parts), header, persons, frozenset(erased))
 
+    def erased_with(self, stored: StoredNotice, person: PersonId) -> tuple[frozenset[KeyId], bool]:
+        """The keys of this notice that go when a person in it is erased, and whether its shared content stays.
+
+        Always the person's own and what was quarantined. What the notice tells without naming anybody, and what is
+        sealed, goes with the last of its children; while another child is in it, it stays.
+        """
+        opened = self.open(stored)
+        roles = {ref: set(described.get("roles", ())) for ref, described in _people(opened.data)}
+        minors = {stored.persons[ref] for ref, held in roles.items() if "minor" in held and ref in stored.persons}
+        last_child = minors == {person}
+        keys: set[KeyId] = set()
+        for segment in stored.segments:
+            if (
+                segment.person == person
+                or segment.compartment == QUARANTINE
+                or (last_child and segment.person is None and segment.compartment != REPORTER)
+            ):
+                keys.add(segment.key)
+        return frozenset(keys - {stored.header_key}), person in minors and not last_child
+
     def open_raw(self, notice: NoticeId, raw: SealedSegment) -> bytes | None:
         secret = self._keys.open(raw.key)
         return None if secret is None else unseal(secret, raw.ciphertext, _place(notice, None, RAW))
@@ -205,6 +229,10 @@ class Keeper:
 
     def _nonce(self) -> bytes:
         return self._ids.secret(NONCE_BYTES)
+
+
+def _people(data: JsonObject) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    return [(person_ref(person, ordinal), person) for ordinal, person in enumerate(data.get("persons", ()))]
 
 
 def _place(notice: NoticeId, person: PersonId | None, compartment: str) -> bytes:

@@ -18,7 +18,7 @@ from gateway.crypto.sealing import keyed_digest
 from gateway.model.audit import EventName, Form, LogEvent, LogValue, Slot
 from gateway.model.delivery import Delivery
 from gateway.model.fields import PERSON_ROLES
-from gateway.model.identifiers import CaseId
+from gateway.model.identifiers import CaseId, PersonId
 from gateway.ports.clock import Ids
 from gateway.ports.keys import KeyStore
 from gateway.services.keep import KnownPerson, person_ref
@@ -57,6 +57,14 @@ class Teller:
         )
         return prepare(event)
 
+    def subject(self, person: PersonId) -> bytes:
+        """The keyed name (32 bytes) under which the log's private index finds a person's chain."""
+        return keyed_digest(self._subject_secret, str(person).encode())
+
+    def person_slot(self, person: PersonId, log_secret: bytes) -> Slot:
+        """A slot that says no more than whom the event is about."""
+        return Slot({"person": str(person)}, log_secret, self.subject(person).hex())
+
     def slots(
         self, persons: Iterable[KnownPerson], people: Iterable[Mapping[str, Any]], case: CaseId, day: date
     ) -> tuple[Slot, ...]:
@@ -73,7 +81,7 @@ class Teller:
         }
         if roles:
             values["roles"] = roles
-        subject = keyed_digest(self._subject_secret, str(person.link.person).encode()).hex()
+        subject = self.subject(person.link.person).hex()
         return Slot(values, person.log_secret, subject)
 
     def officer_handle(self, office: str, officer: str) -> str:

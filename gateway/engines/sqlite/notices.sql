@@ -100,10 +100,6 @@ WHERE p.person = ? ORDER BY p.notice DESC LIMIT ?;
 -- The case that an office knows by a handle.
 SELECT case_id FROM case_handle WHERE office = ? AND handle = ?;
 
--- name: discard_raw_bodies
--- Forget the bytes as received whose time has run out, at most so many.
-DELETE FROM raw_body WHERE notice IN (SELECT notice FROM raw_body WHERE expires_at <= ? ORDER BY expires_at LIMIT ?);
-
 -- name: expired_receipts
 -- Receipts whose time has run out, at most so many.
 SELECT notice, idempotency_key, native_id_key FROM receipt WHERE expires_at <= ? ORDER BY expires_at LIMIT ?;

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -29,10 +28,11 @@ from gateway.engines.sqlite.migrate import STORE_FILE, check_shape, create_store
 from gateway.engines.sqlite.notices import SqliteNotices, last_notice
 from gateway.engines.sqlite.readers import Readers
 from gateway.engines.sqlite.registry import SqliteConsents, SqliteDirectory, SqlitePolicies, SqliteStaff
-from gateway.engines.sqlite.values import head_of, millis
-from gateway.engines.sqlite.writer import Kind, State, Transaction, Writer
+from gateway.engines.sqlite.retention import SqliteRetention
+from gateway.engines.sqlite.writer import State, Writer
 from gateway.model.errors import InvalidDocument, Unavailable
 from gateway.ports.clock import Clock
+from gateway.ports.retention_storage import Discarded
 from gateway.ports.storage import Epochs
 
 QUERIES = load(
@@ -42,6 +42,7 @@ QUERIES = load(
     "log.sql",
     "registry.sql",
     "emergencies.sql",
+    "retention.sql",
     "store.sql",
 )
 
@@ -52,15 +53,6 @@ def load_state(sql: Statements) -> State:
     if row is None:
         raise sqlite3.DatabaseError("the store has no epochs")
     return State(Epochs(*row), last_notice(sql) + 1, load_edge(sql))
-
-
-@dataclass(frozen=True, slots=True)
-class Discarded:
-    """How much was forgotten because its time had run out."""
-
-    raw_bodies: int
-    receipts: int
-    expiries: int
 
 
 class SqliteStore:
@@ -79,9 +71,7 @@ class SqliteStore:
         self.consents = SqliteConsents(writer, readers)
         self.emergencies = SqliteEmergencies(writer, readers, self.delivery_ids)
         self.log = SqliteLog(writer, readers)
-        self._discard: Kind[tuple[int, int], Discarded] = Kind(
-            "discard", 90, lambda tx, units: [_discarded(tx, now, limit) for now, limit in units]
-        )
+        self.retention = SqliteRetention(writer, readers)
 
     @classmethod
     def create(cls, directory: Path) -> None:
@@ -148,7 +138,7 @@ class SqliteStore:
 
     async def discard_expired(self, now: datetime, limit: int = 500) -> Discarded:
         """Forget raw bodies, receipts and noted instants whose time has run out at `now`, at most `limit` of each."""
-        return await self._writer.submit(self._discard, (millis(now), limit))
+        return await self.retention.discard_expired(now, limit)
 
 
 def _read_shape(path: Path) -> bytes:
@@ -165,15 +155,3 @@ def _read_shape(path: Path) -> bytes:
         return bytes(row[0])
     finally:
         connection.close()
-
-
-def _discarded(tx: Transaction, now: int, limit: int) -> Discarded:
-    raw = tx.sql.run("discard_raw_bodies", (now, limit)).rowcount
-    receipts = tx.sql.all("expired_receipts", (now, limit))
-    tx.sql.many("discard_receipts", [(notice,) for notice, _, _ in receipts])
-    tx.sql.many(
-        "discard_receipt_keys",
-        [(head, notice) for notice, *keys in receipts for head in {head_of(key) for key in keys}],
-    )
-    expiries = tx.sql.run("forget_expiries", {"now": now, "limit": limit}).rowcount
-    return Discarded(raw, len(receipts), expiries)

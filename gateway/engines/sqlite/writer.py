@@ -108,6 +108,9 @@ class _Waiting:
     outcome: Any = None
 
 
+_NOTHING: Kind[None, None] = Kind("nothing", 99, lambda tx, units: [None for _ in units])
+
+
 class Writer:
     """The one owner of the write connection. `start` and `stop` are called once each, from the thread that made it."""
 
@@ -136,6 +139,8 @@ class Writer:
         self._is_stopped = False
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._checkpointer = _Checkpointer(path, wal_limit_bytes)
+        self._journal_wanted = threading.Event()
+        self._journal_is_empty = False
         self.state: State
         self.groups = 0
         self._open()
@@ -200,6 +205,16 @@ class Writer:
         for start in range(0, len(gathered), MAX_GROUP):
             self._waiting.put(gathered[start : start + MAX_GROUP])
 
+    async def empty_journal(self) -> None:
+        """Copy the journal into the file and cut it to nothing, between two groups. Unavailable while a reader stands in the way."""
+        for _ in range(20):
+            self._journal_wanted.set()
+            await self.submit(_NOTHING, None)
+            if self._journal_is_empty:
+                return
+            await asyncio.sleep(0.05)
+        raise Unavailable("a reader stands in the way of emptying the journal")
+
     @property
     def committed(self) -> State:
         """The state as of the last commit. Unavailable while it can't be read, Tampered when it doesn't fit."""
@@ -229,6 +244,9 @@ class Writer:
                     break
             if group:
                 self._serve(group)
+                if self._journal_wanted.is_set() and self._connection is not None:
+                    self._journal_wanted.clear()
+                    self._journal_is_empty = self._checkpointer.empty(self._connection)
                 self.groups += 1
                 _wake(group)
                 self._checkpointer.committed()
@@ -390,6 +408,14 @@ class _Checkpointer:
             return  # a full disk or a long reader: the next round tries again, and commits tell the callers
         finally:
             connection.execute("PRAGMA busy_timeout=5000")
+
+    def empty(self, connection: sqlite3.Connection) -> bool:
+        """On the writer's connection, between two groups: copy everything and cut the journal. False when a reader prevents it."""
+        try:
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.OperationalError:
+            return False
+        return not busy
 
     def _run(self) -> None:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)

@@ -1,0 +1,1 @@
+-- The older code knew neither; nothing is taken away.

@@ -1,0 +1,169 @@
+"""How is something destroyed so that no page, free page or journal frame holds it any more?
+
+`secure_delete` zeroes what a statement deletes; the journal, which may hold the
+page as it was, is copied into the file and cut to nothing before an erasure is called done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from gateway.engines.sqlite.readers import Readers
+from gateway.engines.sqlite.values import blob_of, head_of, instant, known_blob, millis, text_of
+from gateway.engines.sqlite.writer import Kind, Transaction, Writer
+from gateway.model.errors import NotPermitted
+from gateway.model.identifiers import KeyId, NoticeId, PersonId
+from gateway.ports.retention_storage import Discarded, Erasure, LegalHold, Naming
+
+if TYPE_CHECKING:
+    from gateway.audit.record import PreparedRecord
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One statement with its records, which are logged when it changed something."""
+
+    query: str
+    values: tuple[Any, ...]
+    records: tuple[PreparedRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Forgetting:
+    erasure: str
+    person: bytes
+    subject: bytes
+    at: int
+    records: tuple[PreparedRecord, ...]
+
+
+class SqliteRetention:
+    """RetentionStorage on the embedded store."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer, self._readers = writer, readers
+        self._change: Kind[_Change, bool] = Kind(
+            "retention", 60, lambda tx, units: [_changed(tx, unit) for unit in units]
+        )
+        self._forget: Kind[_Forgetting, int] = Kind(
+            "forget", 61, lambda tx, units: [_forgotten(tx, unit) for unit in units]
+        )
+        self._discard: Kind[tuple[int, int], Discarded] = Kind(
+            "discard", 90, lambda tx, units: [_discarded(tx, now, limit) for now, limit in units]
+        )
+
+    async def set_hold(self, hold: LegalHold, records: Sequence[PreparedRecord]) -> None:
+        values = (hold.id, blob_of(hold.person), hold.authority, hold.set_by, millis(hold.set_at))
+        await self._writer.submit(self._change, _Change("add_hold", values, tuple(records)))
+
+    async def lift_hold(self, hold: str, at: datetime, records: Sequence[PreparedRecord]) -> bool:
+        return await self._writer.submit(self._change, _Change("lift_hold", (millis(at), hold), tuple(records)))
+
+    async def hold(self, hold: str) -> LegalHold | None:
+        row = await self._readers.ask(lambda sql: sql.one("hold_by_id", (hold,)))
+        return None if row is None else _hold(row)
+
+    async def holds_of(self, person: PersonId) -> Sequence[LegalHold]:
+        blob = known_blob(person)
+        return await self._readers.ask(lambda sql: [_hold(row) for row in sql.all("holds_of", (blob,))])
+
+    async def ask_erasure(self, erasure: Erasure, records: Sequence[PreparedRecord]) -> None:
+        assert erasure.person is not None
+        values = (erasure.id, blob_of(erasure.person), erasure.authority, erasure.asked_by, millis(erasure.asked_at))
+        await self._writer.submit(self._change, _Change("add_erasure", values, tuple(records)))
+
+    async def approve_erasure(self, erasure: str, by: str) -> bool:
+        return await self._writer.submit(self._change, _Change("approve_erasure", (by, erasure)))
+
+    async def erasure(self, erasure: str) -> Erasure | None:
+        row = await self._readers.ask(lambda sql: sql.one("erasure_by_id", (erasure,)))
+        return None if row is None else _erasure(row)
+
+    async def open_erasures(self) -> Sequence[Erasure]:
+        return await self._readers.ask(lambda sql: [_erasure(row) for row in sql.all("erasures_open")])
+
+    async def key_of(self, person: PersonId) -> KeyId | None:
+        blob = known_blob(person)
+        row = await self._readers.ask(lambda sql: sql.one("key_of_person", (blob,)))
+        return None if row is None else KeyId(row[0])
+
+    async def naming(self, person: PersonId) -> Sequence[Naming]:
+        blob = known_blob(person)
+        return await self._readers.ask(
+            lambda sql: [
+                Naming(NoticeId(text_of(notice)), None if key is None else KeyId(key))
+                for notice, key in sql.all("notices_naming", (blob,))
+            ]
+        )
+
+    async def forget(
+        self, erasure: str, person: PersonId, subject: bytes, at: datetime, records: Sequence[PreparedRecord]
+    ) -> int:
+        unit = _Forgetting(erasure, blob_of(person), subject, millis(at), tuple(records))
+        gone = await self._writer.submit(self._forget, unit)
+        await self.empty_journal()
+        return gone
+
+    async def discard_expired(self, now: datetime, limit: int = 500) -> Discarded:
+        return await self._writer.submit(self._discard, (millis(now), limit))
+
+    async def empty_journal(self) -> None:
+        await self._writer.empty_journal()
+
+
+def _changed(tx: Transaction, unit: _Change) -> bool:
+    if tx.sql.run(unit.query, unit.values).rowcount == 0:
+        return False
+    tx.log(unit.records)
+    return True
+
+
+def _forgotten(tx: Transaction, unit: _Forgetting) -> int:
+    row = tx.sql.one("erasure_by_id", (unit.erasure,))
+    if row is None or row[6] is not None:
+        return 0
+    if tx.sql.all("holds_of", (unit.person,)):
+        raise NotPermitted("a legal hold stands on this person", remedy="see `hutong legal-hold`")
+    raw = tx.sql.run("forget_raw_naming", (unit.person,)).rowcount
+    for query in ("forget_aliases", "forget_person", "forget_places_of_person", "forget_consents"):
+        tx.sql.run(query, (unit.person,))
+    tx.sql.run("forget_subject", (unit.subject,))
+    tx.sql.run("erasure_done", (unit.at, unit.erasure))
+    tx.log(unit.records)
+    return raw
+
+
+def _discarded(tx: Transaction, now: int, limit: int) -> Discarded:
+    raw = tx.sql.all("expired_raw_bodies", (now, limit))
+    tx.sql.many("discard_raw_body", [(notice,) for notice, _ in raw])
+    receipts = tx.sql.all("expired_receipts", (now, limit))
+    tx.sql.many("discard_receipts", [(notice,) for notice, _, _ in receipts])
+    tx.sql.many(
+        "discard_receipt_keys",
+        [(head, notice) for notice, *keys in receipts for head in {head_of(key) for key in keys}],
+    )
+    expiries = tx.sql.run("forget_expiries", {"now": now, "limit": limit}).rowcount
+    return Discarded(len(raw), len(receipts), expiries, tuple(KeyId(key) for _, key in raw))
+
+
+def _hold(row: tuple[Any, ...]) -> LegalHold:
+    id_, person, authority, by, at, lifted = row
+    return LegalHold(
+        id_, PersonId(text_of(person)), authority, by, instant(at), None if lifted is None else instant(lifted)
+    )
+
+
+def _erasure(row: tuple[Any, ...]) -> Erasure:
+    id_, person, authority, asked_by, asked_at, approved_by, done_at = row
+    return Erasure(
+        id_,
+        PersonId(text_of(person)) if person else None,
+        authority,
+        asked_by,
+        instant(asked_at),
+        approved_by,
+        None if done_at is None else instant(done_at),
+    )

@@ -22,7 +22,15 @@ from typing import BinaryIO
 from aiohttp import web
 
 from adapters.registry import load_adapters
-from gateway.assembly_log import LogProof, create_log_keys, open_log_proof, publish_for_ever
+from gateway.assembly_log import (
+    LogProof,
+    LogServices,
+    create_log_keys,
+    join_log_services,
+    open_log_proof,
+    publish_for_ever,
+    retain_for_ever,
+)
 from gateway.config import Settings
 from gateway.crypto.detached import DetachedSigner
 from gateway.engines.embedded_broker.doorbell import EmbeddedDoorbell
@@ -40,6 +48,7 @@ from gateway.geography.divisions import DivisionTree
 from gateway.http.admin import AdminServices, make_admin_app
 from gateway.http.admin_log import hold_routes
 from gateway.http.admin_policies import PolicyServices, policy_routes
+from gateway.http.admin_retention import RetentionServices, retention_routes
 from gateway.http.app import make_app
 from gateway.http.services import ApiServices
 from gateway.http.serving import Edge as HttpEdge
@@ -144,6 +153,7 @@ class Engines:
 class Services:
     """Every use case of one node, joined to its engines."""
 
+    proof: LogServices
     directories: Directories
     policies: Policies
     staff: LocalStaff
@@ -209,6 +219,7 @@ async def running(
         scheme = "https" if settings.server.tls_certificate else "http"
         url = settings.server.public_url or f"{scheme}://{settings.server.host}:{listener.getsockname()[1]}"
         services = await join_services(settings, documents, engines, url)
+        await services.proof.erase.resume()
         edge = HttpEdge(make_app(_api(settings, engines, services), _http_settings(settings)))
         background = asyncio.create_task(_background(settings, engines, services), name="deliver")
         stack.push_async_callback(_end, background)
@@ -328,6 +339,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
     )
     release_held = ReleaseHeld(deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock)
     return Services(
+        proof=join_log_services(store, keys, keeper, teller, staff, clock, ids),
         directories=directories,
         policies=policies,
         staff=staff,
@@ -525,6 +537,7 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
         ),
         [
             *hold_routes(engines.proof.hold),
+            *retention_routes(RetentionServices(services.proof.erase, services.proof.legal_holds)),
             *policy_routes(
                 PolicyServices(
                     services.administer_policies, services.policies, services.replays, services.preview, services.staff
@@ -549,6 +562,7 @@ async def _background(settings: Settings, engines: Engines, services: Services) 
     """Everything that happens by itself, in one task group."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(publish_for_ever(engines.proof, settings.log.checkpoint_seconds), name="publish")
+        tasks.create_task(retain_for_ever(services.proof.retain), name="retain")
         tasks.create_task(services.push.run(), name="push")
         tasks.create_task(_expire_for_ever(services.expire), name="expire")
         tasks.create_task(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -20,17 +20,24 @@ from gateway.config import Settings
 from gateway.engines.files.checkpoint_guard import FileCheckpointGuard
 from gateway.engines.files.note_keys import NoteSigningKey, load_note_keys, make_note_keys
 from gateway.engines.http_witness import HttpWitness
-from gateway.model.errors import InvalidDocument
+from gateway.engines.sqlite.store import SqliteStore
+from gateway.model.errors import InvalidDocument, Unavailable
 from gateway.ports.clock import Clock, Ids
+from gateway.ports.keys import KeyStore
 from gateway.ports.log_storage import LogStorage
+from gateway.services.erase import Erase, LegalHolds
 from gateway.services.hold import Generation, LogHold
+from gateway.services.keep import Keeper
+from gateway.services.people import People
 from gateway.services.prove import Prover
 from gateway.services.publish import Publisher
+from gateway.services.retain import Retain
 from gateway.services.roles import StaffDirectory
 from gateway.services.tell import Teller
 
 GUARD = "log.guard"
 NOTE_KEYS = "log"
+RETAIN_EVERY = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,49 @@ async def open_log_proof(
         )
         await hold.begin()
         yield LogProof(publisher, hold, Prover(log, publisher), generation)
+
+
+@dataclass(frozen=True, slots=True)
+class LogServices:
+    """Use cases of retention and proof."""
+
+    people: People
+    erase: Erase
+    legal_holds: LegalHolds
+    retain: Retain
+
+
+def join_log_services(
+    store: SqliteStore, keys: KeyStore, keeper: Keeper, teller: Teller, staff: StaffDirectory, clock: Clock, ids: Ids
+) -> LogServices:
+    people = People(notices=store.notices, retention=store.retention, keeper=keeper, keys=keys, teller=teller)
+    return LogServices(
+        people=people,
+        erase=Erase(
+            people=people,
+            retention=store.retention,
+            notices=store.notices,
+            keeper=keeper,
+            keys=keys,
+            log=store.log,
+            staff=staff,
+            teller=teller,
+            clock=clock,
+            ids=ids,
+        ),
+        legal_holds=LegalHolds(
+            people=people, retention=store.retention, staff=staff, teller=teller, clock=clock, ids=ids
+        ),
+        retain=Retain(retention=store.retention, keys=keys, log=store.log, teller=teller, clock=clock),
+    )
+
+
+async def retain_for_ever(retain: Retain) -> None:
+    """Destroy what is over, every quarter of an hour."""
+    while True:
+        with suppress(Unavailable):  # the store is away, or a reader stands in the way: the next beat finds the same
+            await retain()
+        await asyncio.sleep(RETAIN_EVERY.total_seconds())
 
 
 async def publish_for_ever(proof: LogProof, seconds: float) -> None:

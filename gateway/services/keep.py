@@ -102,14 +102,18 @@ class Keeper:
         self._keys, self._ids, self._split, self._join = keys, ids, split, join
         self._alias_secret = keys.secret("person-aliases")
 
+    def aliases(self, person: Mapping[str, Any]) -> tuple[bytes, ...]:
+        """The keyed aliases of a person's identifiers."""
+        return tuple(
+            keyed_digest(self._alias_secret, kind.encode(), value.encode()) for kind, value in aliases_of(person)
+        )
+
     def identify(self, data: JsonObject, known: Mapping[bytes, tuple[PersonId, KeyId]]) -> dict[str, KnownPerson]:
         """Name the persons of a notice by ref: those `known` by an alias, and new ones with keys from the stock."""
         persons: dict[str, KnownPerson] = {}
         for ordinal, person in enumerate(data.get("persons", ())):
             ref = person_ref(person, ordinal)
-            aliases = tuple(
-                keyed_digest(self._alias_secret, kind.encode(), value.encode()) for kind, value in aliases_of(person)
-            )
+            aliases = self.aliases(person)
             found = next((known[alias] for alias in aliases if alias in known), None)
             secret = None if found is None else self._keys.open(found[1])
             if found is not None and secret is not None:

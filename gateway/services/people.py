@@ -41,7 +41,7 @@ class People:
     async def by_identifier(self, id_type: str, id_no: str) -> FoundPerson | None:
         """The person known under an identifier (`ID` and a citizen number, `student` and a student number); None for nobody."""
         described = {"student_no": id_no} if id_type == "student" else {"id_type": id_type, "id_no": id_no}
-        aliases = self._keeper.aliases({"persons": [described]})
+        aliases = self._keeper.aliases(described)
         if not aliases:
             raise InvalidDocument("an identifier has a kind and at least six characters")
         known = await self._notices.find_persons(aliases)

@@ -28,7 +28,7 @@ SELECT id, person, authority, asked_by, asked_at, approved_by, done_at FROM eras
 
 -- name: erasures_open
 -- Erasures that are not done.
-SELECT id, person, authority, asked_by, asked_at, approved_by, done_at FROM erasure WHERE done_at IS NULL ORDER BY asked_at;
+SELECT id, person, authority, asked_by, asked_at, approved_by, done_at FROM erasure WHERE done_at IS NULL AND asked_at > 0 ORDER BY asked_at;
 
 -- name: erasure_done
 -- An erasure is done; whose it was is forgotten.

@@ -95,7 +95,7 @@ class SqliteRetention:
         return await self._readers.ask(
             lambda sql: [
                 Naming(NoticeId(text_of(notice)), None if key is None else KeyId(key))
-                for notice, key in sql.all("notices_naming", (blob,))
+                for notice, key in dict.fromkeys(sql.all("notices_naming", (blob,)))
             ]
         )
 

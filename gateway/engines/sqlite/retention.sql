@@ -40,8 +40,8 @@ SELECT key FROM person WHERE id = ?;
 
 -- name: notices_naming
 -- The notices that name a person, with the key of the bytes as received while they are there.
-SELECT DISTINCT n.id, r.key FROM notice_person AS p JOIN notice AS n ON n.number = p.notice
-LEFT JOIN raw_body AS r ON r.notice = n.number WHERE p.person = ? ORDER BY n.number;
+SELECT n.id, r.key FROM notice_person AS p JOIN notice AS n ON n.number = p.notice
+LEFT JOIN raw_body AS r ON r.notice = n.number WHERE p.person = ? ORDER BY p.notice;
 
 -- name: forget_raw_naming
 -- Forget the bytes as received of every notice that names a person.

@@ -13,7 +13,7 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,7 +37,7 @@ from gateway.engines.embedded_broker.doorbell import EmbeddedDoorbell
 from gateway.engines.files.documents import default_catalogue, default_codes, default_rules
 from gateway.engines.files.geography import read_divisions, read_jurisdictions, read_routing
 from gateway.engines.files.keystore import FileKeyStore, create_key_store, open_key_store
-from gateway.engines.files.packs import disclosure_files
+from gateway.engines.files.packs import disclosure_files, safeguards_text
 from gateway.engines.files.root_key import RootKey, RootKeyFile, RootPassphrase
 from gateway.engines.http_courier.courier import HttpCourier
 from gateway.engines.sqlite.store import SqliteStore
@@ -46,6 +46,7 @@ from gateway.engines.system.ids import SystemIds
 from gateway.engines.system.logs import EventLog
 from gateway.geography.divisions import DivisionTree
 from gateway.http.admin import AdminServices, make_admin_app
+from gateway.http.admin_emergency import emergency_routes
 from gateway.http.admin_log import hold_routes
 from gateway.http.admin_policies import PolicyServices, policy_routes
 from gateway.http.admin_retention import RetentionServices, retention_routes
@@ -58,10 +59,13 @@ from gateway.model.audit import EventName, LogValue
 from gateway.model.delivery import Delivery
 from gateway.model.errors import Unavailable
 from gateway.model.geography import Jurisdiction
+from gateway.model.identifiers import NoticeId, NoticeType
 from gateway.model.routing import NO_CASE
+from gateway.policy.compile import Policy
 from gateway.policy.decide import decide
 from gateway.policy.route import route
 from gateway.policy.routing_rules import RoutingTables
+from gateway.policy.safeguards import Safeguards, load_safeguards
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock, Ids
 from gateway.ports.log_storage import LogQuery, StoredRecord
@@ -74,6 +78,7 @@ from gateway.services.acknowledge import Acknowledge
 from gateway.services.administer_policies import AdministerPolicies, keep_in_force
 from gateway.services.admit import Admission
 from gateway.services.answer_access import AnswerAccess
+from gateway.services.answer_question import AnswerQuestion
 from gateway.services.attempt import Attempt
 from gateway.services.authenticate import Authenticate, TokenSettings
 from gateway.services.cases import Cases
@@ -81,21 +86,27 @@ from gateway.services.conflicts import ConflictsOnRecord
 from gateway.services.consents import Consents
 from gateway.services.dead_letters import DeadLetters
 from gateway.services.directory import Directories
+from gateway.services.emergency import EmergencyAccess
 from gateway.services.enforce import Enforce
 from gateway.services.enrol import Enrol
 from gateway.services.expire import Expire
 from gateway.services.facts import FactGatherer, china_day
 from gateway.services.follow import Follow
 from gateway.services.formats import Formats
+from gateway.services.gateway_notices import GatewayNotices
 from gateway.services.govern import Policies
 from gateway.services.keep import Keeper
 from gateway.services.preview import Preview
 from gateway.services.pull import Pull
 from gateway.services.push import Push
 from gateway.services.receipts import ReceiptMaker
+from gateway.services.record_consent import CONSENT_TYPE, RecordConsent
+from gateway.services.record_use import RecordUse
 from gateway.services.release_held import ReleaseHeld
 from gateway.services.replay import Replays
 from gateway.services.roles import LocalStaff, Role
+from gateway.services.sealed_questions import QUERY
+from gateway.services.show_consent import ShowConsent
 from gateway.services.submit import Submit
 from gateway.services.tell import Teller
 from gateway.services.verify_log import verify_log
@@ -120,18 +131,23 @@ class Documents:
     jurisdictions: tuple[Jurisdiction, ...]
     routing: RoutingTables
     adapters: Mapping[str, Adapter]
+    safeguards: Safeguards
 
     @classmethod
     def read(cls, settings: Settings) -> Documents:
         own = settings.policy_directory
+        codes = default_codes()
         return cls(
             catalogue=default_catalogue(),
-            codes=default_codes(),
+            codes=codes,
             rules=default_rules(),
             tree=read_divisions(None if own is None else own / "directory" / "divisions.csv"),
             jurisdictions=read_jurisdictions(None if own is None else own / "directory" / "jurisdictions.csv"),
             routing=read_routing(None if own is None else own / "routing"),
             adapters=load_adapters(),
+            safeguards=load_safeguards(
+                safeguards_text(own), questions=codes.codes("question"), answers=codes.codes("answer")
+            ),
         )
 
 
@@ -164,6 +180,9 @@ class Services:
     pull: Pull
     push: Push
     acknowledge: Acknowledge
+    show_consent: ShowConsent
+    record_use: RecordUse
+    emergency: EmergencyAccess
     follow: Follow
     access: AnswerAccess
     enrol: Enrol
@@ -255,11 +274,14 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         scrub=lambda data, reporter: scrub(
             data, reporter, catalogue.fields.values(), reporter_is_child=reporter.get("relation") == "01"
         ),
+        set_apart=layout.set_apart,
+        sealed=documents.safeguards.sealed,
         notices=store.notices,
         directories=directories,
         keys=keys,
         ids=ids,
     )
+    then: dict[NoticeType, Callable[[NoticeId], Awaitable[bool]]] = {}
     submit = Submit(
         settings=settings,
         directories=directories,
@@ -270,11 +292,39 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         notices=store.notices,
         doorbell=engines.doorbell,
         is_on_hold=lambda: engines.proof.hold.is_on,
+        then=then,
+        pause=_pause,
         clock=clock,
         idempotency_secret=keys.secret("idempotency"),
     )
     conflicts = ConflictsOnRecord(store.notices, keeper.open)
     consents = Consents(store.consents, keys, ids, conflicts)
+
+    gateway_notices = GatewayNotices(settings.region, submit.on_behalf)
+    record_consent = RecordConsent(
+        storage=store.consents,
+        consents=consents,
+        conflicts=conflicts,
+        notices=store.notices,
+        keeper=keeper,
+        keys=keys,
+        directories=directories,
+        teller=teller,
+        clock=clock,
+        tell=gateway_notices,
+        consent_bases=lambda: frozenset(
+            code for code, basis in policies.current().vocabulary.legal_bases.items() if basis.kind == "consent"
+        ),
+    )
+    answer_question = AnswerQuestion(
+        rules=documents.safeguards.sealed, notices=store.notices, keeper=keeper, tell=gateway_notices
+    )
+
+    async def consent_said(notice: NoticeId) -> bool:
+        return (await record_consent.from_notice(notice)).ended
+
+    then[CONSENT_TYPE] = consent_said
+    then[QUERY] = answer_question
 
     async def emergency_in_force(delivery: Delivery, now: datetime) -> bool:
         return await store.emergencies.in_force(delivery.recipient, delivery.case, now) is not None
@@ -394,6 +444,26 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
             signal=lambda name: engines.events.write("push_trouble", signal=name),
         ),
         acknowledge=acknowledge,
+        show_consent=ShowConsent(
+            record=record_consent, keys=keys, purposes=lambda: _purpose_titles(policies.current())
+        ),
+        record_use=RecordUse(deliveries=store.deliveries, log=store.log, receipts=receipts, teller=teller, clock=clock),
+        emergency=EmergencyAccess(
+            rules=documents.safeguards.emergency,
+            reasons=documents.codes.codes("emergency_reason"),
+            storage=store.emergencies,
+            notices=store.notices,
+            cases=cases,
+            keeper=keeper,
+            keys=keys,
+            log=store.log,
+            teller=teller,
+            doorbell=engines.doorbell,
+            clock=clock,
+            ids=ids,
+            tell=gateway_notices,
+            policy_hash=lambda: policies.current().hash,
+        ),
         follow=Follow(
             settings=settings,
             notices=store.notices,
@@ -467,6 +537,10 @@ def _policies(settings: Settings, catalogue: Catalogue, engines: Engines, teller
     )
 
 
+def _purpose_titles(policy: Policy) -> dict[str, dict[str, str]]:
+    return {code: {"zh": one.title.zh, "en": one.title.en} for code, one in policy.vocabulary.purposes.items()}
+
+
 def _coarse_codes(documents: Documents) -> dict[str, dict[str, str]]:
     """For each table of codes: every code with the coarser code that stands for it."""
     return {
@@ -499,6 +573,9 @@ def _api(settings: Settings, engines: Engines, services: Services) -> ApiService
         acknowledge=services.acknowledge,
         follow=services.follow,
         access=services.access,
+        show_consent=services.show_consent,
+        record_use=services.record_use,
+        emergency=services.emergency,
         authenticate=services.authenticate,
         directories=services.directories,
         readiness=readiness,
@@ -538,6 +615,7 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
         [
             *hold_routes(engines.proof.hold),
             *retention_routes(RetentionServices(services.proof.erase, services.proof.legal_holds)),
+            *emergency_routes(services.emergency, services.staff),
             *policy_routes(
                 PolicyServices(
                     services.administer_policies, services.policies, services.replays, services.preview, services.staff

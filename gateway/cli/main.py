@@ -29,6 +29,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "hold": ("hold", "hold", "取证冻结 · show or release a forensic hold of the log"),
     "erase": ("erase", "erase", "删除个人信息 · erase a person, with a second one's approval"),
     "legal-hold": ("legal_hold", "legal_hold", "证据保全 · set or lift a legal hold"),
+    "consent": ("consent", "consent", "同意 · record, withdraw, show"),
+    "emergency": ("emergency", "emergency", "紧急破例 · list, review"),
     "log": ("log", "log", "交换日志 · search, show, verify"),
     "witness": ("witness", "witness", "见证 · cosign the exchange log from outside: init, trust, serve, cosign, show"),
 }

@@ -163,6 +163,25 @@ class AgencyClient:
         headers = {"Content-Type": "application/json", **self._signature(body)}
         return await self._call("POST", f"/v1/inbox/{delivery}/{action}", body, headers)
 
+    async def record_consent(self, name: str, document: Mapping[str, Any]) -> Any:
+        """Record a yes or no under the office's own id; answers the records with the person's receipt."""
+        return await self._signed("PUT", f"/v1/consents/{name}", document)
+
+    async def withdraw_consent(self, name: str, document: Mapping[str, Any] | None = None) -> Any:
+        """Withdraw; answered when nothing that was decided before can leave any more."""
+        return await self._signed("POST", f"/v1/consents/{name}/withdrawal", document or {})
+
+    async def consent(self, name: str) -> Any:
+        return await self._call("GET", f"/v1/consents/{name}", None, {})
+
+    async def emergency_access(self, document: Mapping[str, Any]) -> Any:
+        """Ask for emergency access to one case; what may be seen comes through the inbox."""
+        return await self._json("POST", "/v1/emergency-access", document)
+
+    async def usage_receipt(self, document: Mapping[str, Any]) -> Any:
+        """Tell how a release was used (`kind` use) or destroyed (`kind` disposal)."""
+        return await self._json("POST", "/v1/usage-receipts", document)
+
     async def verify_receipt(self, receipt: str) -> Mapping[str, Any]:
         """The claims of a receipt (compact JWS); Tampered when it is not the gateway's or not for this office."""
         try:
@@ -178,6 +197,10 @@ class AgencyClient:
         except (jwt.PyJWTError, KeyError) as broken:
             raise Tampered("the receipt does not verify") from broken
         return claims
+
+    async def _signed(self, method: str, path: str, document: Mapping[str, Any]) -> Any:
+        body = canonical_json(document)
+        return await self._call(method, path, body, {"Content-Type": "application/json", **self._signature(body)})
 
     async def _json(self, method: str, path: str, document: Mapping[str, Any]) -> Any:
         return await self._call(method, path, canonical_json(document), {"Content-Type": "application/json"})

@@ -14,7 +14,9 @@ from gateway.engines.system.logs import EventLog
 from gateway.http.access import Access
 from gateway.http.answering import Answer, Answering
 from gateway.http.authentication import Gate, TokenEndpoint
+from gateway.http.consents import Consents
 from gateway.http.draining import Drain
+from gateway.http.emergency import Emergency
 from gateway.http.health import Health
 from gateway.http.inbox import Inbox
 from gateway.http.limits import OfficeRates, Strangers
@@ -56,6 +58,16 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
         settings,
     )
     access = Access(services.access, gate, settings, services.authenticate.settings.issuer)
+    consents = Consents(
+        services.submit,
+        services.show_consent,
+        services.record_use,
+        services.directories,
+        services.clock,
+        gate,
+        settings,
+    )
+    emergency = Emergency(services.emergency, gate, settings)
     health = Health(services.readiness, drain, registry, settings)
     description = canonical_json(openapi_document(services.authenticate.settings.issuer))
     handlers: Mapping[str, Answer] = {
@@ -76,6 +88,11 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
         "evaluation": access.evaluation,
         "evaluations": access.evaluations,
         "access-metadata": access.metadata,
+        "consent-put": consents.put,
+        "consent-get": consents.get,
+        "consent-withdraw": consents.withdraw,
+        "usage-receipt": consents.usage,
+        "emergency-access": emergency.ask,
         "alive": health.alive,
         "ready": health.ready,
         "metrics": health.metrics,

@@ -106,6 +106,14 @@ _SINCE = Parameter(
 _ACCEPT = Parameter("Accept", "header", "想要的内容类型 / wanted media types of the items", _TEXT)
 _ACTOR = (_OFFICER, _PURPOSE)
 
+_CONSENT = Parameter(
+    "consent", "path", "本单位的同意编号 / the office's own id of the consent", _TEXT, is_required=True
+)
+_CONSENT_CODES = (
+    "bad-signature", "idempotency-conflict", "invalid-notice", "not-found", "refused", "tampered", "undecodable",
+    "unknown-office",
+)  # fmt: skip
+
 _NOTICE_BODY = (
     ("application/cloudevents+json", "CloudEvent"),
     ("application/cloudevents-batch+json", "CloudEventBatch"),
@@ -222,6 +230,35 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "access-metadata", "GET", "/.well-known/authzen-configuration", "决策点元数据（AuthZEN）",
         "metadata of the decision point (AuthZEN 1.0)", "anyone", (Success(200, "元数据 / metadata", schema="AnyObject"),),
+    ),
+    Route(
+        "consent-put", "PUT", "/v1/consents/{consent}", "登记同意或拒绝（生成 CON）", "record a yes or no: makes a CON notice",
+        "office", (Success(200, "登记结果与给本人的回执 / the records, with the person's receipt", schema="AnyObject"),),
+        codes=_CONSENT_CODES, parameters=(_CONSENT, _SIGNATURE, *_ACTOR), body=(("application/json", "AnyObject"),),
+    ),
+    Route(
+        "consent-get", "GET", "/v1/consents/{consent}", "查看本单位登记的同意", "show a consent the office recorded", "office",
+        (Success(200, "每名儿童一项 / one for each child", schema="AnyObject"),), codes=("not-found", "tampered"),
+        parameters=(_CONSENT, *_ACTOR),
+    ),
+    Route(
+        "consent-withdraw", "POST", "/v1/consents/{consent}/withdrawal", "撤回同意；答复后不再有依此前决定的披露",
+        "withdraw: once answered, nothing decided before can leave any more", "office",
+        (Success(200, "撤回后的登记 / the records as withdrawn", schema="AnyObject"),),
+        codes=_CONSENT_CODES, parameters=(_CONSENT, _SIGNATURE, *_ACTOR), body=(("application/json", "AnyObject"),),
+    ),
+    Route(
+        "usage-receipt", "POST", "/v1/usage-receipts", "回传使用或销毁记录", "tell how a release was used or destroyed",
+        "office-or-suspended", (Success(200, "已签名的回执 / signed receipt", schema="AnyObject"),),
+        codes=("invalid-document", "not-found", "undecodable"), parameters=_ACTOR,
+        body=(("application/json", "AnyObject"),),
+    ),
+    Route(
+        "emergency-access", "POST", "/v1/emergency-access", "紧急破例：只对值班单位，一个个案，两小时",
+        "emergency access: offices on duty, one case, two hours", "office",
+        (Success(201, "已准许；内容经收件箱送达 / granted; what may be seen comes through the inbox", schema="AnyObject"),),
+        codes=("invalid-document", "not-found", "tampered", "undecodable"), parameters=_ACTOR,
+        body=(("application/json", "AnyObject"),),
     ),
     Route("alive", "GET", "/healthz", "进程存活", "the process lives", "anyone", (Success(200, "ok", schema="AnyObject"),)),
     Route(

@@ -13,12 +13,13 @@ from typing import Any, Protocol, TypeVar
 from prometheus_client import CollectorRegistry
 
 from gateway.engines.system.logs import EventLog
-from gateway.model.agency import Caller
+from gateway.model.agency import Caller, Office
 from gateway.model.identifiers import DeliveryId, NoticeId
 from gateway.ports.clock import Clock
 from gateway.ports.translation import RefusedItem
 from gateway.services.answer_access import Answered, Question
 from gateway.services.authenticate import Authenticate, OfficeDirectory
+from gateway.services.emergency import Asked
 
 
 class ReceiptLike(Protocol):
@@ -116,6 +117,29 @@ class AccessLike(Protocol):
         ...
 
 
+class ShowConsentLike(Protocol):
+    async def __call__(self, office: Office, name: str) -> list[dict[str, Any]]: ...
+
+
+class RecordUseLike(Protocol):
+    async def __call__(
+        self, caller: Caller, delivery_id: DeliveryId, kind: str, what: str, at: datetime | None
+    ) -> bytes: ...
+
+
+class GrantedLike(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def until(self) -> datetime: ...
+    @property
+    def deliveries(self) -> tuple[Any, ...]: ...
+
+
+class EmergencyLike(Protocol):
+    async def __call__(self, caller: Caller, asked: Asked) -> GrantedLike: ...
+
+
 class Readiness(Protocol):
     async def __call__(self) -> Mapping[str, str]:
         """Each thing this node needs, by name: `ok`, or a code for what is wrong. Never personal data."""
@@ -131,6 +155,9 @@ class ApiServices:
     acknowledge: AcknowledgeLike
     follow: FollowLike
     access: AccessLike
+    show_consent: ShowConsentLike
+    record_use: RecordUseLike
+    emergency: EmergencyLike
     authenticate: Authenticate
     directories: OfficeDirectory
     readiness: Readiness

@@ -81,7 +81,9 @@ class Layout:
     def __init__(self, specs: Iterable[FieldSpec], about: Mapping[str, str] | None = None) -> None:
         self._root = _Node()
         self._about = dict(about or {})
+        self._has_sealed = False
         for spec in specs:
+            self._has_sealed |= SEALED in (spec.compartment, *(rule.compartment for rule in spec.content))
             node = self._root
             for name in spec.path.removesuffix("[]").split("."):
                 node = node.members.setdefault(name.removesuffix("[]"), _Node())
@@ -103,6 +105,11 @@ class Layout:
         somebody with another role as well has lost the role `reporter`. Vault handles stay: they name nobody.
         """
         leaving = SET_APART - keep
+        persons = data.get("persons")
+        if not self._has_sealed and not any(
+            "reporter" in _roles(_member(person, "roles")) for person in (persons if type(persons) is list else ())
+        ):
+            return SetApart(dict(data), ())  # nothing to take out: one look, no cutting
         segments = self.split(data)
         apart = tuple(segment for segment in segments if segment.compartment in leaving)
         rest = join(segment for segment in segments if segment.compartment not in leaving) if apart else dict(data)

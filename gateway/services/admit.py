@@ -20,12 +20,15 @@ from gateway.model.agency import Caller
 from gateway.model.audit import EventName, LogValue
 from gateway.model.delivery import DeliveryState, NewDelivery
 from gateway.model.errors import InvalidNotice
+from gateway.model.fields import REPORTER, SEALED
 from gateway.model.identifiers import CaseId, NoticeId, NoticeType, OfficeId
-from gateway.model.notice import Gap, JsonObject, Recipient, ValidNotice
+from gateway.model.notice import Gap, JsonObject, Recipient, SubmittedNotice, ValidNotice
 from gateway.model.routing import CaseContext, Held, Routing
+from gateway.policy.safeguards import SealedQuestions
 from gateway.ports.clock import Ids
 from gateway.ports.keys import KeyStore
 from gateway.ports.storage import Acceptance, NoticeStorage
+from gateway.privacy.segments import SetApart
 from gateway.services.acquaintance import Acquaintance
 from gateway.services.cases import CaseLink, Cases
 from gateway.services.directory import Directories
@@ -33,10 +36,11 @@ from gateway.services.facts import china_day
 from gateway.services.keep import Keeper
 from gateway.services.receipts import ReceiptMaker
 from gateway.services.replies import reply_move
+from gateway.services.sealed_questions import counted_question, stays_here
 from gateway.services.tell import Teller, loggable_flags
 
-# Withdrawals and corrections overtake, so that what is wrong is stopped first (DESIGN 7).
-OVERTAKING = frozenset({NoticeType("WDR"), NoticeType("COR")})
+# Withdrawals, corrections and consent events overtake, so that what is wrong is stopped first (DESIGN 7).
+OVERTAKING = frozenset({NoticeType("WDR"), NoticeType("COR"), NoticeType("CON")})
 
 # What a receipt given during a forensic hold says of itself (DESIGN 5): accepted, and not yet proved by a signed tree.
 PROVISIONAL = "provisional"
@@ -62,6 +66,8 @@ class Admission:
         receipts: ReceiptMaker,
         route: Route,
         scrub: Scrub,
+        set_apart: Callable[[JsonObject], SetApart],
+        sealed: SealedQuestions,
         notices: NoticeStorage,
         directories: Directories,
         keys: KeyStore,
@@ -69,6 +75,7 @@ class Admission:
     ) -> None:
         self._settings, self._cases, self._keeper, self._teller = settings, cases, keeper, teller
         self._receipts, self._route, self._scrub = receipts, route, scrub
+        self._set_apart, self._sealed = set_apart, sealed
         self._notices, self._directories, self._ids = notices, directories, ids
         self._lane_secret = keys.secret("lanes")
         self._acquaintance = Acquaintance()
@@ -97,14 +104,18 @@ class Admission:
         if routing.problems:
             raise InvalidNotice("the notice cannot be routed", problems=routing.problems)
         notice_id, retention = self._ids.notice(), self._settings.retention
-        persons = self._keeper.identify(submitted.data, self._acquaintance)
-        data = self._scrub(submitted.data, submitted.reporter) if submitted.reporter else submitted.data
+        parts = self._set_apart(submitted.data)
+        persons = self._keeper.identify(parts.data, self._acquaintance)
+        data: JsonObject = self._scrub(parts.data, submitted.reporter) if submitted.reporter else parts.data
         all_flags = (*flags, *valid.flags, *routing.flags)
         content = self._keeper.seal(
             notice_id, data, _header(valid, routing, link, caller), body, persons,
-            reporter=submitted.reporter, sealed=submitted.sealed, quarantined=valid.set_aside,
+            reporter=_with_parts(submitted.reporter, parts, REPORTER), sealed=_with_parts(submitted.sealed, parts, SEALED),
+            quarantined=valid.set_aside,
         )  # fmt: skip
-        deliveries = self._deliveries(valid, routing, link.case, now, is_on_hold=PROVISIONAL in flags)
+        deliveries: tuple[NewDelivery, ...] = ()
+        if not stays_here(submitted, self._sealed):
+            deliveries = self._deliveries(valid, routing, link.case, now, is_on_hold=PROVISIONAL in flags)
         purposes = sorted({recipient.purpose for recipient in routing.recipients})
         record = self._teller.event(
             EventName.NOTICE_ACCEPTED,
@@ -145,7 +156,7 @@ class Admission:
             raw_expires_at=now + timedelta(days=retention.raw_days),
             persons=tuple(person.link for person in persons.values()),
             deliveries=deliveries,
-            records=(record, *self._vaulted(caller, valid, notice_id, now)),
+            records=(record, *self._vaulted(caller, valid, notice_id, now), *self._counted(caller, submitted, now)),
             receipt=receipt,
             receipt_expires_at=now + timedelta(days=retention.receipt_days),
             flags=all_flags,
@@ -181,6 +192,13 @@ class Admission:
         """After `Stale("person")`: learn from the store who the persons of this unit are now."""
         aliases = [alias for link in admitted.unit.persons for alias in link.aliases]
         self._acquaintance.correct(aliases, await self._notices.find_persons(aliases))
+
+    def _counted(self, caller: Caller, submitted: SubmittedNotice, now: datetime) -> tuple[PreparedRecord, ...]:
+        """A question that a sealed record could answer, counted whether or not there is one."""
+        question = counted_question(submitted, self._sealed)
+        if question is None:
+            return ()
+        return (self._teller.event(EventName.SEALED_QUESTION_COUNTED, now, question, actor=caller.office.id),)
 
     def _vaulted(
         self, caller: Caller, valid: ValidNotice, notice: NoticeId, now: datetime
@@ -245,6 +263,12 @@ def _header(valid: ValidNotice, routing: Routing, link: CaseLink, caller: Caller
     if link.prior is not None:
         header["prior"] = link.prior
     return header
+
+
+def _with_parts(own: JsonObject, parts: SetApart, compartment: str) -> JsonObject:
+    """What goes into the vault of one compartment: what the adapter took out, and what the layout did."""
+    found = [list(segment.data) for segment in parts.apart if segment.compartment == compartment]
+    return {**own, "parts": found} if found else own
 
 
 def _gap(gap: Gap) -> dict[str, str]:

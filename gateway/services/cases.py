@@ -14,7 +14,7 @@ from uuid import UUID
 from gateway.crypto.sealing import keyed_digest
 from gateway.model.agency import Office
 from gateway.model.delivery import Delivery, DeliveryState, DeliveryStatus
-from gateway.model.identifiers import CaseId, DeliveryId, NoticeId, NoticeType, OfficeId
+from gateway.model.identifiers import AgencyName, CaseId, DeliveryId, NoticeId, NoticeType, OfficeId, agency_of
 from gateway.model.notice import REPORTS, Recipient, SubmittedNotice
 from gateway.model.routing import NO_CASE, CaseContext, PriorNotice
 from gateway.ports.clock import Ids
@@ -24,6 +24,7 @@ from gateway.services.keep import OpenedNotice
 
 _ENDED = frozenset({DeliveryState.DECLINED, DeliveryState.REFUSED, DeliveryState.WITHDRAWN, DeliveryState.EXPIRED})
 _APPLICATIONS = frozenset({NoticeType("GRD-PA"), NoticeType("GRD-RA")})
+GATEWAY_AGENCY = AgencyName("gateway")  # its own notices may speak of any; nobody is enrolled under this name
 _LINKS = ("in_reply_to", "supersedes", "caused_by")
 
 
@@ -64,6 +65,11 @@ class Cases:
             case = known or self._derived(sender.id, notice.subject)
             return CaseLink(case, await self.context(case))
         return CaseLink(self._ids.case())
+
+    async def known(self, office: OfficeId, reference: str) -> NoticeSummary | None:
+        """The notice an office may name: one it sent, or a release it got (`<delivery>` or `<delivery>.<revision>`)."""
+        found = await self._prior(office, reference)
+        return None if found is None else found[0]
 
     async def references(self, opened: OpenedNotice, office: OfficeId) -> dict[str, str]:
         """What this office calls the notice that is answered or replaced: its own number, or the release it got.
@@ -119,7 +125,8 @@ class Cases:
             summary = await self._notices.summary(delivery.notice)
             return None if summary is None else (summary, delivery)
         summary = await self._notices.summary(NoticeId(identifier))
-        return (summary, None) if summary is not None and summary.sender == office else None
+        is_own = summary is not None and (summary.sender == office or agency_of(office) == GATEWAY_AGENCY)
+        return (summary, None) if summary is not None and is_own else None
 
     def _derived(self, office: OfficeId, subject: str) -> CaseId:
         return CaseId(str(UUID(bytes=keyed_digest(self._secret, office.encode(), subject.encode())[:16])))

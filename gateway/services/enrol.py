@@ -22,6 +22,7 @@ from gateway.model.identifiers import OfficeId
 from gateway.ports.clock import Clock
 from gateway.ports.registry_storage import DirectoryStorage
 from gateway.ports.translation import Adapter
+from gateway.services.cases import GATEWAY_AGENCY
 from gateway.services.directory import Directories
 from gateway.services.release_held import ReleaseHeld
 from gateway.services.tell import Teller
@@ -127,6 +128,8 @@ class Enrol:
             problems.append(
                 Problem("unknown-adapter", "/adapter", "there is no such adapter", "see `hutong adapter list`")
             )
+        if office.agency == GATEWAY_AGENCY:
+            problems.append(Problem("reserved-agency", "/id", "this name is the gateway's own", "name the agency"))
         if not office.name_zh.strip():
             problems.append(Problem("missing-name", "/name_zh", "an office has a Chinese name", "give its full name"))
         if not any(key.use == "sig" for key in office.keys):

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,7 +40,7 @@ from gateway.model.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from gateway.model.identifiers import NoticeId
+from gateway.model.identifiers import NoticeId, NoticeType
 from gateway.model.notice import REPORTS, SubmittedNotice, ValidNotice
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
@@ -88,9 +88,12 @@ class Submit:
         notices: NoticeStorage,
         doorbell: Doorbell,
         is_on_hold: Callable[[], bool],
+        then: Mapping[NoticeType, Callable[[NoticeId], Awaitable[bool]]],
+        pause: Callable[[timedelta], Awaitable[None]],
         clock: Clock,
         idempotency_secret: bytes,
     ) -> None:
+        self._then, self._pause = then, pause
         self._is_on_hold = is_on_hold
         self._settings, self._directories = settings, directories
         self._adapter_for, self._validate, self._admission = adapter_for, validate, admission
@@ -139,7 +142,23 @@ class Submit:
             for error in ended:
                 if error is not None:
                     raise error  # the store is away: the sender asks again, what was accepted answers as before
+        types = {item.type for item in items if not isinstance(item, RefusedItem)}
+        if not types.isdisjoint(self._then) and await self._follow_up(items, answers):
+            await self._pause(timedelta(seconds=self._settings.delivery.ticket_seconds))
         return Submitted(tuple(answers), is_batch)
+
+    async def _follow_up(
+        self, items: Sequence[SubmittedNotice | RefusedItem], answers: Sequence[Receipt | RefusedItem]
+    ) -> bool:
+        """What a notice does besides being delivered (consent, questions), before it is answered and again when it is
+        repeated. True when something ended: the answer then waits until no ticket from before it lives."""
+        ended = False
+        for item, answer in zip(items, answers, strict=True):
+            if isinstance(item, RefusedItem) or isinstance(answer, RefusedItem) or answer.notice is None:
+                continue
+            step = self._then.get(item.type)
+            ended = (step is not None and await step(answer.notice)) or ended
+        return ended
 
     async def check(
         self, caller: Caller, body: bytes, media_type: str, headers: Mapping[str, str], signature: str | None

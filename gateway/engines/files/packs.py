@@ -37,3 +37,14 @@ def _read(directory: Path | None, folders: tuple[str, ...]) -> dict[str, str]:
             "the policy folder lacks a file", remedy="correct `policy_directory` in the settings"
         ) from missing
     return texts
+
+
+def safeguards_text(directory: Path | None = None) -> str:
+    """The safeguards file. Raises InvalidDocument when it is missing."""
+    root: Traversable = resources.files("policies") if directory is None else directory
+    try:
+        return root.joinpath("safeguards.yaml").read_text(encoding="utf-8")
+    except OSError as missing:
+        raise InvalidDocument(
+            "the policy folder lacks `safeguards.yaml`", remedy="correct `policy_directory` in the settings"
+        ) from missing

@@ -26,7 +26,7 @@ from gateway.http.serving import Edge
 from gateway.http.settings import HttpSettings
 from gateway.model.agency import Office, OfficeKey, OfficeState
 from gateway.model.canonical import canonical_json
-from gateway.model.errors import LeaseLost, NotFound
+from gateway.model.errors import LeaseLost, NotFound, NotPermitted
 from gateway.model.identifiers import OfficeId
 from gateway.ports.storage import Epochs
 from gateway.services.answer_access import Answered
@@ -271,6 +271,18 @@ class Follow:
         raise NotFound("no such notice for this caller")
 
 
+async def show_consent(office, name):
+    raise NotFound("no such consent")
+
+
+async def record_use(caller, delivery, kind, what, at):
+    raise NotFound("no such delivery")
+
+
+async def grant_nothing(caller, asked):
+    raise NotPermitted("emergency access is not granted")
+
+
 class StandIn:
     """The edge on a real socket, with everything behind it in reach of the test."""
 
@@ -296,6 +308,9 @@ class StandIn:
             acknowledge=self.inbox,
             follow=Follow(),
             access=Access(),
+            show_consent=show_consent,
+            record_use=record_use,
+            emergency=grant_nothing,
             authenticate=self.authenticate,
             directories=self.directories,
             readiness=self._ready,

@@ -1,0 +1,173 @@
+"""S7: a mother without conflict agrees to counselling for her son, and takes it back."""
+
+import json
+
+import pytest
+
+from gateway.client.agency import AgencyClient, Answered, Profile
+from gateway.crypto.signing import new_signing_key
+from gateway.model.agency import Office
+from gateway.model.identifiers import parse_office_id
+from gateway.ports.log_storage import LogQuery
+from gateway.simulation.pilot_area import EVERY_OBLIGATION
+from tests.support.family import notice, person
+from tests.support.town import CANONICAL, town
+
+pytestmark = pytest.mark.slow
+
+CITY = "civil_affairs.440100"
+CONTRACTOR = "contractor.440113.xinli"
+
+
+def family():
+    return [
+        person("p1", "minor", years=13, name="李小测", serial=2),
+        person("p2", "guardian", years=38, name="王测乙", serial=4, relation="52", of="p1"),
+    ]
+
+
+def referral(number, *offices):
+    data = {
+        "urgency": 0,
+        "purpose": "P08",
+        "legal_basis": ["L07"],
+        "answer_by": "2099-12-31",
+        "requested_recipients": list(offices) or [CONTRACTOR],
+        "needs": ["psychological"],
+        "persons": family(),
+        "measures": [{"code": "A06"}],
+    }
+    return notice("REF", CITY, number, data, "case-s7")
+
+
+async def join(whole, office, **attributes):
+    key = new_signing_key()
+    await whole.gateway.services.enrol.add(
+        Office(
+            id=parse_office_id(office),
+            name_zh=f"测试 {office}",
+            keys=(whole.gateway.services.enrol.key(key.public().jwk()),),
+            accepts_obligations=frozenset(EVERY_OBLIGATION),
+            attributes=attributes,
+        ),
+        by="test",
+    )
+    return AgencyClient(Profile(parse_office_id(office), whole.gateway.url, key), officer="o-1")
+
+
+def agreed(*purposes, giver="p2", giver_kind="guardian", people=None, recipients=(CONTRACTOR,)):
+    return {
+        "subject": "case-s7",
+        "persons": family() if people is None else people,
+        "giver": giver,
+        "giver_kind": giver_kind,
+        "scope_purposes": list(purposes) or ["P08"],
+        "recipients": list(recipients),
+        "text_version": "2026-03",
+        "evidence": "sha256:" + "ab" * 32,
+    }
+
+
+async def received(client):
+    """Everything that waits, acknowledged, as (type, event)."""
+    found = []
+    while items := await client.pull():
+        for item in items:
+            event = json.loads(item.body)
+            found.append((event["type"].split(".")[2], event))
+            await client.acknowledge(item)
+    return found
+
+
+async def names(whole, *wanted):
+    records = await whole.gateway.engines.store.log.search(LogQuery(), None, 500)
+    return [record.name for record in reversed(records) if not wanted or record.name in wanted]
+
+
+async def test_a_withdrawal_stops_what_rested_on_consent_and_nothing_else(tmp_path):
+    async with town(tmp_path) as whole, await join(whole, CONTRACTOR, contract_until="2099-12-31") as contractor:
+        committee, women = whole.clients[CITY], whole.clients["womens_federation.440113"]
+        await committee.submit(referral(1), CANONICAL)
+        assert await received(contractor) == [], "nobody has agreed yet"
+
+        said = await committee.record_consent("c-1", agreed())
+        assert said["records"][0]["state"] == "given"
+        assert said["notice"]["type"] == "accepted"
+        assert await committee.record_consent("c-1", agreed()) == said, "a repetition gets the first answer"
+        await committee.submit(referral(2), CANONICAL)
+        before = await received(contractor)
+        assert [kind for kind, _ in before] == ["CON", "REF"]
+        referred = before[1][1]
+        assert "id_no" not in json.dumps(referred["data"])
+
+        started = whole.gateway.engines.clock.monotonic()
+        withdrawn = await committee.withdraw_consent("c-1")
+        assert whole.gateway.engines.clock.monotonic() - started >= 2.0, "answered when no ticket from before lives"
+        assert withdrawn["records"][0]["state"] == "withdrawn"
+        assert withdrawn["records"][0]["receipt"]["events"][-1]["event_state"] == "withdrawn"
+
+        await committee.submit(referral(3), CANONICAL)
+        after = await received(contractor)
+        assert [kind for kind, _ in after] == ["CON", "CON"], "the event and the order to stop using, no referral"
+        stop = next(event for _, event in after if event["data"].get("in_reply_to") == referred["id"])
+        assert stop["data"]["consent"]["status"] == "withdrawn"
+        assert [kind for kind, _ in await received(women)] == [], "who never received on it is not told"
+
+        receipt = await contractor.usage_receipt(
+            {"delivery": referred["delivery"], "kind": "disposal", "code": "storage-only"}
+        )
+        assert receipt["receipt"]
+        told = await names(whole, "consent_recorded", "consent_withdrawn", "disposal_confirmed")
+        assert told == ["consent_recorded", "consent_withdrawn", "disposal_confirmed"]
+
+        at_home = family()
+        at_home[0]["residence"] = {"region": "440113102"}
+        statutory = {
+            "needs": ["guardianship_support"], "urgency": 0, "purpose": "P03", "legal_basis": ["L02"],
+            "answer_by": "2099-12-31", "persons": at_home, "measures": [{"code": "A09"}],
+        }  # fmt: skip
+        await committee.submit(notice("REF", CITY, 4, statutory, "case-s7"), CANONICAL)
+        assert await whole.clients["civil_affairs.440113"].pull(), "what rests on a statutory duty goes on"
+        assert not whole.failures()
+
+
+async def test_from_fourteen_on_the_child_itself_is_asked(tmp_path):
+    child = person("p1", "minor", years=14, name="李小测", serial=2)
+    people = [child, family()[1]]
+    async with town(tmp_path) as whole, await join(whole, CONTRACTOR, contract_until="2099-12-31") as contractor:
+        committee = whole.clients[CITY]
+        data = json.loads(referral(0))["data"] | {"persons": people}
+        await committee.record_consent("by-mother", agreed(people=people))
+        await committee.submit(notice("REF", CITY, 1, data, "case-s7"), CANONICAL)
+        assert [kind for kind, _ in await received(contractor)] == ["CON"]
+        await committee.record_consent("own", agreed(people=people, giver="p1", giver_kind="minor"))
+        await committee.submit(notice("REF", CITY, 2, data, "case-s7"), CANONICAL)
+        assert [kind for kind, _ in await received(contractor)] == ["CON", "REF"]
+
+
+async def test_a_mother_who_becomes_a_suspect_has_no_say_from_then_on_and_her_consent_is_kept(tmp_path):
+    async with town(tmp_path) as whole, await join(whole, CONTRACTOR, contract_until="2099-12-31") as contractor:
+        committee = whole.clients[CITY]
+        await committee.record_consent("c-1", agreed())
+        await committee.submit(referral(1), CANONICAL)
+        assert "REF" in [kind for kind, _ in await received(contractor)]
+        suspected = family()
+        suspected[1] |= {"roles": ["guardian", "infringer"], "is_guardian": True}
+        report = {
+            "urgency": 1, "purpose": "P01", "legal_basis": ["L20"], "place": {"region": "440113102005"},
+            "harm": {"types": ["H21"]}, "persons": suspected,
+        }  # fmt: skip
+        await whole.clients["police.440100"].submit(notice("RPT", "police.440100", 7, report), CANONICAL)
+        await committee.submit(referral(2), CANONICAL)
+        assert [kind for kind, _ in await received(contractor)] == []
+        assert (await committee.consent("c-1"))[0]["state"] == "given", "frozen, not deleted"
+
+
+async def test_another_office_cannot_see_or_withdraw_what_it_did_not_record(tmp_path):
+    async with town(tmp_path) as whole:
+        await whole.clients[CITY].record_consent("c-1", agreed(recipients=["womens_federation.440113"]))
+        other = whole.clients["health.440100"]
+        for call in (other.consent("c-1"), other.withdraw_consent("c-1"), other.consent("c-2")):
+            with pytest.raises(Answered) as refused:
+                await call
+            assert refused.value.status == 404

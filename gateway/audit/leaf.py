@@ -9,7 +9,8 @@ every value is salted with 32 bytes.
 from __future__ import annotations
 
 import re
-from base64 import b64decode, b64encode
+from base64 import b64decode
+from binascii import b2a_base64
 
 from gateway.audit.merkle import leaf_hash as leaf_hash
 
@@ -18,7 +19,7 @@ _ENTRY = re.compile(rb'\{"c":"([A-Za-z0-9+/]{43}=)","v":1\}')
 
 
 def entry_bytes(root: bytes) -> bytes:
-    return b'{"c":"' + b64encode(root) + b'","v":1}'
+    return b'{"c":"' + b2a_base64(root, newline=False) + b'","v":1}'
 
 
 def entry_root(entry: bytes) -> bytes:

@@ -44,6 +44,7 @@ from gateway.audit.commitment import (
 from gateway.audit.forms import Encode, encoder, instant_text, is_id
 from gateway.audit.leaf import entry_bytes
 from gateway.audit.merkle import leaf_hash
+from gateway.audit.packed import pack_slot, pack_start
 from gateway.model.audit import (
     FIRST_LINK,
     HEADER,
@@ -173,7 +174,7 @@ class PreparedRecord:
         envelope: bytes,
         roots: list[bytes],
         officer: SlotRecord | None,
-        persons: list[tuple[str, bytes, bytes, bytes, bytes]],
+        persons: list[tuple[str, int, bytes, bytes, bytes]],
     ) -> None:
         self.event_id = event.id
         self.name = event.name
@@ -187,22 +188,41 @@ class PreparedRecord:
 
     def finish(self, links: Sequence[Link] = ()) -> LogRecord:
         """Give every person slot its link, in the order of `subjects`; without links each is the first of its chain."""
-        persons = self._persons
-        if links and len(links) != len(persons):
-            raise ValueError("a record needs one link per person slot")
-        roots = self._roots.copy()
+        links = links or [FIRST_LINK] * len(self._persons)
+        root, roots, sealed = self._chained(links)
         slots = [] if self._officer is None else [self._officer]
-        for number, (subject, stream, sealed, fields_root, salt) in enumerate(persons):
-            link = links[number] if links else FIRST_LINK
-            leaf = sha256(TAG + salt + _FRAMED_LINK + link_bytes(link)).digest()
-            root = sha256(b"\x01" + fields_root + leaf).digest()
-            roots.append(root)
-            slots.append(SlotRecord(PERSON, subject, masked(_fixed_link(link), stream) + sealed, root, link))
-        root = _root(roots)
+        slots += [SlotRecord(PERSON, *one) for one in zip(self.subjects, sealed, roots, links, strict=True)]
         entry = entry_bytes(root)
         return LogRecord(
             self.event_id, self.name, self.at, root, entry, leaf_hash(entry), self.envelope, self.secret, tuple(slots)
         )
+
+    def keep(self, links: Sequence[Link] = ()) -> tuple[bytes, bytes]:
+        """What a store needs of `finish(links)`, in a fraction of its time: the root, and the opening in its packed form."""
+        root, roots, sealed = self._chained(links or [FIRST_LINK] * len(self._persons))
+        parts = [pack_start(self.secret, self.envelope)]
+        if self._officer is not None:
+            parts.append(pack_slot(OFFICER, self._officer.root, self._officer.sealed))
+        parts += [pack_slot(PERSON, *one) for one in zip(roots, sealed, strict=True)]
+        return root, b"".join(parts)
+
+    def _chained(self, links: Sequence[Link]) -> tuple[bytes, list[bytes], list[bytes]]:
+        """The record's root, then the roots of the person slots and what is sealed of them."""
+        persons = self._persons
+        if len(links) != len(persons):
+            raise ValueError("a record needs one link per person slot")
+        roots: list[bytes] = []
+        sealed: list[bytes] = []
+        new = sha256
+        for (_, stream, rest, commit_link, node), link in zip(persons, links, strict=True):
+            if link is FIRST_LINK:
+                text, fixed = _FIRST_TEXT, _FIRST_FIXED
+            else:
+                text, fixed = link_bytes(link), int.from_bytes(_fixed_link(link), "big")
+            root = new(node + new(commit_link + text).digest()).digest()
+            roots.append(root)
+            sealed.append((fixed ^ stream).to_bytes(LINK_BYTES, "big") + rest)
+        return _root(self._roots + roots), roots, sealed
 
 
 def link_bytes(link: Link) -> bytes:
@@ -214,14 +234,16 @@ def link_bytes(link: Link) -> bytes:
     return b'{"prev":["%b","%b"],"seq":%d}' % (link.prev_event.encode(), b64encode(link.prev_root), link.seq)
 
 
+_FIXED = Struct(f">Q{ROOT_BYTES}sB64s")
+
+
 def _fixed_link(link: Link) -> bytes:
     prev = (link.prev_event or "").encode()
-    return (
-        link.seq.to_bytes(8, "big")
-        + link.prev_root.ljust(ROOT_BYTES, b"\0")
-        + bytes([len(prev)])
-        + prev.ljust(64, b"\0")
-    )
+    return _FIXED.pack(link.seq, link.prev_root, len(prev), prev)
+
+
+_FIRST_TEXT = link_bytes(FIRST_LINK)
+_FIRST_FIXED = int.from_bytes(_fixed_link(FIRST_LINK), "big")
 
 
 def read_fixed_link(raw: bytes) -> Link:
@@ -275,14 +297,17 @@ def prepare(event: LogEvent) -> PreparedRecord:
         roots.append(root)
         number += 1
 
-    prepared: list[tuple[str, bytes, bytes, bytes, bytes]] = []
+    # subject, key stream of the link, sealed values, what the link's commitment and then the slot's root begin with
+    prepared: list[tuple[str, int, bytes, bytes, bytes]] = []
     fields = compiled.person
     for slot in persons:
         _check_secret(slot)
         *rest, last = fields.salts.unpack(salts(slot.secret, number, event.id, len(fields.rows) + 1))
         root, members = _commit(fields, slot.values, rest, [])
         stream = seal_stream(slot.secret, number, event.id, LINK_BYTES + len(members))
-        prepared.append((slot.subject, stream[:LINK_BYTES], masked(members, stream[LINK_BYTES:]), root, last))
+        mask = int.from_bytes(stream[:LINK_BYTES], "big")
+        sealed = masked(members, stream[LINK_BYTES:])
+        prepared.append((slot.subject, mask, sealed, TAG + last + _FRAMED_LINK, b"\x01" + root))
         number += 1
     return PreparedRecord(event, envelope, roots, officer, prepared)
 

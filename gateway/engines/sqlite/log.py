@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from gateway.audit.leaf import entry_root
+from gateway.audit.leaf import entry_bytes, entry_root, leaf_hash
 from gateway.audit.merkle import TILE_WIDTH, Edge
+from gateway.audit.packed import envelope_of, unpacked
 from gateway.engines.sqlite.connection import Statements
 from gateway.engines.sqlite.readers import Readers
 from gateway.engines.sqlite.values import blob_of, instant, known_blob, millis, text_of
@@ -62,7 +63,7 @@ def load_edge(sql: Statements) -> Edge:
     size, root, upper = head
     if size != leaves:
         raise Tampered("the log's head counts other leaves than there are", remedy="restore the store from a backup")
-    last = [row[0] for row in sql.all("leaf_hashes", (size - size % TILE_WIDTH, size))]
+    last = [leaf_hash(row[0]) for row in sql.all("leaf_entries", (size - size % TILE_WIDTH, size))]
     try:
         edge = Edge.load(size, last, upper)
     except ValueError as broken:
@@ -75,30 +76,33 @@ def load_edge(sql: Statements) -> Edge:
 def write_log(tx: Transaction) -> None:
     """Append the gathered records: places, links, leaves, full tiles, head."""
     sql, edge = tx.sql, tx.state.edge
-    heads = _chain_heads(sql, {subject_blob(subject) for record in tx.records for subject in record.subjects})
-    leaves: list[tuple[int, bytes, bytes, bytes]] = []
+    named = [[subject_blob(subject) for subject in record.subjects] for record in tx.records]
+    heads = _chain_heads(sql, {name for names in named for name in names})
+    rows: list[tuple[int, bytes, bytes]] = []
     kept: list[tuple[int, str, int, bytes]] = []
+    hashes: list[bytes] = []
     subjects: list[tuple[bytes, int, int]] = []
     place = edge.size
-    for prepared in tx.records:
-        names = [subject_blob(subject) for subject in prepared.subjects]
+    for prepared, names in zip(tx.records, named, strict=True):
         links = [heads.get(name, FIRST_LINK) for name in names]
-        record = prepared.finish(links)
-        for name, link in dict(zip(names, links, strict=True)).items():
+        root, packed = prepared.keep(links)
+        for name, link in zip(names, links, strict=True):
             subjects.append((name, link.seq, place))
-            heads[name] = Link(link.seq + 1, record.event_id, record.root)
-        leaves.append((place, blob_of(record.event_id), record.entry, record.leaf_hash))
-        kept.append((place, record.name, millis(record.at), record.opening))
+            heads[name] = Link(link.seq + 1, prepared.event_id, root)
+        entry = entry_bytes(root)
+        hashes.append(leaf_hash(entry))
+        rows.append((place, blob_of(prepared.event_id), entry))
+        kept.append((place, prepared.name, millis(prepared.at), packed))
         place += 1
-    tiles = edge.extend([leaf[3] for leaf in leaves])
-    sql.many("add_leaves", leaves)
+    tiles = edge.extend(hashes)
+    sql.many("add_leaves", rows)
     sql.many("add_log_records", kept)
     if subjects:
         sql.many("add_log_subjects", sorted(subjects))
     if tiles:
         sql.many("add_tiles", [(tile.level, tile.index, tile.data) for tile in tiles])
     # the rows above the leaves, up to 8 KiB, change only when a tile is full
-    if tiles or len(leaves) == edge.size:
+    if tiles or len(rows) == edge.size:
         sql.run("set_log_head", (edge.size, edge.root(), edge.upper()))
     else:
         sql.run("move_log_head", (edge.size, edge.root()))
@@ -232,7 +236,11 @@ def _stored(row: tuple[Any, ...] | None) -> StoredRecord | None:
 
 
 def _of_row(row: tuple[Any, ...]) -> StoredRecord:
-    place, event, name, at, entry, opening = row
+    place, event, name, at, entry, packed = row
+    try:
+        opening = unpacked(packed)
+    except ValueError:
+        opening = packed  # somebody changed the store: who reads the record finds that it is no opening
     return StoredRecord(place, EventId(text_of(event)), name, instant(at), entry, opening)
 
 
@@ -246,13 +254,13 @@ def _indexed(tx: Transaction, step: int) -> int:
     until = int(row[0]) if row else 0
     openings = tx.sql.all("openings_from", (until, step))
     if openings:
-        tx.sql.many("add_words", sorted({(word, place) for place, opening in openings for word in _words(opening)}))
+        tx.sql.many("add_words", sorted({(word, place) for place, packed in openings for word in _words(packed)}))
         tx.sql.run("set_indexed_until", (openings[-1][0] + 1,))
     return len(openings)
 
 
-def _words(opening: bytes) -> list[str]:
-    envelope = orjson.loads(opening)["envelope"]
+def _words(packed: bytes) -> list[str]:
+    envelope = orjson.loads(envelope_of(packed))
     fields = envelope["fields"]
     words = [f"event={envelope['header']['event']}"]
     words += [f"office={fields[name]}" for name in _OFFICE_FIELDS if name in fields]

@@ -11,10 +11,6 @@ ON CONFLICT (one) DO UPDATE SET size = excluded.size, root = excluded.root, uppe
 -- Move the head where the rows above the leaves stay as they are.
 UPDATE log_head SET size = ?, root = ? WHERE one = 1;
 
--- name: leaf_hashes
--- The hashes of leaves from a place up to before another.
-SELECT hash FROM log_leaf WHERE place >= ? AND place < ? ORDER BY place;
-
 -- name: leaf_count
 -- How many leaves there are, by the last place.
 SELECT max(place) + 1 FROM log_leaf;
@@ -34,7 +30,7 @@ CROSS JOIN log_leaf AS l ON l.place = s.place;
 
 -- name: add_leaves
 -- Append leaves.
-INSERT INTO log_leaf (place, event, entry, hash) VALUES (?, ?, ?, ?);
+INSERT INTO log_leaf (place, event, entry) VALUES (?, ?, ?);
 
 -- name: add_log_records
 -- Keep what opens the leaves.

@@ -46,12 +46,11 @@ HELD, DUE, DEAD = 0, 1, 2
 @lru_cache(maxsize=8192)
 def blob_of(text: str) -> bytes:
     """The 16 bytes of an id in its one spelling (lower-case UUID); ValueError for any other text, without quoting it."""
-    digits = text.replace("-", "")
     try:
-        blob = bytes.fromhex(digits)
+        blob = bytes.fromhex(text.replace("-", ""))
     except ValueError:
         blob = b""
-    if len(text) != 36 or len(blob) != ID_BYTES or blob.hex() != digits or text[8::5][:4] != "----":
+    if len(blob) != ID_BYTES or len(text) != 36 or text[8::5][:4] != "----" or text != text.lower():
         raise ValueError("an id of the store is a lower-case UUID")
     return blob
 

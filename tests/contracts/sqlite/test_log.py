@@ -4,6 +4,7 @@ import sqlite3
 
 import pytest
 
+from gateway.audit.opening import read_opening
 from gateway.engines.sqlite.migrate import STORE_FILE
 from gateway.engines.sqlite.store import SqliteStore
 from gateway.model.errors import Tampered
@@ -32,7 +33,7 @@ async def test_the_database_itself_refuses_to_change_what_was_logged(store, unit
     "change",
     [
         "DELETE FROM log_leaf WHERE place = 9",
-        "UPDATE log_leaf SET hash = zeroblob(32) WHERE place = 9",
+        "UPDATE log_leaf SET entry = zeroblob(58) WHERE place = 9",
         "UPDATE log_head SET size = 9",
         "UPDATE log_head SET root = zeroblob(32)",
         "DELETE FROM log_head",
@@ -67,3 +68,15 @@ async def test_the_search_index_can_be_thrown_away(store, units):
     await store.log.reindex()
     assert await store.log.search(LogQuery(event="notice_checked"), None, 10) == before
     assert len(before) == 5
+
+
+async def test_an_opening_changed_in_the_file_is_handed_out_as_what_it_is(store, units, clock, tmp_path):
+    await store.log.append([units.record() for _ in range(2)])
+    await store.close()
+    connection = sqlite3.connect(tmp_path / "store" / STORE_FILE, isolation_level=None)
+    connection.execute("UPDATE log_record SET opening = x'ff00' WHERE place = 1")
+    connection.close()
+    store = SqliteStore.open(tmp_path / "store", clock)
+    assert (await store.log.record_at(1)).opening == b"\xff\x00"
+    read_opening((await store.log.record_at(0)).opening)
+    await store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from base64 import b64encode
@@ -14,6 +15,7 @@ import pytest
 
 from gateway.audit.commitment import commitment
 from gateway.audit.leaf import entry_bytes, entry_root
+from gateway.audit.packed import envelope_of, unpacked
 from gateway.audit.record import MAX_PERSONS, prepare
 from gateway.model.audit import EventName, EventSchema, Link, LogEvent, LogRecord, Slot, SlotRecord
 from gateway.model.audit_events import EVENTS
@@ -101,6 +103,34 @@ def test_the_stored_json_is_canonical() -> None:
     record = prepare(sample()).finish()
     for raw in (record.envelope, record.opening):
         assert raw == json.dumps(json.loads(raw), sort_keys=True, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize("name", EventName)
+@pytest.mark.parametrize("officer", [False, True])
+def test_what_a_store_keeps_gives_back_the_opening_byte_for_byte(name: EventName, officer: bool) -> None:
+    rng = random.Random(f"{name}/{officer}")
+    for people in ((), PEOPLE[:1], PEOPLE):
+        event = event_of(name, rng, people=people, officer=officer)
+        prepared = prepare(event)
+        links = [Link(2, EventId(new_id(rng)), rng.randbytes(32)), *[Link(1)] * 32][: len(event.persons)]
+        root, packed = prepared.keep(links)
+        record = prepared.finish(links)
+        assert (root, unpacked(packed)) == (record.root, record.opening)
+        assert envelope_of(packed) == record.envelope
+        assert len(packed) < len(record.opening)
+        assert prepared.keep() == prepared.keep([Link(1)] * len(event.persons))
+        for size in range(len(packed)):
+            with contextlib.suppress(ValueError):  # a cut between two slots leaves a shorter opening, never this one
+                assert unpacked(packed[:size]) != record.opening
+
+
+def test_bytes_that_are_no_packed_opening_are_refused() -> None:
+    _, packed = prepare(sample()).keep()
+    for wrong in (b"", b"\x20", packed[:40], packed + b"\x01", packed + b"\x07" + bytes(36)):
+        with pytest.raises(ValueError, match="cut short"):
+            unpacked(wrong)
+    with pytest.raises(ValueError, match="cut short"):
+        envelope_of(packed[:40])
 
 
 def test_finishing_again_gives_the_same_record_and_another_link_another_root() -> None:

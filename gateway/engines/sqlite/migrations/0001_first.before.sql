@@ -183,10 +183,9 @@ CREATE INDEX consent_by_person ON consent (person, id, epoch);
 CREATE TABLE log_leaf (
   place INTEGER PRIMARY KEY,
   event BLOB NOT NULL UNIQUE,
-  entry BLOB NOT NULL,
-  hash BLOB NOT NULL
+  entry BLOB NOT NULL
 );
--- What opens a leaf: the envelope with its secret, and slots sealed under secrets that are not in this store.
+-- What opens a leaf, packed: the envelope with its secret, and slots sealed under secrets that are not in this store.
 CREATE TABLE log_record (
   place INTEGER PRIMARY KEY,
   name TEXT NOT NULL,

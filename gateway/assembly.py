@@ -39,7 +39,7 @@ from gateway.engines.files.geography import read_divisions, read_jurisdictions, 
 from gateway.engines.files.keystore import FileKeyStore, create_key_store, open_key_store
 from gateway.engines.files.packs import disclosure_files, safeguards_text
 from gateway.engines.files.root_key import RootKey, RootKeyFile, RootPassphrase
-from gateway.engines.http_courier.courier import HttpCourier
+from gateway.engines.http_courier.courier import CourierSettings, HttpCourier
 from gateway.engines.sqlite.store import SqliteStore
 from gateway.engines.system.clock import SystemClock
 from gateway.engines.system.ids import SystemIds
@@ -225,12 +225,15 @@ async def create(settings: Settings, *, by: str) -> None:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, *, log_stream: BinaryIO | None = None, port: int | None = None
+    settings: Settings, *, log_stream: BinaryIO | None = None, port: int | None = None, clock: Clock | None = None
 ) -> AsyncIterator[Gateway]:
-    """Open everything, serve, and close everything in the reverse order. `port` overrides the settings' (0: any free one)."""
+    """Open everything, serve, and close everything in the reverse order.
+
+    `port` overrides the settings' (0: any free one), `clock` the system's.
+    """
     documents = Documents.read(settings)
     async with AsyncExitStack() as stack:
-        engines = await stack.enter_async_context(_open_engines(settings, log_stream or sys.stderr.buffer))
+        engines = await stack.enter_async_context(_open_engines(settings, log_stream or sys.stderr.buffer, clock))
         listener = socket.create_server(
             (settings.server.host, settings.server.port if port is None else port), backlog=1024, reuse_port=False
         )
@@ -239,7 +242,7 @@ async def running(
         url = settings.server.public_url or f"{scheme}://{settings.server.host}:{listener.getsockname()[1]}"
         services = await join_services(settings, documents, engines, url)
         await services.proof.erase.resume()
-        edge = HttpEdge(make_app(_api(settings, engines, services), _http_settings(settings)))
+        edge = HttpEdge(make_app(_api(settings, engines, services), HttpSettings.of(settings)))
         background = asyncio.create_task(_background(settings, engines, services), name="deliver")
         stack.push_async_callback(_end, background)
         await edge.start_on(listener, _tls(settings))
@@ -365,6 +368,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         enforce=enforce,
         deliveries=store.deliveries,
         teller=teller,
+        doorbell=engines.doorbell,
         clock=clock,
         report=lambda error: engines.events.error("delivery_parked", error),
     )
@@ -490,7 +494,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         ),
         expire=Expire(deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock),
         authenticate=Authenticate(
-            settings=TokenSettings(url),
+            settings=TokenSettings.of(settings, url),
             directories=directories,
             storage=store.directory,
             keys=keys,
@@ -504,14 +508,20 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
 
 
 @asynccontextmanager
-async def _open_engines(settings: Settings, log_stream: BinaryIO) -> AsyncIterator[Engines]:
-    clock = SystemClock()
+async def _open_engines(settings: Settings, log_stream: BinaryIO, clock: Clock | None = None) -> AsyncIterator[Engines]:
+    clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         keys = open_key_store(settings.key_directory, _root_key(settings))
         stack.callback(keys.close)
         store = SqliteStore.open(settings.directory, clock)
         stack.push_async_callback(store.close)
-        courier = HttpCourier(clock)
+        courier = HttpCourier(
+            clock,
+            CourierSettings(
+                connections_per_office=settings.delivery.max_in_flight_per_office,
+                is_plain_loopback_allowed=settings.delivery.webhook_plain_loopback,
+            ),
+        )
         stack.push_async_callback(courier.close)
         ids = SystemIds(clock, store.delivery_ids)
         teller = Teller(keys, ids)
@@ -549,18 +559,6 @@ def _coarse_codes(documents: Documents) -> dict[str, dict[str, str]]:
     }
 
 
-def _http_settings(settings: Settings) -> HttpSettings:
-    limits = settings.limits
-    return HttpSettings(
-        max_body_bytes=limits.max_body_bytes,
-        max_batch_items=limits.max_batch_items,
-        notices_per_second=limits.notices_per_second,
-        burst_notices=limits.burst_notices,
-        report_reserve_percent=limits.report_reserve_percent,
-        strangers_per_minute=limits.strangers_per_minute,
-    )
-
-
 def _api(settings: Settings, engines: Engines, services: Services) -> ApiServices:
     async def readiness() -> Mapping[str, str]:
         await engines.store.log.head()
@@ -576,6 +574,7 @@ def _api(settings: Settings, engines: Engines, services: Services) -> ApiService
         show_consent=services.show_consent,
         record_use=services.record_use,
         emergency=services.emergency,
+        webhooks=services.enrol,
         authenticate=services.authenticate,
         directories=services.directories,
         readiness=readiness,

@@ -11,6 +11,7 @@ import os
 import tomllib
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -29,6 +30,13 @@ class ServerSettings:
     tls_certificate: str = ""  # PEM files; empty: a front proxy does TLS
     tls_key: str = ""
     tls_client_authorities: str = ""  # PEM bundle; set: mutual TLS is offered and tokens are bound to certificates
+    max_connections: int = 4096  # 1,024 clients are the load to hold; the rest of the usual 8,192 files is the store's
+    header_seconds: float = 10.0  # a fresh connection has this long for its first request: no slow drip
+    body_seconds: float = 30.0  # 1 MiB over a poor county line takes about 10
+    keepalive_seconds: float = 75.0  # longer than the proxies' usual 60, so that they close first
+    drain_seconds: float = 30.0  # how long a closing gateway waits for requests in flight
+    trusted_proxies: tuple[str, ...] = ()  # networks; only these may name the peer in X-Forwarded-For
+    metrics_readers: tuple[str, ...] = ("127.0.0.0/8", "::1/128")  # networks; to others /metrics does not exist
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +44,26 @@ class LimitSettings:
     """Against floods, bombs and mistakes."""
 
     max_body_bytes: int = 1024 * KIB  # a notice is about 3 KiB; a day's CSV of a county about 500 KiB
+    max_small_body_bytes: int = 64 * KIB  # bodies that are no notices: token requests, acknowledgements, replies
     max_batch_items: int = 500  # keeps one request's transaction short
-    max_depth: int = 32  # the deepest schema nests 8
-    notices_per_second: int = 200  # per office, refilled evenly
+    max_depth: int = 64  # the deepest schema nests 8; parsers are safe to 1,024
+    max_line_bytes: int = 8190  # the request line, and each header
+    max_headers: int = 100  # the header flood's end; honest clients send about 20
+    notices_per_second: float = 200.0  # per office, refilled evenly
     burst_notices: int = 2000  # an office that was offline for two days sends its backlog
-    report_reserve_percent: int = 25  # of the rate, kept for reports
-    strangers_per_minute: int = 120  # unauthenticated requests per peer
-    clock_skew_seconds: int = 60
+    report_reserve_percent: int = 25  # of rate and burst, kept for reports: their 429 must be rare
+    strangers_per_minute: int = 120  # unauthenticated refusals per peer before it has to wait
+    kept_peers: int = 10_000  # peers remembered for that; memory bound, about 200 bytes each
+    clock_skew_seconds: int = 60  # offices' clocks are seldom set by hand to better than this
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLifeSettings:
+    """How long what an office proves itself with is good."""
+
+    token_seconds: int = 600  # short: a stolen token dies soon, a suspension needs none of it
+    assertion_seconds: int = 300  # how far ahead `exp` may lie; bounds what jti memory must hold
+    kept_tokens: int = 10_000  # verified claims kept, about 1 KiB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +71,16 @@ class DeliverySettings:
     lease_seconds: int = 60  # longer than the longest send
     ticket_seconds: float = 2.0  # DESIGN 4: from before the transaction is submitted to the first byte
     max_attempts: int = 12  # about a quarter of a day with the back-off below: a person looks the same day
-    first_backoff_seconds: int = 5
-    max_backoff_seconds: int = 3600
+    first_backoff_seconds: float = 5.0  # doubles with each try, half of it by chance
+    max_backoff_seconds: float = 3600.0  # the longest pause, also of an office's own Retry-After
     breaker_failures: int = 5  # consecutive failures before an office's breaker opens
-    breaker_open_seconds: int = 30
-    webhook_timeout_seconds: int = 20
-    max_in_flight_per_office: int = 4
-    max_long_poll_seconds: int = 60
+    breaker_open_seconds: float = 30.0  # then one try decides
+    webhook_timeout_seconds: float = 20.0  # from the first byte to the end of the answer
+    webhook_plain_loopback: bool = False  # http to this very machine: the demo's simulated agencies, nothing else
+    max_in_flight_per_office: int = 4  # pushes to one office at once, and connections to it
+    max_inbox_items: int = 100  # per page of the inbox and of changes
+    max_long_poll_seconds: int = 60  # longer, and proxies cut it
+    poll_slice_seconds: float = 2.0  # how soon a long poll notices a closing gateway or a vanished caller
     expiry_days: int = 30  # a notice nobody fetched by then is told back to its sender as expired
 
 
@@ -98,6 +122,7 @@ class Settings:
     policy_directory: Path | None = None  # None: the pack that ships with the gateway
     server: ServerSettings = field(default_factory=ServerSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    tokens: TokenLifeSettings = field(default_factory=TokenLifeSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     log: LogSettings = field(default_factory=LogSettings)
@@ -171,6 +196,9 @@ def _read(kind: Any, document: dict[str, Any], where: str, problems: list[Proble
 
 def _convert(wanted: Any, value: Any) -> Any:
     alternatives = get_args(wanted) if get_origin(wanted) else (wanted,)
+    if get_origin(wanted) is tuple:
+        is_list = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return tuple(value) if is_list else None
     if Path in alternatives and isinstance(value, str):
         return Path(value)
     if float in alternatives and isinstance(value, int) and not isinstance(value, bool):
@@ -180,6 +208,14 @@ def _convert(wanted: Any, value: Any) -> Any:
     return value if isinstance(value, tuple(a for a in alternatives if isinstance(a, type))) else None
 
 
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _check(settings: Settings) -> list[Problem]:
     problems = []
 
@@ -187,10 +223,15 @@ def _check(settings: Settings) -> list[Problem]:
         if not holds:
             problems.append(Problem("settings-conflict", position, message))
 
-    for group in (settings.limits, settings.delivery, settings.retention, settings.log):
+    for name in ("server", "limits", "tokens", "delivery", "retention", "log"):
+        group = getattr(settings, name)
         for item in dataclasses.fields(group):
             value = getattr(group, item.name)
-            require(not isinstance(value, int | float) or value > 0, item.name, "must be greater than zero")
+            is_amount = isinstance(value, int | float) and not isinstance(value, bool) and item.name != "port"
+            require(not is_amount or value > 0, f"{name}.{item.name}", "must be greater than zero")
+    for name in ("trusted_proxies", "metrics_readers"):
+        for network in getattr(settings.server, name):
+            require(_is_network(network), f"server.{name}", "must be networks such as 10.1.0.0/16")
     require(
         settings.delivery.lease_seconds > settings.delivery.webhook_timeout_seconds + settings.delivery.ticket_seconds,
         "delivery.lease_seconds",

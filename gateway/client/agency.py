@@ -182,6 +182,13 @@ class AgencyClient:
         """Tell how a release was used (`kind` use) or destroyed (`kind` disposal)."""
         return await self._json("POST", "/v1/usage-receipts", document)
 
+    async def set_webhook(self, document: Mapping[str, Any]) -> Any:
+        """Say where this office wants to be called: `{"url": ..., "trust_pem": ...}`, or `{}` for nowhere."""
+        body = canonical_json(document)
+        return await self._call(
+            "PUT", "/v1/webhook", body, {"Content-Type": "application/json", **self._signature(body)}
+        )
+
     async def verify_receipt(self, receipt: str) -> Mapping[str, Any]:
         """The claims of a receipt (compact JWS); Tampered when it is not the gateway's or not for this office."""
         try:

@@ -28,6 +28,7 @@ from gateway.http.problems import SAFE_HEADERS
 from gateway.http.routes import ROUTES
 from gateway.http.services import ApiServices
 from gateway.http.settings import HttpSettings
+from gateway.http.webhook import Webhooks
 from gateway.model.canonical import canonical_json
 
 DRAIN = web.AppKey("drain", Drain)
@@ -68,6 +69,7 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
         settings,
     )
     emergency = Emergency(services.emergency, gate, settings)
+    webhooks = Webhooks(services.webhooks, services.directories, services.clock, gate, settings)
     health = Health(services.readiness, drain, registry, settings)
     description = canonical_json(openapi_document(services.authenticate.settings.issuer))
     handlers: Mapping[str, Answer] = {
@@ -93,6 +95,7 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
         "consent-withdraw": consents.withdraw,
         "usage-receipt": consents.usage,
         "emergency-access": emergency.ask,
+        "webhook": webhooks.put,
         "alive": health.alive,
         "ready": health.ready,
         "metrics": health.metrics,

@@ -166,6 +166,14 @@ SCHEMAS: dict[str, Any] = {
             "cursor": {"type": "string", "maxLength": 64},
         },
     },
+    "Webhook": {
+        "type": "object",
+        "properties": {
+            "url": {"type": "string", "format": "uri", "pattern": "^https://", "maxLength": 2048},
+            "trust_pem": {"type": "string", "description": "PEM; pinned: this certificate or what it signed, nothing else"},
+        },
+        "additionalProperties": False,
+    },
     "Lease": {"type": "object", "required": ["lease_token"], "properties": {"lease_token": _LEASE_TOKEN},
               "additionalProperties": False},
     "GiveBack": {

@@ -260,6 +260,13 @@ ROUTES: tuple[Route, ...] = (
         codes=("invalid-document", "not-found", "tampered", "undecodable"), parameters=_ACTOR,
         body=(("application/json", "AnyObject"),),
     ),
+    Route(
+        "webhook", "PUT", "/v1/webhook", "登记本单位的推送地址（空对象为取消；须签名）",
+        "say where this office wants to be called (an empty object: nowhere); signed", "office",
+        (Success(200, "登记的地址 / the address as registered", schema="AnyObject"),),
+        codes=("bad-signature", "invalid-document", "undecodable"), parameters=(_SIGNATURE, *_ACTOR),
+        body=(("application/json", "Webhook"),),
+    ),
     Route("alive", "GET", "/healthz", "进程存活", "the process lives", "anyone", (Success(200, "ok", schema="AnyObject"),)),
     Route(
         "ready", "GET", "/readyz", "可以接活", "the node may be given work", "anyone",

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from prometheus_client import CollectorRegistry
 
 from gateway.engines.system.logs import EventLog
-from gateway.model.agency import Caller, Office
+from gateway.model.agency import Caller, Office, Webhook
 from gateway.model.identifiers import DeliveryId, NoticeId
 from gateway.ports.clock import Clock
 from gateway.ports.translation import RefusedItem
@@ -101,6 +101,12 @@ class AcknowledgeLike(Protocol):
     ) -> bytes: ...
 
 
+class WebhookLike(Protocol):
+    async def set_webhook(self, caller: Caller, webhook: Webhook | None) -> Office:
+        """Put the office's webhook into the directory, or take it away. Raises InvalidDocument."""
+        ...
+
+
 class FollowLike(Protocol):
     async def notice(self, caller: Caller, notice: NoticeId) -> dict[str, Any]: ...
 
@@ -158,6 +164,7 @@ class ApiServices:
     show_consent: ShowConsentLike
     record_use: RecordUseLike
     emergency: EmergencyLike
+    webhooks: WebhookLike
     authenticate: Authenticate
     directories: OfficeDirectory
     readiness: Readiness

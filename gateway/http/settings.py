@@ -1,45 +1,73 @@
-"""What does the edge allow, in which unit, with which default, and why?"""
+"""Which of the gateway's settings does the edge look at?
+
+Defaults and reasons stand in `gateway.config`, once; here they have the types and the names the edge works with.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-KIB = 1024
-LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+from gateway.config import DeliverySettings, LimitSettings, ServerSettings, Settings
+
+_SERVER, _LIMITS, _DELIVERY = ServerSettings(), LimitSettings(), DeliverySettings()
 
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
     """Limits of the HTTP edge. Rates refill evenly; what is left over when a limit is passed is told in Retry-After."""
 
-    max_body_bytes: int = 1024 * KIB  # a notice is about 3 KiB; a day's CSV of a county about 500 KiB
-    max_small_body_bytes: int = 64 * KIB  # bodies that are no notices: token requests, acknowledgements, replies
-    max_batch_items: int = 500  # keeps one request's transaction short
-    max_json_depth: int = 64  # the deepest schema nests 8; parsers are safe to 1,024
-    max_line_bytes: int = 8190  # request line and each header
-    max_headers: int = 100  # the header flood's end; honest clients send about 20
-    max_connections: int = (
-        4096  # 1,024 clients are the load to hold; the rest of the usual 8,192 files is for the store
-    )
-    header_seconds: float = 10.0  # a fresh connection has this long for its first request: no slow drip
-    body_seconds: float = 30.0  # 1 MiB over a poor county line takes about 10
-    keepalive_seconds: float = 75.0  # longer than the proxies' usual 60, so that they close first
+    max_body_bytes: int = _LIMITS.max_body_bytes
+    max_small_body_bytes: int = _LIMITS.max_small_body_bytes
+    max_batch_items: int = _LIMITS.max_batch_items
+    max_json_depth: int = _LIMITS.max_depth
+    max_line_bytes: int = _LIMITS.max_line_bytes
+    max_headers: int = _LIMITS.max_headers
+    max_connections: int = _SERVER.max_connections
+    header_seconds: float = _SERVER.header_seconds
+    body_seconds: float = _SERVER.body_seconds
+    keepalive_seconds: float = _SERVER.keepalive_seconds
     lingering_seconds: float = 2.0  # how long an unread body is drained, so that the answer can be read
-    max_inbox_items: int = 100  # per page of the inbox
-    max_wait_seconds: int = 60  # long poll
-    poll_slice_seconds: float = 2.0  # how soon a long poll notices a closing gateway or a vanished caller
-    drain_seconds: float = 30.0  # how long a closing gateway waits for requests in flight
-    notices_per_second: float = 200.0  # per office
-    burst_notices: int = 2000  # an office that was offline for two days sends its backlog
-    report_reserve_percent: int = 25  # of rate and burst, kept for reports: their 429 must be rare
-    strangers_per_minute: int = 120  # unauthenticated refusals per peer before it has to wait
-    kept_peers: int = 10_000  # peers remembered for that; memory bound, about 200 bytes each
-    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # only these may name the peer in X-Forwarded-For
-    metrics_readers: tuple[IPv4Network | IPv6Network, ...] = field(
-        default=LOOPBACK
-    )  # to others /metrics does not exist
+    max_inbox_items: int = _DELIVERY.max_inbox_items
+    max_wait_seconds: int = _DELIVERY.max_long_poll_seconds
+    poll_slice_seconds: float = _DELIVERY.poll_slice_seconds
+    drain_seconds: float = _SERVER.drain_seconds
+    notices_per_second: float = _LIMITS.notices_per_second
+    burst_notices: int = _LIMITS.burst_notices
+    report_reserve_percent: int = _LIMITS.report_reserve_percent
+    strangers_per_minute: int = _LIMITS.strangers_per_minute
+    kept_peers: int = _LIMITS.kept_peers
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    metrics_readers: tuple[IPv4Network | IPv6Network, ...] = tuple(map(ip_network, _SERVER.metrics_readers))
+
+    @classmethod
+    def of(cls, settings: Settings) -> HttpSettings:
+        """The edge's view of the node's settings."""
+        server, limits, delivery = settings.server, settings.limits, settings.delivery
+        return cls(
+            max_body_bytes=limits.max_body_bytes,
+            max_small_body_bytes=limits.max_small_body_bytes,
+            max_batch_items=limits.max_batch_items,
+            max_json_depth=limits.max_depth,
+            max_line_bytes=limits.max_line_bytes,
+            max_headers=limits.max_headers,
+            max_connections=server.max_connections,
+            header_seconds=server.header_seconds,
+            body_seconds=server.body_seconds,
+            keepalive_seconds=server.keepalive_seconds,
+            max_inbox_items=delivery.max_inbox_items,
+            max_wait_seconds=delivery.max_long_poll_seconds,
+            poll_slice_seconds=delivery.poll_slice_seconds,
+            drain_seconds=server.drain_seconds,
+            notices_per_second=limits.notices_per_second,
+            burst_notices=limits.burst_notices,
+            report_reserve_percent=limits.report_reserve_percent,
+            strangers_per_minute=limits.strangers_per_minute,
+            kept_peers=limits.kept_peers,
+            trusted_proxies=tuple(map(ip_network, server.trusted_proxies)),
+            metrics_readers=tuple(map(ip_network, server.metrics_readers)),
+        )
 
     @property
     def body_time(self) -> timedelta:

@@ -55,7 +55,7 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery as stored. `revision` counts different projections; `attempts` counts leases that led to a disclosure."""
+    """A delivery as stored. `revision` counts different projections; `attempts` counts leases that led to a disclosure, and tries that failed before one."""
 
     id: DeliveryId
     notice: NoticeId

@@ -247,7 +247,8 @@ class Conclusion:
     """How an attempt, or the whole delivery, ended.
 
     With `state` DUE the delivery is tried again at `due_at`. `lease_token` None means an operator or
-    the clock decided, not the holder of a lease.
+    the clock decided, not the holder of a lease. `counts_attempt` counts a try that failed before anything
+    was disclosed (the office could not be reached); one that led to a disclosure is counted already.
     """
 
     delivery: DeliveryId
@@ -257,6 +258,7 @@ class Conclusion:
     lease_token: str | None = None
     due_at: datetime | None = None
     reason: str = ""
+    counts_attempt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,19 +87,33 @@ class Acknowledge:
         *,
         actor: str = "gateway",
         transport: str = "pull",
+        was_disclosed: bool = True,
     ) -> DeliveryState:
+        """End an attempt that failed. With `was_disclosed` false it failed before anything was decided, and is
+        counted here."""
         now = self._clock.now()
-        is_over = self._backoff.is_exhausted(delivery.attempts)
+        stored = await self._deliveries.delivery(delivery.id) or delivery
+        attempts = max(1, stored.attempts + (not was_disclosed))
+        is_over = self._backoff.is_exhausted(attempts)
         chance = int.from_bytes(self._ids.secret(4), "big") / 2**32
-        pause = self._backoff.delay(max(delivery.attempts, 1), chance, retry_after)
+        pause = self._backoff.delay(attempts, chance, retry_after)
         state = DeliveryState.DEAD_LETTER if is_over else DeliveryState.DUE
         name = EventName.DELIVERY_DEAD_LETTERED if is_over else EventName.DELIVERY_DEFERRED
-        told = {**about(delivery), "attempt": delivery.attempts, "reason": reason}
+        told = {**about(delivery), "attempt": attempts, "reason": reason}
         if not is_over:
             told |= {"due_at": now + pause, "transport": transport}
         record = self._teller.event(name, now, told, actor=actor)
         outcome = await self._deliveries.conclude(
-            Conclusion(delivery.id, state, now, (record,), lease_token, None if is_over else now + pause, reason)
+            Conclusion(
+                delivery.id,
+                state,
+                now,
+                (record,),
+                lease_token,
+                None if is_over else now + pause,
+                reason,
+                counts_attempt=not was_disclosed,
+            )
         )
         if isinstance(outcome, Stale):
             raise _lost(outcome)

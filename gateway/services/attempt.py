@@ -14,9 +14,11 @@ from gateway.model.agency import Office
 from gateway.model.audit import EventName
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.errors import Tampered, Unavailable
+from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
 from gateway.ports.storage import Conclusion, DeliveryStorage
 from gateway.services.enforce import Enforce, NotSent, Sendable, Way
+from gateway.services.follow import changes_of
 from gateway.services.tell import Teller, about
 
 TAMPERED, POISON = "tampered", "poison"
@@ -34,11 +36,12 @@ class Attempt:
         enforce: Enforce,
         deliveries: DeliveryStorage,
         teller: Teller,
+        doorbell: Doorbell,
         clock: Clock,
         report: Callable[[Exception], None],
     ) -> None:
         self._enforce, self._deliveries, self._teller = enforce, deliveries, teller
-        self._clock, self._report = clock, report
+        self._doorbell, self._clock, self._report = doorbell, clock, report
 
     async def __call__(self, delivery: Delivery, recipient: Office, way: Way) -> Sendable | NotSent:
         """As `Enforce`; raises nothing but Unavailable."""
@@ -66,4 +69,5 @@ class Attempt:
         await self._deliveries.conclude(
             Conclusion(delivery.id, DeliveryState.DEAD_LETTER, now, (record,), delivery.lease_token, reason=reason)
         )
+        self._doorbell.ring([delivery.recipient, changes_of(delivery.sender)])
         return NotSent(delivery, DeliveryState.DEAD_LETTER, reason)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from gateway.config import LimitSettings, Settings, TokenLifeSettings
 from gateway.crypto.compact import Compact, read_compact, sign_compact
 from gateway.crypto.signing import VerifyKey, b64url, new_signing_key, verify_key
 from gateway.model.agency import Caller, Office, OfficeState
@@ -39,6 +40,7 @@ _ASSERTION_TYPES = frozenset({"JWT", "jwt", "client-authentication+jwt"})
 _TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type (RFC 9068 2.1), no secret
 _JTI_REALM = "client-assertion"
 _JTI_MAX_CHARS = 256
+_TOKENS = TokenLifeSettings()
 
 
 class OfficeSnapshot(Protocol):
@@ -75,10 +77,22 @@ class TokenSettings:
     """`issuer` is the gateway's public URL without a trailing slash; audiences are it and the token endpoint."""
 
     issuer: str
-    token_life: timedelta = timedelta(minutes=10)  # short: a stolen token dies soon, a suspension needs none of it
-    assertion_life: timedelta = timedelta(minutes=5)  # how far ahead `exp` may lie; bounds what jti memory must hold
-    skew: timedelta = timedelta(seconds=60)  # offices' clocks are seldom set by hand to better than this
-    kept_tokens: int = 10_000  # verified claims kept, about 1 KiB each
+    token_life: timedelta = timedelta(seconds=_TOKENS.token_seconds)
+    assertion_life: timedelta = timedelta(seconds=_TOKENS.assertion_seconds)
+    skew: timedelta = timedelta(seconds=LimitSettings().clock_skew_seconds)
+    kept_tokens: int = _TOKENS.kept_tokens
+
+    @classmethod
+    def of(cls, settings: Settings, issuer: str) -> TokenSettings:
+        """The node's settings in this service's types; defaults and reasons stand in `gateway.config`."""
+        tokens = settings.tokens
+        return cls(
+            issuer,
+            timedelta(seconds=tokens.token_seconds),
+            timedelta(seconds=tokens.assertion_seconds),
+            timedelta(seconds=settings.limits.clock_skew_seconds),
+            tokens.kept_tokens,
+        )
 
     @property
     def token_endpoint(self) -> str:

@@ -11,11 +11,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography.x509 import load_pem_x509_certificates
 
 from gateway.config import Settings
 from gateway.crypto.signing import thumbprint, verify_key
-from gateway.model.agency import Office, OfficeKey, OfficeState
+from gateway.model.agency import Caller, Office, OfficeKey, OfficeState, Webhook
 from gateway.model.audit import EventName, LogValue
 from gateway.model.errors import InvalidDocument, NotFound, Problem
 from gateway.model.identifiers import OfficeId
@@ -26,6 +30,8 @@ from gateway.services.cases import GATEWAY_AGENCY
 from gateway.services.directory import Directories
 from gateway.services.release_held import ReleaseHeld
 from gateway.services.tell import Teller
+
+MAX_URL_CHARS = 2048
 
 _STATE_EVENTS = {
     OfficeState.ACTIVE: EventName.OFFICE_RESUMED,
@@ -90,6 +96,21 @@ class Enrol:
             raise InvalidDocument("the key does not hold", problems=tuple(problems))
         return await self._put(changed, EventName.OFFICE_CHANGED, {"changed": ("keys",)}, by)
 
+    async def set_webhook(self, caller: Caller, webhook: Webhook | None) -> Office:
+        """Let an office say where it wants to be called, or that it does not any more. Raises InvalidDocument.
+
+        Returns when nothing decided before the change can leave for the old address any more.
+        """
+        changed = dataclasses.replace(self.office(caller.office.id), webhook=webhook)
+        problems = self._problems(changed)
+        if problems:
+            raise InvalidDocument("the webhook does not hold", problems=tuple(problems))
+        stored = await self._put(
+            changed, EventName.OFFICE_CHANGED, {"changed": ("webhook",)}, caller.officer, actor=caller.office.id
+        )
+        await self._pause(timedelta(seconds=self._settings.delivery.ticket_seconds))
+        return stored
+
     def key(self, jwk: Mapping[str, Any], use: str = "sig") -> OfficeKey:
         """A key valid from now on, named by its `kid` or its thumbprint. Raises InvalidDocument for what is not a public key."""
         try:
@@ -115,9 +136,11 @@ class Enrol:
     def offices(self) -> Sequence[Office]:
         return sorted(self._directories.current.offices.values(), key=lambda office: office.id)
 
-    async def _put(self, office: Office, name: EventName, about: Mapping[str, LogValue | None], by: str) -> Office:
+    async def _put(
+        self, office: Office, name: EventName, about: Mapping[str, LogValue | None], by: str, *, actor: str = "staff"
+    ) -> Office:
         now = self._clock.now()
-        record = self._teller.event(name, now, {"office": office.id, **about}, actor="staff", officer=by)
+        record = self._teller.event(name, now, {"office": office.id, **about}, actor=actor, officer=by)
         await self._storage.put_office(office, now, (record,))
         snapshot = await self._directories.refresh()
         return snapshot.offices[office.id]
@@ -144,9 +167,41 @@ class Enrol:
             problems.append(
                 Problem("shared-key", "/keys", "another office has this key", "every office has keys of its own")
             )
-        if office.webhook is not None and not office.webhook.url.startswith(("https://", "http://127.0.0.1:")):
-            problems.append(Problem("insecure-webhook", "/webhook/url", "a webhook is called over https", "use https"))
+        if office.webhook is not None and not self._may_call(office.webhook.url):
+            problems.append(
+                Problem("insecure-webhook", "/webhook/url", "a webhook is https, to another machine",
+                        "use https, without user, password or fragment")
+            )  # fmt: skip
+        if office.webhook is not None and office.webhook.trust_pem and not _is_certificate(office.webhook.trust_pem):
+            problems.append(
+                Problem("bad-certificate", "/webhook/trust_pem", "no PEM certificate", "pin a PEM certificate")
+            )
         return problems
+
+    def _may_call(self, text: str) -> bool:
+        """https to anywhere but this machine and its own link; where the settings say so, http to this machine."""
+        try:
+            url = urlsplit(text)
+            host, _ = url.hostname or "", url.port
+        except ValueError:
+            return False
+        if not host or url.username or url.password or url.fragment or len(text) > MAX_URL_CHARS:
+            return False
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return url.scheme == "https" and host != "localhost" and not host.endswith(".localhost")
+        if url.scheme == "http":
+            return address.is_loopback and self._settings.delivery.webhook_plain_loopback
+        is_own = address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast
+        return url.scheme == "https" and not is_own
+
+
+def _is_certificate(pem: str) -> bool:
+    try:
+        return bool(load_pem_x509_certificates(pem.encode("ascii")))
+    except ValueError:
+        return False
 
 
 def office_document(office: Office) -> dict[str, Any]:

@@ -38,7 +38,6 @@ RECEIPTS = {
     DeliveryState.SUPERSEDED: ReceiptKind.SUPERSEDED,
     DeliveryState.DEAD_LETTER: ReceiptKind.UNDELIVERED,
 }
-MAX_CHANGES = 100
 _CURSOR = re.compile(rb"changes:(0|[1-9][0-9]{0,17})")
 
 
@@ -83,9 +82,10 @@ class Follow:
         Raises InvalidCursor for a cursor that was not given out.
         """
         after = _read_cursor(cursor)
+        most = max(1, min(limit, self._settings.delivery.max_inbox_items))
         until = self._clock.monotonic() + min(wait.total_seconds(), self._settings.delivery.max_long_poll_seconds)
         while True:
-            found = await self._deliveries.changes(caller.office.id, after, max(1, min(limit, MAX_CHANGES)))
+            found = await self._deliveries.changes(caller.office.id, after, most)
             left = until - self._clock.monotonic()
             if found or left <= 0 or self._is_draining():
                 break

@@ -21,8 +21,6 @@ from gateway.ports.storage import DeliveryStorage
 from gateway.services.attempt import Attempt
 from gateway.services.enforce import Sendable, Way
 
-MAX_ITEMS = 100
-
 
 @dataclass(frozen=True, slots=True)
 class Handout:
@@ -65,7 +63,7 @@ class Pull:
         media_type = self._media_type_for(caller, accept)
         until = self._clock.monotonic() + min(wait.total_seconds(), self._settings.delivery.max_long_poll_seconds)
         while True:
-            handouts = await self._once(caller, media_type, max(1, min(limit, MAX_ITEMS)))
+            handouts = await self._once(caller, media_type, max(1, min(limit, self._settings.delivery.max_inbox_items)))
             left = until - self._clock.monotonic()
             if handouts or left <= 0 or self._is_draining():
                 return handouts

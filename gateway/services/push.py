@@ -9,7 +9,7 @@ a handshake.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -62,11 +62,12 @@ class Push:
         courier: Courier,
         doorbell: Doorbell,
         clock: Clock,
-        signal: Callable[[str], None] = lambda _event: None,
+        signal: Callable[[str], None],
     ) -> None:
         self._settings, self._directories, self._deliveries = settings, directories, deliveries
         self._attempt, self._acknowledge, self._courier = attempt, acknowledge, courier
         self._doorbell, self._clock, self._signal = doorbell, clock, signal
+        self._timeout = timedelta(seconds=settings.delivery.webhook_timeout_seconds)
         self._breakers: dict[OfficeId, Breaker] = {}
         self._busy: set[OfficeId] = set()
 
@@ -113,36 +114,69 @@ class Push:
             self._busy.discard(office.id)
 
     async def _page(self, office: Office) -> bool:
-        assert office.webhook is not None
+        """One page, all of it at once: a page holds at most one delivery of each case. False when to stop for now."""
         limits, breaker = self._settings.delivery, self.breaker(office.id)
-        timeout = timedelta(seconds=limits.webhook_timeout_seconds)
         try:
-            connection = await self._courier.connect(office.webhook, timeout)
+            first = await self._connect(office)
         except Unavailable:
-            breaker.failed(self._clock.monotonic(), limits.breaker_failures, limits.breaker_open_seconds)
-            await self._fail_page(office, "unreachable")
+            self._failed(office)
+            for delivery in await self._lease(office, limits.max_in_flight_per_office):
+                await self._unreachable(delivery)
             return False
         try:
-            leased = await self._deliveries.lease_due(
-                office.id, self._clock.now(), self._settings.lease, limits.max_in_flight_per_office
-            )
-            results = [await self._send(office, connection, delivery, timeout) for delivery in leased]
+            leased = await self._lease(office, 1 if breaker.failures else limits.max_in_flight_per_office)
+            tries = [
+                self._try(office, first if place == 0 else None, delivery) for place, delivery in enumerate(leased)
+            ]
+            results = await asyncio.gather(*tries, return_exceptions=True)
         finally:
-            await connection.close()
+            await first.close()
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
         return bool(results) and all(results)
 
-    async def _fail_page(self, office: Office, reason: str) -> None:
-        """Count an attempt against what is due, so that a dead office's deliveries back off and end as dead letters."""
-        leased = await self._deliveries.lease_due(
-            office.id, self._clock.now(), self._settings.lease, self._settings.delivery.max_in_flight_per_office
-        )
-        for delivery in leased:
-            await self._acknowledge.fail(delivery, delivery.lease_token, reason, None, transport="webhook")
+    async def _connect(self, office: Office) -> Connection:
+        assert office.webhook is not None
+        return await self._courier.connect(office.webhook, self._timeout)
 
-    async def _send(self, office: Office, connection: Connection, delivery: Delivery, timeout: timedelta) -> bool:
+    async def _lease(self, office: Office, limit: int) -> Sequence[Delivery]:
+        return await self._deliveries.lease_due(office.id, self._clock.now(), self._settings.lease, limit)
+
+    async def _unreachable(self, delivery: Delivery) -> None:
+        """Count a try, so that a dead office's deliveries back off and end as dead letters."""
+        try:
+            await self._acknowledge.fail(
+                delivery, delivery.lease_token, "unreachable", None, transport="webhook", was_disclosed=False
+            )
+        except LeaseLost:
+            self._signal("push-lease-lost")
+
+    async def _try(self, office: Office, connection: Connection | None, delivery: Delivery) -> bool:
+        """Connect, decide, send, conclude. False when the office failed."""
+        if connection is None:
+            try:
+                connection = await self._connect(office)
+            except Unavailable:
+                self._failed(office)
+                await self._unreachable(delivery)
+                return False
+        try:
+            made = await self._make(office, delivery)
+            return True if made is None else await self._send(office, connection, delivery, made)
+        finally:
+            await connection.close()
+
+    async def _make(self, office: Office, delivery: Delivery) -> Sendable | None:
         made = await self._attempt(delivery, office, Way("webhook", office.media_type))
         if not isinstance(made, Sendable):
-            return True
+            return None
+        if self._clock.monotonic() >= made.send_before:
+            await self._attempt.void(delivery, made.release.revision, "expired")
+            return None
+        return made
+
+    async def _send(self, office: Office, connection: Connection, delivery: Delivery, made: Sendable) -> bool:
         headers = {
             **made.encoded.headers,
             "Content-Type": made.encoded.media_type,
@@ -150,20 +184,16 @@ class Push:
             "Hutong-Revision": str(made.release.revision),
             SIGNATURE_HEADER: made.signature,
         }
-        limits, breaker = self._settings.delivery, self.breaker(office.id)
-        if self._clock.monotonic() >= made.send_before:
-            await self._attempt.void(delivery, made.release.revision, "expired")
-            return True
         try:
-            answer = await connection.send(made.encoded.body, headers, timeout)
+            answer = await connection.send(made.encoded.body, headers, self._timeout)
         except Unavailable:
             answer = Answer(0)
         try:
             if 200 <= answer.status < 300:
-                breaker.succeeded()
+                self.breaker(office.id).succeeded()
                 await self._acknowledge.conclude(Caller(office), delivery, delivery.lease_token or "", "webhook")
                 return True
-            breaker.failed(self._clock.monotonic(), limits.breaker_failures, limits.breaker_open_seconds)
+            self._failed(office)
             reason = f"http-{answer.status}" if answer.status else "no-answer"
             await self._acknowledge.fail(
                 delivery, delivery.lease_token, reason, answer.retry_after, actor=office.id, transport="webhook"
@@ -171,3 +201,7 @@ class Push:
         except LeaseLost:
             self._signal("push-lease-lost")
         return False
+
+    def _failed(self, office: Office) -> None:
+        limits = self._settings.delivery
+        self.breaker(office.id).failed(self._clock.monotonic(), limits.breaker_failures, limits.breaker_open_seconds)

@@ -8,7 +8,7 @@ from io import BytesIO
 
 from gateway.assembly import create, running
 from gateway.client.agency import AgencyClient, Answered, Profile
-from gateway.config import LimitSettings, ServerSettings, Settings
+from gateway.config import DeliverySettings, LimitSettings, ServerSettings, Settings
 from gateway.crypto.signing import new_signing_key
 from gateway.model.agency import Office
 from gateway.model.identifiers import parse_office_id
@@ -40,17 +40,19 @@ class Town:
 
 
 @asynccontextmanager
-async def town(folder):
+async def town(folder, *, clock=None, **delivery):
+    """`delivery` overrides delivery settings; a `clock` takes the system clock's place."""
     settings = Settings(
         name="test.hutong.example",
         directory=folder / "data",
         key_directory=folder / "keys",
         server=ServerSettings(port=0),
         limits=LimitSettings(notices_per_second=100_000, burst_notices=100_000),
+        delivery=DeliverySettings(**delivery),
     )
     lines, clients = BytesIO(), {}
     await create(settings, by="test")
-    async with running(settings, log_stream=lines) as gateway:
+    async with running(settings, log_stream=lines, clock=clock) as gateway:
         for one in (*EIGHT, *AROUND):
             key = new_signing_key()
             office = Office(

@@ -21,8 +21,10 @@ from email.utils import parsedate_to_datetime
 
 import aiohttp
 from aiohttp import ClientRequest, hdrs
+from aiohttp.connector import Connection as PooledConnection
 from yarl import URL
 
+from gateway.config import DeliverySettings
 from gateway.model.agency import Webhook
 from gateway.model.errors import Unavailable
 from gateway.ports.clock import Clock
@@ -30,14 +32,17 @@ from gateway.ports.courier import Answer, Connection
 
 SIGNATURE_HEADER = "Hutong-Signature"
 _LONGEST_RETRY_AFTER = timedelta(days=1)
+_DELIVERY = DeliverySettings()
 
 
 @dataclass(frozen=True, slots=True)
 class CourierSettings:
     max_answer_bytes: int = 64 * 1024  # only the status counts; more than this closes the connection
-    connections_per_office: int = 8  # as many as pushes to one office may be in flight
+    connections_per_office: int = _DELIVERY.max_in_flight_per_office  # as many as pushes to one office may be in flight
     idle_seconds: float = 60.0  # under most servers' keep-alive, so that a pooled connection is seldom dead
-    is_plain_loopback_allowed: bool = False  # http to 127.0.0.1 and ::1: the demo's simulated agencies
+    is_plain_loopback_allowed: bool = (
+        _DELIVERY.webhook_plain_loopback
+    )  # http to 127.0.0.1 and ::1: the demo's simulated agencies
 
 
 class HttpCourier:
@@ -52,8 +57,8 @@ class HttpCourier:
         the pinned one, or its URL is none that may be called."""
         url = _allowed_url(webhook.url, self._settings.is_plain_loopback_allowed)
         session = self._session(webhook)
-        await session.warm(url, timeout)
-        return _OpenConnection(session, url, self._clock, self._settings.max_answer_bytes)
+        opened = await session.warm(url, timeout)
+        return _OpenConnection(session, opened, url, self._clock, self._settings.max_answer_bytes)
 
     async def close(self) -> None:
         sessions, self._sessions = list(self._sessions.values()), {}
@@ -93,31 +98,34 @@ class _OfficeSession:
             skip_auto_headers=(hdrs.USER_AGENT, hdrs.ACCEPT_ENCODING),
         )
 
-    async def warm(self, url: URL, timeout: timedelta) -> None:
-        """Have a live connection in the pool."""
+    async def warm(self, url: URL, timeout: timedelta) -> PooledConnection:
+        """A live connection, taken out of the pool: nobody else sends on it until it is released."""
         seconds = timeout.total_seconds()
         request = ClientRequest("POST", url, loop=asyncio.get_running_loop(), ssl=True)
         try:
-            opened = await self._connector.connect(request, [], aiohttp.ClientTimeout(connect=seconds))
+            return await self._connector.connect(request, [], aiohttp.ClientTimeout(connect=seconds))
         except (aiohttp.ClientError, OSError, TimeoutError) as failed:
             raise Unavailable("the office cannot be reached", retry_after=timedelta(seconds=5)) from failed
-        opened.release()
 
     async def close(self) -> None:
         await self.http.close()
 
 
 class _OpenConnection:
-    """A way to one office that was open when it was made."""
+    """A way to one office that is open: kept for this holder until its first send, which then finds it in the pool."""
 
-    def __init__(self, session: _OfficeSession, url: URL, clock: Clock, max_answer_bytes: int) -> None:
-        self._session, self._url, self._clock, self._max_answer_bytes = session, url, clock, max_answer_bytes
+    def __init__(
+        self, session: _OfficeSession, opened: PooledConnection, url: URL, clock: Clock, max_answer_bytes: int
+    ) -> None:
+        self._session, self._opened = session, opened
+        self._url, self._clock, self._max_answer_bytes = url, clock, max_answer_bytes
 
     async def send(self, body: bytes, headers: Mapping[str, str], timeout: timedelta) -> Answer:
         """Send one push. The signature is the caller's to make: without one nothing is sent (ValueError)."""
         if SIGNATURE_HEADER not in headers:
             raise ValueError("a push carries a signature")
         limit = aiohttp.ClientTimeout(total=timeout.total_seconds())
+        self._opened.release()
         try:
             async with self._session.http.post(
                 self._url, data=body, headers=headers, allow_redirects=False, timeout=limit
@@ -132,7 +140,8 @@ class _OpenConnection:
             raise Unavailable("the office did not answer", retry_after=timedelta(seconds=5)) from failed
 
     async def close(self) -> None:
-        """Nothing to do: the connection stays in its pool for the next push."""
+        """Give the connection to its pool for the next push; a second time does nothing."""
+        self._opened.release()
 
 
 async def _is_short(response: aiohttp.ClientResponse, max_bytes: int) -> bool:

@@ -283,6 +283,8 @@ class SqliteDeliveries:
                 return Concluded(state, already=True)  # this very call, asked again after `Unavailable`
             return Stale("lease" if has_lost_lease else "state", state)
         due_at = None if unit.due_at is None else millis(unit.due_at)
+        if unit.counts_attempt and not found.lease_disclosed:
+            tx.sql.run("count_attempt", (found.number,))
         lanes.move(
             tx.sql, found.number, found.lane, bool(found.overtakes), found.state, unit.state, at, unit.reason, due_at
         )

@@ -48,6 +48,10 @@ FROM delivery WHERE id = ?;
 -- Count the attempt and keep what was released.
 UPDATE delivery SET lease_disclosed = 1, attempts = ?, revision = ?, release_digest = ?, updated_at = ? WHERE number = ?;
 
+-- name: count_attempt
+-- Count a try that failed before anything was disclosed.
+UPDATE delivery SET attempts = attempts + 1 WHERE number = ?;
+
 -- name: add_case_handle
 -- Let a recipient answer by the handle it was given for the case.
 INSERT INTO case_handle (office, handle, case_id)

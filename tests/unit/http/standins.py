@@ -283,6 +283,11 @@ async def grant_nothing(caller, asked):
     raise NotPermitted("emergency access is not granted")
 
 
+class Webhooks:
+    async def set_webhook(self, caller, webhook):
+        raise NotFound("no directory behind this edge")
+
+
 class StandIn:
     """The edge on a real socket, with everything behind it in reach of the test."""
 
@@ -311,6 +316,7 @@ class StandIn:
             show_consent=show_consent,
             record_use=record_use,
             emergency=grant_nothing,
+            webhooks=Webhooks(),
             authenticate=self.authenticate,
             directories=self.directories,
             readiness=self._ready,

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "office": ("office", "office", "单位管理 · add, list, show, suspend, resume, rotate-key"),
     "submit": ("submit", "submit", "报送 · push a file as an office"),
     "pull": ("pull", "pull", "收取 · fetch what waits for an office"),
+    "agent": ("agent", "agent", "代理 · sign, forward and fetch on the agency's side: MLLP, file drop, inbox"),
     "case": ("case", "case", "个案 · notices and deliveries of a case, no content"),
     "dead-letter": ("dead_letter", "dead_letter", "死信 · list, show, retry"),
     "policy": (

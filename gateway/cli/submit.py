@@ -13,6 +13,10 @@ from gateway.client.agency import AgencyClient, Profile
 MEDIA_TYPES = {
     ".json": "application/cloudevents+json",
     ".hl7": "application/hl7-v2+er7",
+    ".fhir.json": "application/fhir+json",
+    ".ndjson": "application/fhir+ndjson",
+    ".cda.xml": "application/cda+xml",
+    ".cda": "application/cda+xml",
     ".xml": "application/xml",
     ".csv": "text/csv",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -51,10 +55,11 @@ async def submit(
             click.echo(f"  标记 flag {flag}")
 
 
-def media_type_of(file: Path, body: bytes) -> str:
-    """The media type that a file's name, and for JSON its content, says."""
-    kind = MEDIA_TYPES.get(file.suffix.lower(), "application/octet-stream")
-    return _json_kind(body) if kind == "application/cloudevents+json" else kind
+def media_type_of(file: Path, body: bytes, otherwise: str = "application/octet-stream") -> str:
+    """By the longest known ending of the file's name; a `.json` is looked into."""
+    lowered = file.name.lower()
+    ending = max((known for known in MEDIA_TYPES if lowered.endswith(known)), key=len, default="")
+    return _json_kind(body) if ending == ".json" else MEDIA_TYPES.get(ending, otherwise)
 
 
 def _json_kind(body: bytes) -> str:
@@ -65,6 +70,8 @@ def _json_kind(body: bytes) -> str:
         return "application/json"
     if isinstance(document, list):
         return "application/cloudevents-batch+json"
+    if isinstance(document, dict) and "resourceType" in document:
+        return "application/fhir+json"
     return (
         "application/cloudevents+json"
         if isinstance(document, dict) and "specversion" in document

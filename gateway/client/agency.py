@@ -79,6 +79,7 @@ class Inbound:
     content_type: str
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    signature: str = ""
 
 
 class AgencyClient:
@@ -102,13 +103,23 @@ class AgencyClient:
         if self._owns_session and self._session is not None:
             await self._session.close()
 
-    async def submit(self, body: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> Any:
+    async def submit(
+        self, body: bytes, media_type: str, headers: Mapping[str, str] | None = None, signature: str | None = None
+    ) -> Any:
         """Push the bytes; answers the receipt document (for a batch, a list with one per notice).
 
+        `signature` is one that was made elsewhere with a key of this office; else the profile's key signs.
         Raises Answered for a refusal, Tampered when a receipt does not verify.
         """
         answer = await self._call(
-            "POST", "/v1/notices", body, {"Content-Type": media_type, **(headers or {}), **self._signature(body)}
+            "POST",
+            "/v1/notices",
+            body,
+            {
+                "Content-Type": media_type,
+                **(headers or {}),
+                **({"Hutong-Signature": signature} if signature else self._signature(body)),
+            },
         )
         for receipt in answer if isinstance(answer, list) else [answer]:
             if "receipt" in receipt:
@@ -131,7 +142,7 @@ class AgencyClient:
             inbound.append(
                 Inbound(
                     item["delivery"], item["revision"], item["lease_token"], item["content_type"], body,
-                    item.get("headers", {}),
+                    item.get("headers", {}), item["signature"],
                 )
             )  # fmt: skip
         return inbound

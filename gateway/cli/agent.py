@@ -1,0 +1,203 @@
+"""hutong agent: sign, forward and fetch on the agency's side, for systems that speak MLLP or files."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import ssl
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import uvloop
+
+from gateway.cli.frame import fail
+from gateway.cli.submit import media_type_of, profile_option
+from gateway.client.agency import AgencyClient, Profile
+from gateway.client.agent import fetch_once, follow_drop, follow_inbox
+from gateway.client.forward import Forward
+from gateway.crypto.detached import DetachedVerifier
+from gateway.engines.file_drop.durable import write_durably
+from gateway.engines.file_drop.inbox import InboxFolder
+from gateway.engines.file_drop.outgoing import DropSettings, FileDrop
+from gateway.engines.files.lock import OwnerLock
+from gateway.engines.mllp.listener import ListenerLimits, MllpListener
+from gateway.engines.system.clock import SystemClock
+from gateway.engines.system.logs import EventLog
+from gateway.model.errors import HutongError, Refusal
+from gateway.ports.submission import Pushed
+
+SUFFIXES = {
+    "application/cloudevents+json": ".json",
+    "application/json": ".json",
+    "application/fhir+json": ".fhir.json",
+    "application/hl7-v2": ".hl7",
+    "application/hl7-v2+er7": ".hl7",
+    "application/hl7-v3+xml": ".cda.xml",
+    "application/cda+xml": ".cda.xml",
+    "application/xml": ".xml",
+    "application/jsonl": ".jsonl",
+    "text/csv": ".csv",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+}
+
+
+@click.command(
+    help="代理 · on the agency's side: sign and forward files (--drop) and HL7 v2 messages (--mllp), fetch releases (--inbox)\n\n"
+    "DROP has arrive/ claim/ done/ failed/; receipts stand beside. AA is answered only after the gateway's signed receipt."
+)
+@click.option("--as", "office", required=True, metavar="OFFICE", help="以此单位身份 as this office")
+@click.option("--mllp", metavar="HOST:PORT", help="在此地址接收 HL7 listen for HL7 v2 over MLLP")
+@click.option(
+    "--tls-cert", type=click.Path(exists=True, path_type=Path), help="MLLP 的证书 certificate for MLLP over TLS"
+)
+@click.option("--tls-key", type=click.Path(exists=True, path_type=Path), help="证书私钥 its private key")
+@click.option(
+    "--tls-ca",
+    type=click.Path(exists=True, path_type=Path),
+    help="只接受此机构签发的客户端证书 ask senders for a certificate of this CA",
+)
+@click.option("--drop", type=click.Path(path_type=Path), help="投递目录 folder for files to send")
+@click.option("--inbox", type=click.Path(path_type=Path), help="收件目录 folder for releases")
+@click.option("--accept", default="", help="想要的媒体类型 media type wanted for releases")
+@click.option(
+    "--media-type", default="application/octet-stream", help="无法按扩展名识别时 for files whose name does not tell"
+)
+@click.option(
+    "--require-signature", is_flag=True, help="只收带签名的文件 take only files with a detached signature NAME.jws"
+)
+@click.option(
+    "--settle-seconds",
+    default=2.0,
+    show_default=True,
+    help="文件多久不变算写完 a file is whole when unchanged for so long",
+)
+@click.option("--receipts", type=click.Path(path_type=Path), help="MLLP 回执目录 folder for receipts of MLLP messages")
+@click.option(
+    "--max-message-bytes", default=8 * 1024 * 1024, show_default=True, help="单条 HL7 上限 limit for one HL7 message"
+)
+@click.option("--once", is_flag=True, help="处理一遍即退出 work through the folders once, then exit")
+@profile_option
+def agent(**options: Any) -> None:
+    try:
+        uvloop.run(_agent(**options))
+    except* HutongError as group:
+        first = group.exceptions[0]
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        assert isinstance(first, HutongError)
+        raise SystemExit(fail(first)) from None
+
+
+async def _agent(
+    office: str,
+    profile: Path,
+    mllp: str | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_ca: Path | None,
+    drop: Path | None,
+    inbox: Path | None,
+    accept: str,
+    media_type: str,
+    require_signature: bool,
+    settle_seconds: float,
+    receipts: Path | None,
+    max_message_bytes: int,
+    once: bool,
+) -> None:
+    if not (mllp or drop or inbox):
+        raise Refusal("nothing to do", remedy="say --mllp, --drop or --inbox")
+    if mllp and not receipts:
+        raise Refusal("receipts of MLLP messages need a folder", remedy="say --receipts DIR")
+    who = Profile.load(profile, office)
+    clock = SystemClock()
+    lines = EventLog(sys.stderr.buffer, clock)
+
+    def tell(event: str, **fields: Any) -> None:
+        lines.write(event, **{name: " ".join(v) if isinstance(v, list) else v for name, v in fields.items()})
+
+    locks = []
+    for folder in filter(None, (drop, inbox, receipts)):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        locks.append(OwnerLock(folder))
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AgencyClient(who) as client:
+        push = Forward(client)
+        dropped = None
+        if drop is not None:
+            settings = DropSettings(
+                lambda name, body: media_type_of(Path(name), body, media_type),
+                settle_seconds,
+                requires_signature=require_signature,
+            )
+            dropped = FileDrop(drop, push, _verifier(who), time.monotonic, tell, settings)
+        shelf = InboxFolder(inbox, SUFFIXES) if inbox is not None else None
+        if once:
+            if dropped is not None:
+                await dropped.look()
+                if settle_seconds and not require_signature:
+                    await asyncio.sleep(settle_seconds)
+                    await dropped.look()
+            while shelf is not None and await fetch_once(client, shelf, accept, tell):
+                pass
+            return
+        listener = None
+        if mllp and receipts is not None:
+            host, _, port = mllp.rpartition(":")
+            listener = MllpListener(
+                push, _keeper(receipts), clock.now, tell, ListenerLimits(max_message_bytes=max_message_bytes)
+            )
+            bound = await listener.start(host or "127.0.0.1", int(port), _tls(tls_cert, tls_key, tls_ca))
+            tell("mllp_listening", port=bound)
+        tell("agent_started", office=str(who.office))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [tasks.create_task(follow_drop(dropped, max(settle_seconds, 0.2), tell))] if dropped else []
+                if shelf is not None:
+                    running.append(tasks.create_task(follow_inbox(client, shelf, accept, tell)))
+                await stop.wait()
+                for task in running:
+                    task.cancel()
+        finally:
+            if listener is not None:
+                await listener.stop()
+            for lock in locks:
+                lock.release()
+        tell("agent_stopped")
+
+
+def _verifier(who: Profile) -> Any:
+    verifier = DetachedVerifier()
+    public = who.key.public()
+
+    def verify(signature: str, body: bytes) -> str:
+        signed = verifier.verify(signature, body, lambda kid: public if kid == who.key.kid else None)
+        return str(signed.header.get("cty", ""))
+
+    return verify
+
+
+def _keeper(folder: Path) -> Any:
+    def keep(digest: str, pushed: Pushed) -> None:
+        if pushed.is_accepted:
+            write_durably(folder / f"{digest}.receipt.json", pushed.document)
+
+    return keep
+
+
+def _tls(cert: Path | None, key: Path | None, ca: Path | None) -> ssl.SSLContext | None:
+    if cert is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(cert, key)
+    if ca is not None:
+        context.load_verify_locations(ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context

@@ -1,0 +1,70 @@
+"""What does an agent do all day on the agency's side, and what does it do after a fall?
+
+Three loops under one task group: the MLLP listener answers by itself, the drop
+folder is looked into every few seconds, releases are fetched by long poll. An
+outage makes the loops wait longer, up to a minute, and never ends them. All state
+is in the folders, so starting again after a crash is starting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from gateway.client.agency import AgencyClient, Answered, Inbound
+from gateway.model.errors import Unavailable
+
+LONGEST_WAIT_SECONDS = 60.0
+POLL_SECONDS = 20
+
+Tell = Callable[..., None]
+
+
+class Drop(Protocol):
+    async def look(self) -> Any: ...
+
+
+class Shelf(Protocol):
+    def put(self, release: Inbound) -> Any:
+        """On disk when it returns."""
+        ...
+
+
+async def follow_drop(drop: Drop, every_seconds: float, tell: Tell) -> None:
+    """Look again and again; ends only by Tampered or cancellation."""
+    wait = every_seconds
+    while True:
+        try:
+            await drop.look()
+            wait = every_seconds
+        except Unavailable:
+            wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+            tell("drop_unavailable", wait_seconds=wait)
+        await asyncio.sleep(wait)
+
+
+async def fetch_once(client: AgencyClient, shelf: Shelf, accept: str, tell: Tell, wait_seconds: int = 0) -> int:
+    """Fetch one page, put it on disk, acknowledge each; how many came. A lease that ran out comes again by itself."""
+    fetched: Sequence[Inbound] = await client.pull(20, wait_seconds, accept)
+    for release in fetched:
+        await asyncio.to_thread(shelf.put, release)
+        try:
+            await client.acknowledge(release)
+        except Answered as late:
+            tell("release_acknowledged_late", delivery=release.delivery, status=late.status)
+        else:
+            tell("release_fetched", delivery=release.delivery, revision=release.revision)
+    return len(fetched)
+
+
+async def follow_inbox(client: AgencyClient, shelf: Shelf, accept: str, tell: Tell) -> None:
+    wait = 1.0
+    while True:
+        try:
+            await fetch_once(client, shelf, accept, tell, POLL_SECONDS)
+            wait = 1.0
+        except (Unavailable, Answered, OSError) as failed:
+            wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+            tell("inbox_unavailable", reason=type(failed).__name__, wait_seconds=wait)
+            await asyncio.sleep(wait)

@@ -1,0 +1,99 @@
+"""What does a hospital's engine get back, and what may it do next?
+
+HL7 v2 chapter 2, original mode, in the sender's own delimiters and version:
+
+- `AA`: the gateway holds the notice; its signed receipt was verified and kept.
+- `AE`: the message is wrong; sending it again changes nothing. ERR says where.
+- `AR`: nothing is wrong with the message; send the same bytes again.
+
+Answers hold positions, codes and the notice's id, never a value of the message
+besides its own control id and addresses, which the sender needs to match it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.model.errors import Problem
+from gateway.ports.submission import Pushed
+
+_UNSAFE = bytes(range(32)) + b"\x7f"
+MAX_ECHO_BYTES = 200
+MAX_ERRORS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What an answer needs of a message's MSH segment, in the sender's own bytes."""
+
+    separator: bytes = b"|"
+    encoding: bytes = b"^~\\&"
+    addresses: tuple[bytes, bytes, bytes, bytes] = (b"", b"", b"", b"")
+    trigger: bytes = b""
+    control: bytes = b""
+    processing: bytes = b"P"
+    version: bytes = b"2.4"
+    charset: bytes = b""
+
+
+def heading(message: bytes) -> Heading | None:
+    """Read the MSH segment; None when there is none, so nothing can be answered to."""
+    start = message[:64].find(b"MSH")
+    if start < 0 or len(message) < start + 8:
+        return None
+    line = message[start : start + 4096].replace(b"\n", b"\r").split(b"\r", 1)[0]
+    separator = line[3:4]
+    if separator.isalnum() or separator in _UNSAFE:
+        return None
+    fields = [part[:MAX_ECHO_BYTES].translate(None, _UNSAFE) for part in line.split(separator)]
+    fields += [b""] * (19 - len(fields))
+    component = fields[1][:1] or b"^"
+    trigger = fields[8].split(component)
+    return Heading(
+        separator, fields[1] or b"^~\\&", (fields[2], fields[3], fields[4], fields[5]),
+        trigger[1] if len(trigger) > 1 else b"", fields[9], fields[10] or b"P", fields[11] or b"2.4", fields[17],
+    )  # fmt: skip
+
+
+def accepted(head: Heading, at: datetime, pushed: Pushed) -> bytes:
+    return _answer(head, at, b"AA", " ".join(pushed.notices)[:80], ())
+
+
+def refused(head: Heading, at: datetime, problems: tuple[Problem, ...]) -> bytes:
+    first = problems[0]
+    return _answer(head, at, b"AE", f"{first.code} {first.position}".strip(), problems[:MAX_ERRORS])
+
+
+def rejected(head: Heading, at: datetime, why: str) -> bytes:
+    return _answer(head, at, b"AR", why, ())
+
+
+def _answer(head: Heading, at: datetime, code: bytes, text: str, problems: tuple[Problem, ...]) -> bytes:
+    separator = head.separator
+    number = hashlib.sha256(head.control + code + at.isoformat().encode()).hexdigest()[:20].encode()
+    component = head.encoding[:1]
+    sender_app, sender_unit, receiver_app, receiver_unit = head.addresses
+    kind = component.join([b"ACK", head.trigger]) if head.trigger else b"ACK"
+    msh = [
+        b"MSH", head.encoding, receiver_app or b"HUTONG", receiver_unit, sender_app, sender_unit,
+        at.strftime("%Y%m%d%H%M%S%z").encode(), b"", kind, number, head.processing, head.version,
+    ]  # fmt: skip
+    if head.charset:
+        msh += [b""] * 5 + [head.charset]
+    segments = [msh, [b"MSA", code, head.control, _escaped(text, head)]]
+    segments += [
+        [b"ERR", b"", _escaped(problem.position, head), _escaped(problem.code, head), b"E", b"", b"",
+         _escaped(problem.message, head), _escaped(problem.remedy, head)]
+        for problem in problems
+    ]  # fmt: skip
+    return b"\r".join(separator.join(segment) for segment in segments) + b"\r"
+
+
+def _escaped(text: str, head: Heading) -> bytes:
+    """Text in ASCII, without the sender's delimiters: every charset an engine may expect has these."""
+    raw = text.encode("ascii", "replace").translate(None, _UNSAFE)
+    for mark in {head.separator, *(head.encoding[n : n + 1] for n in range(len(head.encoding)))}:
+        raw = raw.replace(mark, b" ")
+    return raw

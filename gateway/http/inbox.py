@@ -43,6 +43,7 @@ from gateway.model.canonical import canonical_json
 from gateway.model.errors import NotFound, Problem
 from gateway.model.identifiers import DeliveryId, OfficeId, office_urn
 from gateway.ports.clock import Clock
+from gateway.services.attest import BY_GATEWAY, Attestation
 from gateway.services.authenticate import OfficeDirectory
 
 DELIVERY_HEADER = "Hutong-Delivery"
@@ -149,6 +150,7 @@ class Inbox:
         headers = transport_headers(request)
         body = await read_body(request, self._settings.max_small_body_bytes, self._settings)
         signature = request.headers.get(SIGNATURE_HEADER)
+        attested = BY_GATEWAY if signature is None else Attestation("signature", signature, body)
         if signature is not None:
             self._verifier.verify(
                 signature, body, self._directories.current.signing_keys(caller.office.id, self._clock.now())
@@ -162,7 +164,7 @@ class Inbox:
         event = _event(caller, delivery, kind, document, headers.get("idempotency-key"))
         if "lease_token" in document or LEASE_HEADER in request.headers:
             await self._acknowledge.acknowledge(caller, delivery, _lease(document, request))
-        submitted = await self._submit.on_behalf(caller, event, STRUCTURED, {"content-type": STRUCTURED})
+        submitted = await self._submit.on_behalf(caller, event, STRUCTURED, {"content-type": STRUCTURED}, attested)
         return submission_response(submitted, status=202)
 
     async def _in_time(self, caller: Caller, limit: int, handouts: Sequence[HandoutLike]) -> Sequence[HandoutLike]:

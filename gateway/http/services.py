@@ -18,6 +18,7 @@ from gateway.model.identifiers import DeliveryId, NoticeId
 from gateway.ports.clock import Clock
 from gateway.ports.translation import RefusedItem
 from gateway.services.answer_access import Answered, Question
+from gateway.services.attest import BY_GATEWAY, Attestation
 from gateway.services.authenticate import Authenticate, OfficeDirectory
 from gateway.services.emergency import Asked
 
@@ -52,7 +53,12 @@ class SubmitLike(Protocol):
         ...
 
     async def on_behalf(
-        self, caller: Caller, body: bytes, media_type: str, headers: Mapping[str, str]
+        self,
+        caller: Caller,
+        body: bytes,
+        media_type: str,
+        headers: Mapping[str, str],
+        attestation: Attestation = BY_GATEWAY,
     ) -> SubmittedLike:
         """Accept what this gateway wrote for the office (accept, decline, feedback): no office signature covers these
         bytes, so the record says gateway-attested."""

@@ -30,6 +30,7 @@ from gateway.ports.keys import KeyStore
 from gateway.ports.storage import Acceptance, NoticeStorage
 from gateway.privacy.segments import SetApart
 from gateway.services.acquaintance import Acquaintance
+from gateway.services.attest import Attestation, pack
 from gateway.services.cases import CaseLink, Cases
 from gateway.services.directory import Directories
 from gateway.services.facts import china_day
@@ -92,9 +93,9 @@ class Admission:
         body_digest: bytes,
         is_first_of_id: bool = False,
         flags: tuple[str, ...] = (),
-        attested: str = "signature",
+        attestation: Attestation,
     ) -> Admitted:
-        """Make the unit of one notice. `attested` says who vouches for the bytes: the office's `signature` or the `gateway`.
+        """Make the unit of one notice. `attestation` says who vouches for the bytes.
 
         Raises InvalidNotice when the sender may not send this type or nobody may receive it.
         """
@@ -109,7 +110,7 @@ class Admission:
         data: JsonObject = self._scrub(parts.data, submitted.reporter) if submitted.reporter else parts.data
         all_flags = (*flags, *valid.flags, *routing.flags)
         content = self._keeper.seal(
-            notice_id, data, _header(valid, routing, link, caller), body, persons,
+            notice_id, data, _header(valid, routing, link, caller), pack(body, attestation), persons,
             reporter=_with_parts(submitted.reporter, parts, REPORTER), sealed=_with_parts(submitted.sealed, parts, SEALED),
             quarantined=valid.set_aside,
         )  # fmt: skip
@@ -126,7 +127,7 @@ class Admission:
                 "urgency": valid.urgency,
                 "purpose": purposes[0] if len(purposes) == 1 else None,
                 "basis": tuple(sorted({basis for r in routing.recipients for basis in r.legal_basis})),
-                "attested": attested,
+                "attested": attestation.by,
                 "flags": loggable_flags(all_flags),
                 "gaps": len(submitted.gaps) or None,
                 "in_reply_to": link.prior,

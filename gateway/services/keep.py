@@ -27,6 +27,7 @@ from gateway.ports.clock import Ids
 from gateway.ports.keys import DataKey, KeyStore
 from gateway.ports.storage import PersonLink, SealedSegment, StoredNotice
 from gateway.privacy.segments import Segment
+from gateway.services.attest import AsReceived, unpack
 
 RAW = "RAW"
 HEADER = "HEADER"
@@ -211,9 +212,10 @@ class Keeper:
                 keys.add(segment.key)
         return frozenset(keys - {stored.header_key}), person in minors and not last_child
 
-    def open_raw(self, notice: NoticeId, raw: SealedSegment) -> bytes | None:
+    def open_raw(self, notice: NoticeId, raw: SealedSegment) -> AsReceived | None:
+        """What came and the office's signature over it; None once its key is destroyed."""
         secret = self._keys.open(raw.key)
-        return None if secret is None else unseal(secret, raw.ciphertext, _place(notice, None, RAW))
+        return None if secret is None else unpack(unseal(secret, raw.ciphertext, _place(notice, None, RAW)))
 
     def _apart(self, notice: NoticeId, compartment: str, content: JsonObject) -> SealedSegment:
         key: DataKey = self._keys.take(1)[0]

@@ -47,6 +47,7 @@ from gateway.ports.clock import Clock
 from gateway.ports.storage import Accepted, Conflict, NoticeStorage, Replayed, Stale
 from gateway.ports.translation import Adapter, RefusedItem
 from gateway.services.admit import PROVISIONAL, Admission, Admitted, withdraws
+from gateway.services.attest import BY_GATEWAY, Attestation
 from gateway.services.directory import Directories
 from gateway.services.follow import changes_of
 from gateway.services.withdraw import Withdraw
@@ -112,15 +113,31 @@ class Submit:
         """
         now = self._clock.now()
         self._verify(caller, body, signature, now)
-        return await self._accept_all(caller, body, media_type, headers, now, "signature")
+        return await self._accept_all(caller, body, media_type, headers, now, Attestation("signature", signature or ""))
 
-    async def on_behalf(self, caller: Caller, body: bytes, media_type: str, headers: Mapping[str, str]) -> Submitted:
-        """Accept what this gateway wrote for the office (accept, decline, feedback). No signature of the office
-        covers these bytes, so the record says gateway-attested."""
-        return await self._accept_all(caller, body, media_type, headers, self._clock.now(), "gateway")
+    async def on_behalf(
+        self,
+        caller: Caller,
+        body: bytes,
+        media_type: str,
+        headers: Mapping[str, str],
+        attestation: Attestation = BY_GATEWAY,
+    ) -> Submitted:
+        """Accept what this gateway wrote for the office (accept, decline, feedback, a consent).
+
+        No signature of the office covers these bytes. Where it signed the call they were made from, and that was
+        verified, `attestation` holds both; else the record says gateway-attested.
+        """
+        return await self._accept_all(caller, body, media_type, headers, self._clock.now(), attestation)
 
     async def _accept_all(
-        self, caller: Caller, body: bytes, media_type: str, headers: Mapping[str, str], now: datetime, attested: str
+        self,
+        caller: Caller,
+        body: bytes,
+        media_type: str,
+        headers: Mapping[str, str],
+        now: datetime,
+        attestation: Attestation,
     ) -> Submitted:
         items, is_batch = self._decode(caller, body, media_type, headers)
         answers: list[Receipt | RefusedItem] = [
@@ -132,7 +149,7 @@ class Submit:
             for position in positions:
                 item = items[position]
                 assert isinstance(item, SubmittedNotice)
-                answers[position] = await self._accept(caller, item, body, is_batch, position, now, attested)
+                answers[position] = await self._accept(caller, item, body, is_batch, position, now, attestation)
 
         lanes = _by_case(items)
         if len(lanes) == 1:
@@ -198,7 +215,7 @@ class Submit:
         is_batch: bool,
         position: int,
         now: datetime,
-        attested: str,
+        attestation: Attestation,
     ) -> Receipt | RefusedItem:
         place = f"/{position}" if is_batch else ""
         own = canonical_json([item.type, item.subject, item.data]) if is_batch else body
@@ -206,7 +223,7 @@ class Submit:
             valid = self._held_to_rules(caller, item, now)
             if isinstance(valid, tuple):
                 return RefusedItem(place, valid)
-            return await self._commit(caller, valid, own, now, attested)
+            return await self._commit(caller, valid, own, now, Attestation(attestation.by) if is_batch else attestation)
         except Unavailable:
             raise
         except Refusal as refused:
@@ -223,7 +240,9 @@ class Submit:
             )
         return self._validate(item, now)
 
-    async def _commit(self, caller: Caller, valid: ValidNotice, body: bytes, now: datetime, attested: str) -> Receipt:
+    async def _commit(
+        self, caller: Caller, valid: ValidNotice, body: bytes, now: datetime, attestation: Attestation
+    ) -> Receipt:
         office = caller.office
         native_key = keyed_digest(self._secret, office.id.encode(), valid.notice.native_id.encode())
         body_digest = hashlib.sha256(body).digest()
@@ -240,7 +259,7 @@ class Submit:
         for _ in range(MAX_PREPARATIONS):
             admitted: Admitted = await self._admission.prepare(
                 caller, valid, body, now, idempotency_key=key, native_id_key=native_key, body_digest=body_digest,
-                is_first_of_id=is_first, flags=flags, attested=attested,
+                is_first_of_id=is_first, flags=flags, attestation=attestation,
             )  # fmt: skip
             if (withdrawn := withdraws(valid, admitted.link)) is not None:
                 await self._withdraw(withdrawn, admitted.unit.notice, office.id, now)

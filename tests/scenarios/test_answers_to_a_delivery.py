@@ -5,7 +5,11 @@ import json
 import pytest
 
 from gateway.client.agency import Answered
+from gateway.crypto.detached import DetachedVerifier
+from gateway.model.canonical import canonical_json
+from gateway.model.errors import BadSignature
 from gateway.ports.log_storage import LogQuery
+from gateway.services.keep import Keeper
 from tests.support.town import CANONICAL, town
 
 pytestmark = pytest.mark.slow
@@ -102,6 +106,39 @@ async def test_feedback_after_acceptance_is_acted_on_each_time_anew(whole):
     status, claims = await state_of(whole, notice, client)
     assert (status["state"], claims["type"]) == ("acted-on", "acted-on")
     assert await logged(whole, "delivery_acted_on") == 2
+
+
+async def test_what_an_office_signed_can_be_proved_later_from_what_is_kept(whole):
+    engines, directory = whole.gateway.engines, whole.gateway.services.directories.current
+    notice, client, item = await sent(whole, 5)
+    said = {"lease_token": item.lease_token, "data": ACCEPTANCE}
+    answer = (await reply(client, item, "accept", said))["notice"]
+    keeper = Keeper(engines.keys, engines.ids, lambda data: [], lambda parts: {})
+    for identifier, office, body in (
+        (notice, SENDER, report(5)),
+        (answer, client.profile.office, canonical_json(said)),
+    ):
+        kept = keeper.open_raw(identifier, await engines.store.notices.raw(identifier))
+        assert kept.body == body
+        keys = directory.signing_keys(office, engines.clock.now())
+        DetachedVerifier().verify(kept.jws, kept.body, keys)
+        with pytest.raises(BadSignature):
+            DetachedVerifier().verify(kept.jws, kept.body + b" ", keys)
+
+
+async def test_a_repeated_report_gets_its_first_receipt_with_the_address_to_follow_it(whole):
+    client, body = whole.clients[SENDER], report(6)
+    headers = {
+        "Authorization": f"Bearer {await client.token()}",
+        "Content-Type": CANONICAL,
+        **client._signature(body),
+    }
+    seen = []
+    for _ in range(2):
+        async with client._session.post(f"{client.profile.url}/v1/notices", data=body, headers=headers) as answer:
+            seen.append((await answer.read(), answer.headers["Location"], answer.headers.get("Hutong-Replayed")))
+    assert seen[0][:2] == seen[1][:2]
+    assert [one[2] for one in seen] == [None, "true"]
 
 
 async def test_the_sender_finds_all_changes_by_cursor_and_each_receipt_verifies(whole):

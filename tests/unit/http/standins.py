@@ -183,7 +183,7 @@ class Submit:
 
     check = __call__
 
-    async def on_behalf(self, caller, body, media_type, headers):
+    async def on_behalf(self, caller, body, media_type, headers, attestation=None):
         return await self._take(caller, body, media_type, headers)
 
     async def _take(self, caller, body, media_type, headers):

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable, path_position
@@ -27,6 +28,7 @@ OURS = "urn:hutong:cda"
 SDTC = "urn:hl7-org:sdtc"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 BODY = "component"
+_OURS = f"{{{OURS}}}"
 _PREFIXES = {V3: "", "": "", OURS: "hutong:", SDTC: "sdtc:"}
 _FORGOTTEN = {b"xsi": XSI.encode(), b"sdtc": SDTC.encode(), b"voc": b"urn:hl7-org:v3/voc"}
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.\-]*:)?(?:ClinicalDocument|recordTarget)\b")
@@ -34,7 +36,9 @@ _NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ROOTS = frozenset({"CLINICALDOCUMENT", "RECORDTARGET"})
 
 
+@lru_cache(maxsize=4096)
 def element_name(tag: str) -> str:
+    """`name` of HL7's namespace or none, `prefix:name` of any other."""
     space, _, name = tag.rpartition("}")
     return _PREFIXES.get(space[1:], "other:") + name
 
@@ -94,32 +98,41 @@ class CdaCodec:
         if depth > self.limits.max_depth:
             raise Unreadable("too-deep", locate(at), f"nested deeper than {self.limits.max_depth}", "send less depth")
         named: dict[str, list[Any]] = {}
-        is_ours = node.tag.startswith("{" + OURS)
+        is_ours = node.tag.startswith(_OURS)
         for child in node:
-            if isinstance(child.tag, str):
-                name = element_name(child.tag)
-                named.setdefault(name.removeprefix("hutong:") if is_ours else name, []).append(child)
+            tag = child.tag
+            if tag.__class__ is str:
+                name = tag[len(_OURS) :] if is_ours and tag.startswith(_OURS) else element_name(tag)
+                there = named.get(name)
+                if there is None:
+                    named[name] = [child]
+                else:
+                    there.append(child)
         out: Tree = {}
         for name, children in named.items():
             if depth == 1 and name == BODY:
                 continue
-            several = len(children) > 1
+            if len(children) == 1:
+                child = children[0]
+                if not len(child) and not child.attrib:
+                    if child.text:
+                        out[name] = child.text
+                    continue
+                item = self._tree(child, (*at, name), locate, gaps, depth + 1)
+                if item is not None:
+                    out[name] = item
+                continue
             # absent ones keep their place in the list, so that positions stay those of the document
-            items = [
-                self._tree(child, (*at, name, n) if several else (*at, name), locate, gaps, depth + 1)
-                for n, child in enumerate(children)
-            ]
-            if several:
-                if any(item is not None for item in items):
-                    out[name] = ["" if item is None else item for item in items]
-            elif items[0] is not None:
-                out[name] = items[0]
+            items = [self._tree(child, (*at, name, n), locate, gaps, depth + 1) for n, child in enumerate(children)]
+            if any(item is not None for item in items):
+                out[name] = ["" if item is None else item for item in items]
         return out
 
     def _tree(self, node: Any, at: Position, locate: Any, gaps: list[Gap], depth: int) -> Tree | str | None:
         """An element as text or a dict; None when it says that it says nothing."""
         text = node.text or ""
-        if not len(node):
+        is_leaf = not len(node)
+        if is_leaf:
             if not node.attrib:
                 return text or None
             flavor = node.get("nullFlavor")
@@ -127,12 +140,15 @@ class CdaCodec:
                 if flavor == "MSK":
                     gaps.append(Gap("masked-value", locate(at), "the sender masked this value"))
                 return None
-        out: Tree = {"@" + name.rpartition("}")[2]: value for name, value in node.attrib.items()}
-        out.update(self._children(node, at, locate, gaps, depth))
-        for child in node:
-            if child.tail:
-                text += child.tail
-        if text.strip():
+        out: Tree = {
+            "@" + (name.rpartition("}")[2] if name[0] == "{" else name): value for name, value in node.attrib.items()
+        }
+        if not is_leaf:
+            out.update(self._children(node, at, locate, gaps, depth))
+            for child in node:
+                if child.tail:
+                    text += child.tail
+        if text and not text.isspace():
             out["#"] = text
         return out or None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -17,6 +18,7 @@ from gateway.engines.mllp.frames import Frames, FrameTooLarge, framed
 from gateway.engines.mllp.listener import ListenerLimits, MllpListener
 from gateway.model.errors import Problem, Tampered, Unavailable
 from gateway.ports.submission import Pushed
+from tests.support.certificates import make_certificate
 
 MESSAGE = "MSH|^~\\&|HIS|H1|WCNGW|440113|20260301094500||ORU^R01|{}|P|2.4|||AL|NE||UNICODE UTF-8\rPID|1||MZ1||李小测\r"
 
@@ -184,3 +186,31 @@ async def test_a_dead_sender_leaves_the_listener_alive():
             dead.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         (answer,) = await answers(port, framed(MESSAGE.format("m2").encode()), 1)
     assert b"MSA|AA|m2" in answer
+
+
+async def test_over_tls_only_a_sender_with_a_certificate_of_the_named_ca_is_heard(tmp_path):
+    server, client = make_certificate(tmp_path / "agent"), make_certificate(tmp_path / "engine")
+    inside = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    inside.load_cert_chain(server.path)
+    inside.load_verify_locations(cadata=client.pem)
+    inside.verify_mode = ssl.CERT_REQUIRED
+    gateway = Gateway()
+    listener = MllpListener(
+        gateway.push, gateway.keep, lambda: datetime(2026, 3, 1, tzinfo=UTC), lambda event, **f: None
+    )
+    port = await listener.start("127.0.0.1", 0, inside)
+    outside = ssl.create_default_context(cadata=server.pem)
+    try:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=outside)
+            writer.write(framed(MESSAGE.format("m0").encode()))
+            if await reader.read() == b"":
+                raise ConnectionResetError
+        assert gateway.got == []
+        outside.load_cert_chain(client.path)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=outside)
+        writer.write(framed(MESSAGE.format("m1").encode()))
+        assert b"MSA|AA|m1" in await asyncio.wait_for(reader.readuntil(b"\x1c\r"), 10)
+        writer.close()
+    finally:
+        await listener.stop()

@@ -19,6 +19,7 @@ import click
 from gateway.cli import policy_life, policy_recorded
 from gateway.cli.frame import EXIT_NO, fail, json_option, show, table
 from gateway.engines.files.documents import default_catalogue
+from gateway.engines.files.packs import law_file
 from gateway.engines.files.policies import policy_files, read_policy
 from gateway.model.errors import HutongError, InvalidDocument
 from gateway.model.identifiers import FieldId
@@ -33,6 +34,7 @@ from gateway.policy.export_cedar import export_cedar
 from gateway.policy.export_rego import export_rego
 from gateway.policy.facts import facts
 from gateway.policy.lint import lint as remarks_on
+from gateway.policy.page import policy_page, read_law
 from gateway.policy.proofs import prove
 from gateway.policy.rows import Row, conditions_text, describe, facet_names, facet_text
 from gateway.policy.space import SpaceTooLarge
@@ -354,6 +356,16 @@ def ceiling(given: tuple[str, ...], folder: Path | None, as_of: str, division: s
         {"field": "字段 field", "zh": "名称 title", "shown": "至多 at most"},
     )  # fmt: skip
     click.echo(EXACT)
+
+
+@policy.command("page", help="给法律审核人看的一页 · the whole pack as a page for a legal reviewer, in Markdown")
+@folder_option
+@as_of_option
+@division_option
+@speaks_of_policy
+def page(folder: Path | None, as_of: str, division: str) -> None:
+    compiled = load_folder(folder, as_of, division)
+    click.echo(policy_page(compiled, read_law(law_file(folder), compiled)), nl=False)
 
 
 @policy.command("export", help="导出为 Rego 或 Cedar，供外部核对 · export for an outside check")

@@ -48,3 +48,12 @@ def safeguards_text(directory: Path | None = None) -> str:
         raise InvalidDocument(
             "the policy folder lacks `safeguards.yaml`", remedy="correct `policy_directory` in the settings"
         ) from missing
+
+
+def law_file(directory: Path | None = None) -> dict[str, str]:
+    """The law map that stands beside the pack. Raises InvalidDocument when it is missing."""
+    root: Traversable = resources.files("policies") if directory is None else directory
+    try:
+        return {"law.yaml": root.joinpath("law.yaml").read_text(encoding="utf-8")}
+    except OSError as missing:
+        raise InvalidDocument("the policy folder has no law.yaml", remedy="copy the one that ships") from missing

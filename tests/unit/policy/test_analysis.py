@@ -6,6 +6,7 @@ import itertools
 import random
 import time
 
+from gateway.engines.files.packs import pack_files
 from gateway.model.access import DELIVER, PRESETS, Facet
 from gateway.model.identifiers import FieldId
 from gateway.policy.cases import read_cases, run_cases
@@ -16,6 +17,7 @@ from gateway.policy.explain import ceiling, who_sees, why
 from gateway.policy.facts import facts
 from gateway.policy.lint import lint
 from gateway.policy.load import load_policy
+from gateway.policy.proofs import prove
 from gateway.policy.replay import record, replay, simulate
 from gateway.policy.rows import Row
 from gateway.policy.space import Space
@@ -212,3 +214,14 @@ def test_a_remembered_decision_is_the_decision() -> None:
 def test_lint_reports_guards_and_words_nobody_uses() -> None:
     codes = {remark.code for remark in lint(pack())}
     assert {"guard", "unused-fact"} <= codes
+
+
+def test_the_worked_cases_of_all_scenarios_touch_every_rule_but_the_guards() -> None:
+    rules = pack()
+    report = run_cases(read_cases(pack_files(), rules), rules)
+    assert report.holds
+    guards = {guard.rule for guard in prove(rules).guards}
+    assert set(report.rules_untouched) <= guards
+    assert report.outcomes_met >= report.outcomes - 1
+    scenarios = {case.scenario for case in read_cases(pack_files(), rules)}
+    assert scenarios == {f"S{number}" for number in range(1, 12)}

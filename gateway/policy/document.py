@@ -35,7 +35,17 @@ from gateway.policy.vocabulary_document import read_vocabulary
 
 KINDS = ("vocabulary", "fieldgroups", "disclosure")
 # Other files in `policies/`, read elsewhere and skipped here.
-FOREIGN_KINDS = ("cases", "routing", "routing_settings", "consent", "agreements", "clocks", "calendar", "law", "safeguards")
+FOREIGN_KINDS = (
+    "cases",
+    "routing",
+    "routing_settings",
+    "consent",
+    "agreements",
+    "clocks",
+    "calendar",
+    "law",
+    "safeguards",
+)
 PROOFS = ("implies", "direction", "hidden", "dead")
 FACETS: Mapping[str, Facet] = {
     facet.name.lower(): facet for facet in Facet if facet is not Facet.NOTHING and facet.name is not None

@@ -25,10 +25,10 @@ class ServerSettings:
     """Where the agencies' API listens."""
 
     host: str = "127.0.0.1"  # an operator opens it to the network on purpose
-    port: int = 8440
+    port: int = 8440  # 0: any free one
     public_url: str = ""  # what offices call us; audience of tokens. Empty: http(s)://host:port
     tls_certificate: str = ""  # PEM files; empty: a front proxy does TLS
-    tls_key: str = ""
+    tls_key: str = ""  # the private key of tls_certificate, PEM, readable by the gateway's account alone
     tls_client_authorities: str = ""  # PEM bundle; set: mutual TLS is offered and tokens are bound to certificates
     max_connections: int = 4096  # 1,024 clients are the load to hold; the rest of the usual 8,192 files is the store's
     header_seconds: float = 10.0  # a fresh connection has this long for its first request: no slow drip
@@ -114,10 +114,10 @@ class LogSettings:
 class Settings:
     """`name` is the gateway's name and the log's origin; `directory` holds the data, `key_directory` the keys, apart from it."""
 
-    name: str = "hutong.example"
-    region: str = "440113"
-    directory: Path = Path("data")
-    key_directory: Path = Path("keys")
+    name: str = "hutong.example"  # issuer of receipts and origin of the log: never changed afterwards
+    region: str = "440113"  # division code of the area whose policy is in force here
+    directory: Path = Path("data")  # store, log, admin socket; relative to the settings file
+    key_directory: Path = Path("keys")  # apart from the data, so that a copy of the data opens nothing
     key_passphrase: str = field(default="", repr=False)  # never in the file: HUTONG_KEY_PASSPHRASE
     policy_directory: Path | None = None  # None: the pack that ships with the gateway
     server: ServerSettings = field(default_factory=ServerSettings)

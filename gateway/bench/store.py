@@ -21,7 +21,7 @@ from gateway.engines.sqlite.store import SqliteStore
 from gateway.engines.system.clock import SystemClock
 from gateway.engines.system.ids import SystemIds
 from gateway.model.audit import EventName, LogEvent, Slot
-from gateway.model.delivery import Delivery, DeliveryState, NewDelivery
+from gateway.model.delivery import Delivery, DeliveryState, NewDelivery, lane_of
 from gateway.model.identifiers import KeyId, NoticeType, OfficeId, PersonId
 from gateway.ports.storage import Acceptance, Conclusion, Disclosure, Epochs, PersonLink, SealedSegment
 
@@ -103,7 +103,7 @@ class UnitMaker:
         )
 
     def _deliveries(self, now: datetime) -> tuple[NewDelivery, ...]:
-        first = int.from_bytes(os.urandom(2), "big")
+        first, case = int.from_bytes(os.urandom(2), "big"), self._ids.case()
         return tuple(
             NewDelivery(
                 id=self._ids.delivery(),
@@ -112,7 +112,7 @@ class UnitMaker:
                 legal_basis=("L02", "L20"),
                 rule="report-to-competent-police",
                 role="handling",
-                lane=os.urandom(16),
+                lane=lane_of(case, os.urandom(32)),
                 overtakes=False,
                 expires_at=now + 30 * _DAY,
             )

@@ -9,6 +9,7 @@ Any 16 bytes have a counterpart: an id made elsewhere works, it is only not orde
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
@@ -32,6 +33,11 @@ class Scatter:
 
     def gather(self, scattered: bytes) -> bytes:
         return self._contexts()[1].update(_block(scattered))
+
+    def gather_all(self, scattered: Sequence[bytes]) -> list[bytes]:
+        """`gather` for each of several values, at the cost of little more than one."""
+        whole = self._contexts()[1].update(b"".join(map(_block, scattered)))
+        return [whole[at : at + ID_BYTES] for at in range(0, len(whole), ID_BYTES)]
 
     def _contexts(self) -> tuple[CipherContext, CipherContext]:
         try:

@@ -18,7 +18,7 @@ from gateway.crypto.sealing import keyed_digest
 from gateway.geography.competent import CompetentOffices
 from gateway.model.agency import Caller
 from gateway.model.audit import EventName, LogValue
-from gateway.model.delivery import DeliveryState, NewDelivery
+from gateway.model.delivery import DeliveryState, NewDelivery, lane_of
 from gateway.model.errors import InvalidNotice
 from gateway.model.fields import REPORTER, SEALED
 from gateway.model.identifiers import CaseId, NoticeId, NoticeType, OfficeId
@@ -231,7 +231,7 @@ class Admission:
                 legal_basis=meant.legal_basis,
                 rule=meant.rule,
                 role=meant.role if isinstance(meant, Recipient) else "competent",
-                lane=keyed_digest(self._lane_secret, office.encode(), case.encode())[:16],
+                lane=lane_of(case, keyed_digest(self._lane_secret, office.encode(), case.encode())),
                 overtakes=overtakes,
                 expires_at=expires_at,
                 state=state,

@@ -26,7 +26,7 @@ from gateway.crypto.sealing import NONCE_BYTES, keyed_digest, seal, unseal
 from gateway.model.agency import Caller, Office, OfficeState
 from gateway.model.audit import EventName, LogValue
 from gateway.model.canonical import canonical_json
-from gateway.model.delivery import NewDelivery
+from gateway.model.delivery import NewDelivery, lane_of
 from gateway.model.errors import InvalidDocument, NotFound, NotPermitted
 from gateway.model.identifiers import CaseId, DeliveryId, NoticeId, OfficeId, PersonId
 from gateway.policy.safeguards import EmergencyRules
@@ -268,7 +268,7 @@ class EmergencyAccess:
             legal_basis=(BASIS,),
             rule=RULE,
             role=ON_DUTY,
-            lane=keyed_digest(self._lanes, office.encode(), case.encode(), b"emergency")[:16],
+            lane=lane_of(case, keyed_digest(self._lanes, office.encode(), case.encode(), b"emergency")),
             overtakes=True,
             expires_at=until,
         )

@@ -96,6 +96,16 @@ class Statements:
     def all(self, name: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self.run(name, values).fetchall()
 
+    def all_of_keys(self, name: str, keys: Iterable[bytes]) -> list[tuple[Any, ...]]:
+        """The rows of a query that takes keys end to end (`:keys`, `:size`, `:count`); one statement for each length they have."""
+        by_size: dict[int, list[bytes]] = {}
+        for key in keys:
+            by_size.setdefault(len(key), []).append(key)
+        found: list[tuple[Any, ...]] = []
+        for size, same in by_size.items():
+            found += self.all(name, {"keys": b"".join(sorted(same)), "size": size, "count": len(same)})
+        return found
+
     def one(self, name: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> tuple[Any, ...] | None:
         row: tuple[Any, ...] | None = self.run(name, values).fetchone()
         return row

@@ -58,7 +58,7 @@ class _Standing:
     number: int
     recipient: str
     state: int
-    lane: int
+    lane: bytes
     overtakes: int
     lease_token: str | None
     lease_expires_at: int | None

@@ -1,6 +1,7 @@
 -- name: occupied_lanes
--- Which of the lanes have a delivery that holds up others; the lanes come as one JSON list.
-SELECT j.value FROM json_each(?) AS j WHERE EXISTS (SELECT 1 FROM delivery WHERE lane = j.value AND state < 2);
+-- Which of the lanes have a delivery that holds up others. The lanes come end to end, with their size and count.
+WITH RECURSIVE each (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM each WHERE n + 1 < :count)
+SELECT substr(:keys, :size * n + 1, :size) AS key FROM each WHERE EXISTS (SELECT 1 FROM delivery WHERE lane = key AND state < 2);
 
 -- name: add_deliveries
 -- Store the deliveries of a group.

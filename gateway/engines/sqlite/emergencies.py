@@ -103,7 +103,7 @@ class SqliteEmergencies:
                     STATE_NUMBERS[new.state],
                     0 if urgency is None else urgency[0],
                     new.overtakes,
-                    lanes.lane_of(new.lane),
+                    new.lane,
                     at,
                     at,
                     expires_at,

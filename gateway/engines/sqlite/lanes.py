@@ -13,7 +13,7 @@ thousand waiting notices costs the same as one with a single one.
 from __future__ import annotations
 
 from collections.abc import Collection
-from hashlib import blake2b
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -24,21 +24,19 @@ from gateway.model.delivery import DeliveryState, NewDelivery
 from gateway.model.identifiers import OfficeId
 
 
-def lane_of(lane: bytes) -> int:
-    """A lane as stored: eight bytes of its digest. Two lanes that met in it would only wait for each other."""
-    return int.from_bytes(blake2b(lane, digest_size=8).digest(), "big", signed=True)
-
-
-def occupied(sql: Statements, lanes: Collection[int]) -> set[int]:
+def occupied(sql: Statements, lanes: Collection[bytes]) -> set[bytes]:
     """Which of the lanes have a delivery that holds up others."""
-    if not lanes:
-        return set()
-    return {row[0] for row in sql.all("occupied_lanes", (orjson.dumps(sorted(lanes)).decode(),))}
+    return {row[0] for row in sql.all_of_keys("occupied_lanes", lanes)}
 
 
 def pack_route(new: NewDelivery) -> str:
     """What never changes of a delivery and is never searched: purpose, basis, rule, role, fallback level."""
-    return orjson.dumps([new.purpose, new.legal_basis, new.rule, new.role, new.fallback_level]).decode()
+    return _packed(new.purpose, new.legal_basis, new.rule, new.role, new.fallback_level)
+
+
+@lru_cache(maxsize=1024)
+def _packed(purpose: str, basis: tuple[str, ...], rule: str, role: str, level: int) -> str:
+    return orjson.dumps([purpose, basis, rule, role, level]).decode()
 
 
 def unpack_route(route: str) -> tuple[str, tuple[str, ...], str, str, int]:
@@ -49,7 +47,7 @@ def unpack_route(route: str) -> tuple[str, tuple[str, ...], str, str, int]:
 def move(
     sql: Statements,
     number: int,
-    lane: int,
+    lane: bytes,
     overtakes: bool,
     before: int,
     after: DeliveryState,

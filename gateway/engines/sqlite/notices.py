@@ -34,7 +34,7 @@ from gateway.engines.sqlite.values import (
     unpack_content,
 )
 from gateway.engines.sqlite.writer import Kind, Transaction, Writer
-from gateway.model.delivery import DeliveryState, DeliveryStatus
+from gateway.model.delivery import DeliveryState, DeliveryStatus, NewDelivery
 from gateway.model.identifiers import CaseId, DeliveryId, KeyId, NoticeId, NoticeType, OfficeId, PersonId
 from gateway.ports.clock import Clock
 from gateway.ports.storage import (
@@ -81,18 +81,6 @@ def _is_still(link: PersonLink, known: Mapping[bytes, bytes]) -> bool:
     return any(known.get(alias) == person for alias in link.aliases or (person,))
 
 
-def _present(sql: Statements, query: str, wanted: Collection[bytes]) -> dict[bytes, bytes]:
-    """Which of these keys are there and whose they are, in one statement for each length they have (in practice one)."""
-    found: dict[bytes, bytes] = {}
-    by_size: dict[int, list[bytes]] = {}
-    for key in wanted:
-        by_size.setdefault(len(key), []).append(key)
-    for size, keys in by_size.items():
-        rows = sql.all(query, {"keys": b"".join(sorted(keys)), "size": size, "count": len(keys)})
-        found.update(rows)
-    return found
-
-
 class _Intake:
     """The acceptances of one group, on their way into the tables."""
 
@@ -107,7 +95,8 @@ class _Intake:
         self._aliases: list[tuple[bytes, bytes]] = []
         self._notice_persons: list[tuple[bytes, int, str]] = []
         self._deliveries: list[tuple[Any, ...]] = []
-        self._expiries: list[tuple[int, int]] = []
+        self._expiries: set[tuple[int, int]] = set()
+        self._ordered: dict[DeliveryId, bytes] = {}
         self._superseded: list[tuple[bytes, bytes, int, frozenset[OfficeId]]] = []
         self._replies: list[tuple[ReplyMove, int]] = []
 
@@ -119,9 +108,9 @@ class _Intake:
             seen[key] = (digest, receipt)
             used.add(native_id)
         known = self._known_people(units)
-        occupied = lanes.occupied(
-            self.tx.sql, {lanes.lane_of(one.lane) for unit in units for one in unit.deliveries if not one.overtakes}
-        )
+        deliveries = [one for unit in units for one in unit.deliveries]
+        occupied = lanes.occupied(self.tx.sql, {one.lane for one in deliveries if not one.overtakes})
+        self._ordered = dict(zip((one.id for one in deliveries), self._gathered(deliveries), strict=True))
         answers: list[Answer] = []
         for unit in units:
             answer = self._decide(unit, seen, used, known)
@@ -138,13 +127,17 @@ class _Intake:
         self._store()
         return answers
 
+    def _gathered(self, deliveries: Sequence[NewDelivery]) -> list[bytes]:
+        """The ids of deliveries in their ordered form, made in one go."""
+        return self._scatter.gather_all([blob_of(one.id) for one in deliveries])
+
     def _known_people(self, units: Sequence[Acceptance]) -> dict[bytes, bytes]:
         """Whom the aliases named here belong to, and which of the persons relied on without one are there."""
         links = [link for unit in units for link in unit.persons]
         persons = {blob_of(link.person) for link in links if not link.is_new and not link.aliases}
         aliases = {alias for link in links for alias in link.aliases}
-        known = _present(self.tx.sql, "persons_present", persons)
-        known.update(_present(self.tx.sql, "persons_of_aliases", aliases))
+        known: dict[bytes, bytes] = dict(self.tx.sql.all_of_keys("persons_present", persons))
+        known.update(self.tx.sql.all_of_keys("persons_of_aliases", aliases))
         return known
 
     def _decide(
@@ -166,7 +159,7 @@ class _Intake:
             return Stale("person")
         return Accepted(unit.receipt)
 
-    def _add(self, unit: Acceptance, occupied: set[int]) -> None:
+    def _add(self, unit: Acceptance, occupied: set[bytes]) -> None:
         if len(unit.deliveries) > MOST_DELIVERIES:
             raise ValueError(f"a notice has at most {MOST_DELIVERIES} deliveries")
         number = self.tx.state.next_notice
@@ -217,32 +210,35 @@ class _Intake:
         if unit.reply is not None:
             self._replies.append((unit.reply, received_at))
 
-    def _add_deliveries(self, unit: Acceptance, notice: int, at: int, occupied: set[int]) -> None:
-        for place, new in enumerate(unit.deliveries):
-            lane = lanes.lane_of(new.lane)
-            state = STATE_NUMBERS[new.state]
-            is_free = new.overtakes or lane not in occupied
+    def _add_deliveries(self, unit: Acceptance, notice: int, at: int, occupied: set[bytes]) -> None:
+        number, urgency, ordered, push = notice * MOST_DELIVERIES, unit.urgency, self._ordered, self._deliveries.append
+        last_end, expires_at = None, 0
+        for new in unit.deliveries:
+            lane, state = new.lane, STATE_NUMBERS[new.state]
+            ready_at = at if state == DUE and (new.overtakes or lane not in occupied) else None
             if state < DEAD:
                 occupied.add(lane)
-            expires_at = millis(new.expires_at)
-            self._expiries.append((expires_at, notice))
-            self._deliveries.append(
+            if new.expires_at is not last_end:
+                last_end, expires_at = new.expires_at, millis(new.expires_at)
+                self._expiries.add((expires_at, notice))
+            push(
                 (
-                    notice * MOST_DELIVERIES + place,
-                    self._scatter.gather(blob_of(new.id)),
+                    number,
+                    ordered[new.id],
                     new.recipient,
                     state,
-                    unit.urgency,
+                    urgency,
                     new.overtakes,
                     lane,
                     at,
-                    at if is_free and state == DUE else None,
+                    ready_at,
                     expires_at,
                     at,
                     new.hold_reason,
                     lanes.pack_route(new),
                 )
             )
+            number += 1
 
     def _store(self) -> None:
         many = self.tx.sql.many
@@ -255,7 +251,7 @@ class _Intake:
             ("add_aliases", sorted(self._aliases)),
             ("add_notice_persons", sorted(self._notice_persons)),
             ("add_deliveries", self._deliveries),
-            ("add_expiries", sorted(set(self._expiries))),
+            ("add_expiries", sorted(self._expiries)),
         ):
             if rows:
                 many(query, rows)

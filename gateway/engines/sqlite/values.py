@@ -95,13 +95,11 @@ def pack_content(persons: Sequence[PersonLink], segments: Sequence[SealedSegment
     parts = [bytes((len(persons),))]
     push = parts.append
     for link in persons:
-        push(_short(link.ref))
-        push(blob_of(link.person))
+        push(_short(link.ref) + blob_of(link.person))
     for segment in segments:
-        key, text = segment.key.encode(), segment.ciphertext
-        push(b"\0" if segment.person is None else b"\1" + blob_of(segment.person))
-        push(_short(segment.compartment))
-        push(b"%c%b%b" % (len(key), key, len(text).to_bytes(4, "big")))
+        person, key, text = segment.person, segment.key.encode(), segment.ciphertext
+        start = b"\0" if person is None else b"\1" + blob_of(person)
+        push(b"%b%b%c%b%b" % (start, _short(segment.compartment), len(key), key, len(text).to_bytes(4, "big")))
         push(text)
     return b"".join(parts)
 

@@ -1,9 +1,11 @@
 """Fresh ids are unique, ordered where they should be, and random where they should be."""
 
+import os
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from gateway.crypto.scatter import Scatter
 from gateway.engines.sqlite.values import blob_of, known_blob, text_of
 from gateway.engines.system.clock import SystemClock
 from gateway.engines.system.ids import SystemIds
+from gateway.model.delivery import lane_of
 from tests.support.stored import SetClock
 
 KEY = bytes(range(32))
@@ -100,3 +103,21 @@ def test_an_id_has_one_spelling(value):
 @given(st.text(max_size=40))
 def test_other_text_is_no_id(text):
     assert known_blob(text) is None
+
+
+def test_values_gathered_together_are_those_gathered_alone():
+    scatter = Scatter(KEY)
+    values = [os.urandom(16) for _ in range(50)]
+    assert scatter.gather_all(values) == [scatter.gather(value) for value in values]
+    assert scatter.gather_all([]) == []
+    with pytest.raises(ValueError, match="16 bytes"):
+        scatter.gather_all([b"x" * 8, b"x" * 24])
+
+
+def test_lanes_are_ordered_by_their_cases_and_apart_within_one():
+    ids = SystemIds(SystemClock())
+    cases = [ids.case() for _ in range(200)]
+    lanes = [[lane_of(case, os.urandom(32)) for _ in range(4)] for case in cases]
+    assert len({lane for several in lanes for lane in several}) == 800
+    assert all(max(one) < min(other) for one, other in pairwise(lanes))
+    assert lane_of(cases[0], b"k" * 32) == lane_of(cases[0], b"k" * 32)

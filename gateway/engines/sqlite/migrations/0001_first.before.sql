@@ -95,7 +95,7 @@ CREATE TABLE delivery (
   state INTEGER NOT NULL,
   urgency INTEGER NOT NULL,
   overtakes INTEGER NOT NULL,
-  lane INTEGER NOT NULL,
+  lane BLOB NOT NULL,
   due_at INTEGER NOT NULL,
   ready_at INTEGER,
   expires_at INTEGER NOT NULL,

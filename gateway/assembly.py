@@ -20,16 +20,20 @@ from datetime import datetime, timedelta
 from typing import BinaryIO
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from adapters.registry import load_adapters
 from gateway.assembly_log import (
     LogProof,
     LogServices,
     create_log_keys,
+    index_for_ever,
     join_log_services,
+    log_admin,
     open_log_proof,
     publish_for_ever,
     retain_for_ever,
+    watch_for_ever,
 )
 from gateway.config import Settings
 from gateway.crypto.detached import DetachedSigner
@@ -47,15 +51,14 @@ from gateway.engines.system.logs import EventLog
 from gateway.geography.divisions import DivisionTree
 from gateway.http.admin import AdminServices, make_admin_app
 from gateway.http.admin_emergency import emergency_routes
-from gateway.http.admin_log import hold_routes
+from gateway.http.admin_log import log_routes
 from gateway.http.admin_policies import PolicyServices, policy_routes
 from gateway.http.admin_retention import RetentionServices, retention_routes
 from gateway.http.app import make_app
-from gateway.http.services import ApiServices
+from gateway.http.services import ApiServices, LogReading
 from gateway.http.serving import Edge as HttpEdge
 from gateway.http.serving import server_tls
 from gateway.http.settings import HttpSettings
-from gateway.model.audit import EventName, LogValue
 from gateway.model.delivery import Delivery
 from gateway.model.errors import Unavailable
 from gateway.model.geography import Jurisdiction
@@ -68,7 +71,6 @@ from gateway.policy.routing_rules import RoutingTables
 from gateway.policy.safeguards import Safeguards, load_safeguards
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock, Ids
-from gateway.ports.log_storage import LogQuery, StoredRecord
 from gateway.ports.translation import Adapter
 from gateway.privacy.projection import Projector
 from gateway.privacy.pseudonym import ReleaseSecret
@@ -393,7 +395,23 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
     )
     release_held = ReleaseHeld(deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock)
     return Services(
-        proof=join_log_services(store, keys, keeper, teller, staff, clock, ids),
+        proof=join_log_services(
+            settings=settings,
+            proof=engines.proof,
+            store=store,
+            keys=keys,
+            keeper=keeper,
+            conflicts=conflicts,
+            fields=catalogue.fields,
+            offices=lambda: directories.current.offices,
+            consent_bases=lambda: frozenset(
+                code for code, one in policies.current().vocabulary.legal_bases.items() if one.kind == "consent"
+            ),
+            teller=teller,
+            staff=staff,
+            clock=clock,
+            ids=ids,
+        ),
         directories=directories,
         policies=policies,
         staff=staff,
@@ -565,6 +583,8 @@ def _api(settings: Settings, engines: Engines, services: Services) -> ApiService
         services.policies.current()
         return {"store": "ok", "policy": "ok"}
 
+    registry = CollectorRegistry()
+    registry.register(services.proof.watch.metrics)
     return ApiServices(
         submit=services.submit,
         pull=services.pull,
@@ -580,6 +600,8 @@ def _api(settings: Settings, engines: Engines, services: Services) -> ApiService
         readiness=readiness,
         clock=engines.clock,
         log=engines.events,
+        log_reading=LogReading(engines.proof.publisher, services.proof.desk),
+        registry=registry,
     )
 
 
@@ -594,25 +616,16 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
     """The operator's socket: a file of the gateway's own account, mode 0600."""
     log = engines.store.log
 
-    async def read_log(query: LogQuery, before: int | None, limit: int, by: str) -> list[StoredRecord]:
-        found = list(await log.search(query, before, limit))
-        about: dict[str, LogValue | None] = {"rows": len(found), "format": "json"}
-        record = services.teller.event(EventName.LOG_READ, engines.clock.now(), about, actor="staff", officer=by)
-        await log.append([record])
-        return found
-
     app = make_admin_app(
         AdminServices(
             enrol=services.enrol,
             dead_letters=services.dead_letters,
             release_held=services.release_held,
             notices=engines.store.notices,
-            log=log,
             verify=lambda: verify_log(log),
-            read_log=read_log,
         ),
         [
-            *hold_routes(engines.proof.hold),
+            *log_routes(log_admin(settings, engines.proof, services.proof)),
             *retention_routes(RetentionServices(services.proof.erase, services.proof.legal_holds)),
             *emergency_routes(services.emergency, services.staff),
             *policy_routes(
@@ -640,6 +653,8 @@ async def _background(settings: Settings, engines: Engines, services: Services) 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(publish_for_ever(engines.proof, settings.log.checkpoint_seconds), name="publish")
         tasks.create_task(retain_for_ever(services.proof.retain), name="retain")
+        tasks.create_task(index_for_ever(engines.store.log), name="index")
+        tasks.create_task(watch_for_ever(services.proof.watch), name="watch")
         tasks.create_task(services.push.run(), name="push")
         tasks.create_task(_expire_for_ever(services.expire), name="expire")
         tasks.create_task(

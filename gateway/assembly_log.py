@@ -7,7 +7,7 @@ meets a guard that remembers more.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,23 +21,36 @@ from gateway.engines.files.checkpoint_guard import FileCheckpointGuard
 from gateway.engines.files.note_keys import NoteSigningKey, load_note_keys, make_note_keys
 from gateway.engines.http_witness import HttpWitness
 from gateway.engines.sqlite.store import SqliteStore
+from gateway.http.admin_log import LogAdmin
+from gateway.model.agency import Office
 from gateway.model.errors import InvalidDocument, Unavailable
+from gateway.model.fields import FieldSpec
+from gateway.model.identifiers import FieldId, OfficeId
 from gateway.ports.clock import Clock, Ids
 from gateway.ports.keys import KeyStore
 from gateway.ports.log_storage import LogStorage
+from gateway.services.conflicts import ConflictsOnRecord
 from gateway.services.erase import Erase, LegalHolds
 from gateway.services.hold import Generation, LogHold
 from gateway.services.keep import Keeper
+from gateway.services.log_desk import LogDesk
+from gateway.services.log_reports import LogReports
 from gateway.services.people import People
 from gateway.services.prove import Prover
 from gateway.services.publish import Publisher
 from gateway.services.retain import Retain
 from gateway.services.roles import StaffDirectory
 from gateway.services.tell import Teller
+from gateway.services.watch import Watch
 
 GUARD = "log.guard"
 NOTE_KEYS = "log"
 RETAIN_EVERY = timedelta(minutes=15)
+WATCH_EVERY = timedelta(minutes=1)
+INDEX_EVERY = timedelta(seconds=2)
+INDEX_STEP = 4000
+QUIET_RECORDS = 500  # in one beat: more, and the exchange has the disk to itself
+MOST_UNINDEXED = 200_000  # a search then waits about ten seconds: from here on indexing cannot be put off
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +138,25 @@ class LogServices:
     erase: Erase
     legal_holds: LegalHolds
     retain: Retain
+    desk: LogDesk
+    watch: Watch
 
 
 def join_log_services(
-    store: SqliteStore, keys: KeyStore, keeper: Keeper, teller: Teller, staff: StaffDirectory, clock: Clock, ids: Ids
+    *,
+    settings: Settings,
+    proof: LogProof,
+    store: SqliteStore,
+    keys: KeyStore,
+    keeper: Keeper,
+    conflicts: ConflictsOnRecord,
+    fields: Mapping[FieldId, FieldSpec],
+    offices: Callable[[], Mapping[OfficeId, Office]],
+    consent_bases: Callable[[], frozenset[str]],
+    teller: Teller,
+    staff: StaffDirectory,
+    clock: Clock,
+    ids: Ids,
 ) -> LogServices:
     people = People(notices=store.notices, retention=store.retention, keeper=keeper, keys=keys, teller=teller)
     return LogServices(
@@ -149,7 +177,64 @@ def join_log_services(
             people=people, retention=store.retention, staff=staff, teller=teller, clock=clock, ids=ids
         ),
         retain=Retain(retention=store.retention, keys=keys, log=store.log, teller=teller, clock=clock),
+        desk=LogDesk(
+            log=store.log,
+            publisher=proof.publisher,
+            prover=proof.prover,
+            reports=LogReports(
+                log=store.log,
+                publisher=proof.publisher,
+                notices=store.notices,
+                keeper=keeper,
+                fields=fields,
+                offices=offices,
+                consent_bases=consent_bases,
+                clock=clock,
+            ),
+            people=people,
+            notices=store.notices,
+            retention=store.retention,
+            keeper=keeper,
+            conflicts=conflicts,
+            staff=staff,
+            teller=teller,
+            clock=clock,
+        ),
+        watch=Watch(settings=settings.log, log=store.log, teller=teller, clock=clock),
     )
+
+
+def log_admin(settings: Settings, proof: LogProof, services: LogServices) -> LogAdmin:
+    """What the admin socket is joined to."""
+
+    def trust() -> bytes:
+        signers = load_note_keys(
+            settings.key_directory, NOTE_KEYS, proof.publisher.origin, _passphrase(settings), is_log=True
+        )
+        return trust_text(settings, signers)
+
+    return LogAdmin(proof.hold, services.desk, lambda reader: services.desk.export(reader, trust()), trust)
+
+
+async def index_for_ever(log: LogStorage) -> None:
+    """Keep the search index near the head, without taking from the exchange: a busy log is indexed when it is quiet."""
+    before = (await log.head()).size
+    while True:
+        await asyncio.sleep(INDEX_EVERY.total_seconds())
+        with suppress(Unavailable):
+            head = (await log.head()).size
+            left = await log.index(0)
+            if head - before < QUIET_RECORDS or left > MOST_UNINDEXED:
+                await log.index(INDEX_STEP)
+            before = head
+
+
+async def watch_for_ever(watch: Watch) -> None:
+    """Look for anomalies once a minute."""
+    while True:
+        await asyncio.sleep(WATCH_EVERY.total_seconds())
+        with suppress(Unavailable):
+            await watch()
 
 
 async def retain_for_ever(retain: Retain) -> None:

@@ -102,11 +102,10 @@ class LogSettings:
     witness_grace_minutes: int = 240  # without a quorum for longer, ordinary disclosures wait; emergencies never
     watch_minutes: int = 60  # the window of the anomaly signals (DOMAIN 8.4)
     alarm_disclosures: int = 500  # to one office in a window
-    alarm_off_hours: int = (
-        50  # disclosures to one office between 22:00 and 06:00 China time in a window, urgency 2 left out
-    )
+    alarm_off_hours: int = 50  # disclosures to one office between 22:00 and 06:00 China time in a window
     alarm_denials: int = 20  # refusals and withholdings of one office in a window
     alarm_sealed_questions: int = 5  # questions a sealed record could answer, by one office in a window
+    late_report_hours: int = 24  # a mandatory report later than this after it was noticed is flagged (DOMAIN 3.3 C01)
     alarm_log_reads: int = 200  # readings of the log by one reader in a window
 
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -121,6 +121,26 @@ class Admin:
         if response.status >= 400:
             raise _refusal(answer)
         return answer
+
+    async def fetch(self, path: str, document: Any) -> AsyncIterator[bytes]:
+        """POST, and the bytes of the answer as they come. Raises as `call`."""
+        if not self._socket.exists():
+            raise Unavailable("no gateway runs with these settings", remedy="start it: hutong serve")
+        headers = {"Hutong-Operator": os.environ.get("HUTONG_OPERATOR", os.environ.get("USER", "local"))}
+        timeout = aiohttp.ClientTimeout(total=None, sock_read=300)
+        try:
+            async with (
+                aiohttp.ClientSession(
+                    connector=aiohttp.UnixConnector(str(self._socket)), headers=headers, timeout=timeout
+                ) as session,
+                session.post("http://admin" + path, json=document) as response,
+            ):
+                if response.status >= 400:
+                    raise _refusal(await response.json())
+                async for piece in response.content.iter_any():
+                    yield piece
+        except aiohttp.ClientError as broken:
+            raise Unavailable("the gateway does not answer on its admin socket", remedy="is it running?") from broken
 
 
 def _refusal(answer: Any) -> HutongError:

@@ -1,12 +1,18 @@
-"""hutong log: search the exchange log, show a record, verify that nobody rewrote it."""
+"""hutong log: search the exchange log, prove what it says, verify that nobody rewrote it, make reports."""
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from gateway.cli.frame import EXIT_NO, Admin, config_option, json_option, settings_of, show, speaks, table
+from gateway.model.errors import InvalidDocument, Tampered
+
+_PERSON_HELP = "KIND:NUMBER（如 ID:…）或人员编号 or a person id; - 从标准输入读取 reads standard input"
 
 
 @click.group(help="交换日志 · the exchange log")
@@ -17,9 +23,14 @@ def log() -> None:
 @log.command("search", help="检索 · newest first; the search itself is logged")
 @click.option("--event", help="事件 event, e.g. disclosure_decided")
 @click.option("--office", help="单位 office")
+@click.option("--officer", help="经办人 OFFICE/REFERENCE, for staff staff/NAME")
+@click.option("--person", help=f"儿童或其他人员 a child or another person: {_PERSON_HELP}")
+@click.option("--case", help="个案 case id")
 @click.option("--notice", help="通报 notice id")
 @click.option("--delivery", help="投递 delivery id")
+@click.option("--field", help="字段 field shown, e.g. minor.name")
 @click.option("--purpose", help="目的 purpose, e.g. P01")
+@click.option("--basis", help="依据 legal basis, e.g. L20")
 @click.option("--policy", help="规则版本 policy hash")
 @click.option("--outcome", help="结果 outcome")
 @click.option("--since", help="起 RFC 3339")
@@ -29,12 +40,15 @@ def log() -> None:
 @config_option
 @json_option
 @speaks
-async def search(config: Path, as_json: bool, **query: str | int | None) -> None:
-    found = await Admin(settings_of(config)).call("GET", "/admin/v1/log", **query)
+async def search(config: Path, as_json: bool, **query: Any) -> None:
+    query["person"] = _person(query["person"])
+    given = {name: value for name, value in query.items() if value is not None}
+    found = await Admin(settings_of(config)).call("POST", "/admin/v1/log/search", given)
     if as_json:
         show(found)
     else:
-        table(found, {"index": "序号 index", "at": "时间 time", "event": "事件 event", "event_id": "编号 id"})
+        columns = {"index": "序号 index", "at": "时间 time", "title": "事件 event", "event_id": "编号 id"}
+        table(found, columns)
 
 
 @log.command("show", help="查看 · one record, opened")
@@ -42,7 +56,64 @@ async def search(config: Path, as_json: bool, **query: str | int | None) -> None
 @config_option
 @speaks
 async def show_(event_id: str, config: Path) -> None:
-    show(await Admin(settings_of(config)).call("GET", f"/admin/v1/log/{event_id}"))
+    show(await Admin(settings_of(config)).call("GET", f"/admin/v1/log/records/{event_id}"))
+
+
+@log.command("prove", help="取证 · EVENT_ID...: an evidence bundle, or with --inclusion one record's tlog-proof")
+@click.argument("events", nargs=-1, required=True, metavar="EVENT_ID...")
+@click.option("--inclusion", is_flag=True, help="只要包含证明 the inclusion proof alone")
+@click.option("--out", type=click.Path(path_type=Path), help="写入文件 write to this file")
+@config_option
+@speaks
+async def prove(events: tuple[str, ...], inclusion: bool, out: Path | None, config: Path) -> None:
+    admin = Admin(settings_of(config))
+    if inclusion:
+        if len(events) != 1:
+            raise InvalidDocument("an inclusion proof is about one record")
+        text = (await admin.call("GET", f"/admin/v1/log/records/{events[0]}/proof"))["proof"]
+    else:
+        bundle = await admin.call("POST", "/admin/v1/log/bundle", {"events": list(events)})
+        text = json.dumps(bundle, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    _write(text.encode(), out)
+
+
+@log.command("trust", help="信任 · the trust policy file (tlog-policy) that readers and witnesses check this log with")
+@config_option
+@speaks
+async def trust(config: Path) -> None:
+    found = await Admin(settings_of(config)).call("GET", "/admin/v1/log/trust")
+    click.echo(found["policy"], nl=False)
+
+
+@log.command("export", help="导出 · everything an offline verifier needs, into FOLDER; the export is logged")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@config_option
+@speaks
+async def export(folder: Path, config: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        raise InvalidDocument("the folder is not empty", remedy="choose a new one")
+    buffer, started = bytearray(), set[Path]()
+    files = 0
+    async for piece in Admin(settings_of(config)).fetch("/admin/v1/log/export", {}):
+        buffer += piece
+        while (end := buffer.find(b"\n")) >= 0:
+            head = json.loads(buffer[:end])
+            if len(buffer) < end + 1 + head["size"]:
+                break
+            data = bytes(buffer[end + 1 : end + 1 + head["size"]])
+            del buffer[: end + 1 + head["size"]]
+            path = folder / head["path"]
+            if folder.resolve() not in path.resolve().parents:
+                raise Tampered("the export names a file outside its folder")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab" if path in started else "wb") as file:
+                file.write(data)
+            files += path not in started
+            started.add(path)
+    click.echo(f"已导出 exported {files} 个文件 files → {folder}")
+    click.echo(
+        f"核验 verify: python3 hutong_verify.py log {folder} --policy {folder}/trust.policy --records {folder}/records.jsonl"
+    )
 
 
 @log.command("verify", help="核验 · read everything back, recompute the root, open every record")
@@ -59,3 +130,59 @@ async def verify(config: Path, as_json: bool) -> None:
         click.echo(f"日志被改动 NOT verified: {outcome['reason']} at {outcome['first_bad']}", err=True)
     if not outcome["verified"]:
         raise SystemExit(EXIT_NO)
+
+
+@log.command(
+    "report", help="报告 · SUBJECT: a child (KIND:NUMBER or person id), or the name of a report; without: the names"
+)
+@click.argument("subject", required=False)
+@click.option("--person", help=f"报告涉及的人员 the person a named report is about: {_PERSON_HELP}")
+@click.option(
+    "--for-guardian", help="监护人（须核查利益冲突） the guardian it is for: KIND:NUMBER, checked for conflict"
+)
+@click.option("--notice", help="通报 notice id")
+@click.option("--office", help="单位 office")
+@click.option("--since", help="起 RFC 3339")
+@click.option("--until", help="止 RFC 3339")
+@click.option("--before", type=int, help="续接 continue a report that was cut")
+@click.option(
+    "--format", "format_", type=click.Choice(["document", "json", "csv", "bundle"]), default="document", show_default=True,
+    help="格式 printable document with evidence, JSON, CSV, or the evidence alone",
+)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="写入文件 write to this file")
+@config_option
+@speaks
+async def report(
+    subject: str | None, person: str | None, for_guardian: str | None, format_: str, out: Path | None, config: Path,
+    **asked: Any,
+) -> None:  # fmt: skip
+    admin = Admin(settings_of(config))
+    names = await admin.call("GET", "/admin/v1/log/reports")
+    if subject is None:
+        table(names, {"name": "名称 name", "zh": "报告", "en": "report"})
+        return
+    body: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    body["format"] = format_
+    if subject in {one["name"] for one in names}:
+        path = f"/admin/v1/log/reports/{subject}"
+        if (about := _person(person)) is not None:
+            body["person"] = about
+    else:
+        path, body = "/admin/v1/log/person-report", {"format": format_, "person": _person(subject)}
+        if for_guardian is not None:
+            body["for_guardian"] = for_guardian
+    _write(b"".join([piece async for piece in admin.fetch(path, body)]), out)
+
+
+def _person(text: str | None) -> str | None:
+    """`-` reads an identifier from standard input, so that it stays in no history of commands."""
+    return sys.stdin.readline().strip() if text == "-" else text
+
+
+def _write(data: bytes, out: Path | None) -> None:
+    if out is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.write(b"" if data.endswith(b"\n") else b"\n")
+    else:
+        out.write_bytes(data)
+        click.echo(f"已写入 written {out}")

@@ -34,12 +34,16 @@ def office() -> None:
 @click.option("--webhook", help="推送地址 https URL to push to")
 @click.option("--accept-obligation", "obligations", multiple=True, help="承诺履行的义务 obligation its system honours")
 @click.option("--agreement", "agreements", multiple=True, help="会签文件编号 agreement on record")
+@click.option(
+    "--attribute", "attributes", multiple=True, metavar="NAME=VALUE",
+    help="属性 attribute: contract_until=2026-12-31, log_role=auditor|witness|compliance, school_code=...",
+)  # fmt: skip
 @config_option
 @json_option
 @speaks
 async def add(
     id_: str, name_zh: str, name_en: str, adapter: str, media_type: str | None, key_file: Path | None, profile: Path | None,
-    webhook: str | None, obligations: tuple[str, ...], agreements: tuple[str, ...], config: Path, as_json: bool,
+    webhook: str | None, obligations: tuple[str, ...], agreements: tuple[str, ...], attributes: tuple[str, ...], config: Path, as_json: bool,
 ) -> None:  # fmt: skip
     settings = settings_of(config)
     key = None
@@ -54,6 +58,11 @@ async def add(
         "id": id_, "name_zh": name_zh, "name_en": name_en, "adapter": adapter, "media_type": media_type,
         "keys": [jwk], "accepts_obligations": list(obligations), "agreements": list(agreements),
     }  # fmt: skip
+    if attributes:
+        pairs = [one.partition("=") for one in attributes]
+        if not all(name and sign and value for name, sign, value in pairs):
+            raise InvalidDocument("an attribute is NAME=VALUE")
+        document["attributes"] = {name: value for name, _, value in pairs}
     if webhook:
         document["webhook"] = {"url": webhook}
     added = await Admin(settings).call("POST", "/admin/v1/offices", document)

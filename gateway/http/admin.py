@@ -14,13 +14,11 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.audit.opening import read_opening
 from gateway.http.admin_answers import answer, document_of, instant_of, operator_of
 from gateway.model.agency import Office, OfficeState, Webhook
 from gateway.model.delivery import Delivery
 from gateway.model.errors import HutongError, InvalidDocument, NotFound, Problem, Refusal, Unavailable
-from gateway.model.identifiers import CaseId, DeliveryId, EventId, NoticeId, NoticeType, OfficeId, parse_office_id
-from gateway.ports.log_storage import LogQuery, LogStorage, StoredRecord
+from gateway.model.identifiers import CaseId, DeliveryId, NoticeId, NoticeType, OfficeId, parse_office_id
 from gateway.ports.storage import DeadLetterFilter, NoticeStorage, NoticeSummary
 from gateway.services.dead_letters import DeadLetters
 from gateway.services.enrol import Enrol, office_document
@@ -36,9 +34,7 @@ class AdminServices:
     dead_letters: DeadLetters
     release_held: ReleaseHeld
     notices: NoticeStorage
-    log: LogStorage
     verify: Callable[[], Awaitable[Verified]]
-    read_log: Callable[[LogQuery, int | None, int, str], Awaitable[list[StoredRecord]]]
 
 
 def make_admin_app(services: AdminServices, more: Iterable[web.RouteDef] = ()) -> web.Application:
@@ -59,9 +55,7 @@ def make_admin_app(services: AdminServices, more: Iterable[web.RouteDef] = ()) -
             web.post("/admin/v1/dead-letters/stop", admin.stop_retry),
             web.get("/admin/v1/offices/{office}/held", admin.list_held),
             web.post("/admin/v1/deliveries/{delivery}/release", admin.release),
-            web.get("/admin/v1/log", admin.search_log),
             web.get("/admin/v1/log/verification", admin.verify_log),
-            web.get("/admin/v1/log/{event}", admin.show_record),
             *more,
         ]
     )
@@ -182,21 +176,6 @@ class _Admin:
         state = await self._services.release_held.one(delivery, by=operator_of(request))
         return answer({"delivery": delivery, "state": state.value})
 
-    async def search_log(self, request: web.Request) -> web.Response:
-        query = dict(request.query)
-        before = query.pop("before", None)
-        query.pop("limit", None)
-        found = await self._services.read_log(
-            _log_query(query), None if before is None else int(before), _limit(request), operator_of(request)
-        )
-        return answer([_record(record) for record in found])
-
-    async def show_record(self, request: web.Request) -> web.Response:
-        record = await self._services.log.record(EventId(request.match_info["event"]))
-        if record is None:
-            raise NotFound("no such event")
-        return answer(_record(record))
-
     async def verify_log(self, _request: web.Request) -> web.Response:
         outcome = await self._services.verify()
         told = {"verified": outcome.is_verified, "size": outcome.size, "root": outcome.root.hex()}
@@ -223,18 +202,6 @@ def _filter(given: dict[str, Any]) -> DeadLetterFilter:
         name: instant_of(str(value)) if name in ("since", "until") else str(value) for name, value in given.items()
     }
     return DeadLetterFilter(**conditions)
-
-
-def _log_query(given: dict[str, str]) -> LogQuery:
-    known = {"event", "office", "notice", "delivery", "purpose", "policy", "outcome", "since", "until"}
-    if unknown := sorted(given.keys() - known):
-        raise InvalidDocument(
-            "the search has an unknown condition", problems=tuple(Problem("unknown-condition", n, "") for n in unknown)
-        )
-    conditions: dict[str, Any] = {
-        name: instant_of(value) if name in ("since", "until") else value for name, value in given.items()
-    }
-    return LogQuery(**conditions)
 
 
 def _summary(summary: NoticeSummary) -> dict[str, Any]:
@@ -270,14 +237,4 @@ def _dead_letter(delivery: Delivery) -> dict[str, Any]:
         "reason": delivery.reason,
         "attempts": delivery.attempts,
         "created_at": delivery.created_at.isoformat(),
-    }
-
-
-def _record(record: StoredRecord) -> dict[str, Any]:
-    return {
-        "index": record.index,
-        "event_id": record.event,
-        "event": record.name,
-        "at": record.at.isoformat(),
-        "envelope": dict(read_opening(record.opening).fields),
     }

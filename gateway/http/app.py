@@ -20,6 +20,7 @@ from gateway.http.emergency import Emergency
 from gateway.http.health import Health
 from gateway.http.inbox import Inbox
 from gateway.http.limits import OfficeRates, Strangers
+from gateway.http.log import log_handlers
 from gateway.http.metrics import EdgeMetrics
 from gateway.http.notices import Notices
 from gateway.http.openapi import openapi_document
@@ -96,6 +97,7 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
         "usage-receipt": consents.usage,
         "emergency-access": emergency.ask,
         "webhook": webhooks.put,
+        **log_handlers(services.log_reading, gate, settings),
         "alive": health.alive,
         "ready": health.ready,
         "metrics": health.metrics,
@@ -108,7 +110,7 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
     for route in ROUTES:
         app.router.add_route(
             route.method,
-            route.path,
+            route.path.replace("{path}", "{path:.+}"),  # a tile's path has slashes
             answering.wrap(route.name, handlers[route.name]),
             name=route.name,
             expect_handler=answering.expect(route.name),

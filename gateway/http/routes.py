@@ -127,6 +127,21 @@ _LOCATION = (
     ("Hutong-Replayed", "true：这是首次的回执 / true: this is the first receipt again"),
 )
 
+
+def _in_path(path: str) -> tuple[Parameter, ...]:
+    """The parameters of a path of the log, by name."""
+    abouts = {
+        "path": "tlog-tiles 路径 / path of tlog-tiles: 0/x001/x234/067",
+        "event": "记录编号 / event id",
+        "report": "报告名称 / name of a report",
+    }
+    return tuple(
+        Parameter(name, "path", about, _TEXT, is_required=True)
+        for name, about in abouts.items()
+        if f"{{{name}}}" in path
+    )
+
+
 ROUTES: tuple[Route, ...] = (
     Route(
         "token", "POST", "/oauth/token", "换取令牌", "get a token (client_credentials, private_key_jwt)", "anyone",
@@ -266,6 +281,37 @@ ROUTES: tuple[Route, ...] = (
         (Success(200, "登记的地址 / the address as registered", schema="AnyObject"),),
         codes=("bad-signature", "invalid-document", "undecodable"), parameters=(_SIGNATURE, *_ACTOR),
         body=(("application/json", "Webhook"),),
+    ),
+    *(
+        Route(name, "GET", path, zh, en + "; to others the path does not exist", "office",
+              (Success(200, "正文 / the content", media_type=media, schema=schema),),
+              codes=("not-found", "invalid-document"), parameters=(*_in_path(path), *_ACTOR))
+        for name, path, zh, en, media, schema in (
+            ("log-checkpoint", "/log/checkpoint", "日志检查点（只对审计与见证）",
+             "the newest signed checkpoint (C2SP tlog-checkpoint), for auditors and witnesses", "text/plain", None),
+            ("log-tile", "/log/tile/{path}", "日志瓦片（只对审计与见证）",
+             "a tile (C2SP tlog-tiles), for auditors and witnesses", "application/octet-stream", None),
+            ("log-record", "/v1/log/records/{event}", "一条日志记录", "one record, its envelope open, for auditors",
+             "application/json", "AnyObject"),
+            ("log-proof", "/v1/log/records/{event}/proof", "一条记录的包含证明", "one record's inclusion proof, for auditors",
+             "text/plain", None),
+            ("log-consistency", "/v1/log/consistency", "两个树之间的一致性证明", "the consistency proof between two sizes, for auditors",
+             "application/json", "AnyObject"),
+            ("log-reports", "/v1/log/reports", "固定报告清单", "the named reports, for auditors", "application/json", "AnyObject"),
+        )
+    ),
+    *(
+        Route(name, "POST", path, zh, en + "; to others the path does not exist", "office",
+              (Success(200, "正文 / the content", media_type=media, schema=schema),),
+              codes=("not-found", "invalid-document", "undecodable"), parameters=(*_in_path(path), *_ACTOR),
+              body=(("application/json", "AnyObject"),))
+        for name, path, zh, en, media, schema in (
+            ("log-search", "/v1/log/records:search", "检索日志", "search the log, for auditors", "application/json", "AnyObject"),
+            ("log-bundle", "/v1/log/bundle", "取证据包", "an evidence bundle of records, for auditors", "application/json", "AnyObject"),
+            ("log-report", "/v1/log/reports/{report}", "制作固定报告", "make a named report, for auditors", "*/*", None),
+            ("log-person-report", "/v1/log/person-report", "制作一名儿童的报告",
+             "make one child's report with completeness proof, for compliance officers", "*/*", None),
+        )
     ),
     Route("alive", "GET", "/healthz", "进程存活", "the process lives", "anyone", (Success(200, "ok", schema="AnyObject"),)),
     Route(

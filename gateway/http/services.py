@@ -21,6 +21,8 @@ from gateway.services.answer_access import Answered, Question
 from gateway.services.attest import BY_GATEWAY, Attestation
 from gateway.services.authenticate import Authenticate, OfficeDirectory
 from gateway.services.emergency import Asked
+from gateway.services.log_desk import LogDesk
+from gateway.services.publish import Publisher
 
 
 class ReceiptLike(Protocol):
@@ -159,6 +161,14 @@ class Readiness(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class LogReading:
+    """What auditors and witnesses ask: signed tiles and checkpoints, and the desk."""
+
+    publisher: Publisher
+    desk: LogDesk
+
+
+@dataclass(frozen=True, slots=True)
 class ApiServices:
     """Everything the agencies' API is joined to. Made by the assembly."""
 
@@ -176,4 +186,5 @@ class ApiServices:
     readiness: Readiness
     clock: Clock
     log: EventLog
+    log_reading: LogReading | None = None  # None: this node serves no log
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)  # other rooms add their metrics to it

@@ -6,8 +6,9 @@ append on its own, and to read. Nothing in this port changes or removes a leaf.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -49,9 +50,15 @@ class LogQuery:
     purpose: str | None = None
     policy: str | None = None
     outcome: str | None = None
+    field: str | None = None  # a field id that was shown in some form
+    basis: str | None = None
+    obligation: str | None = None
+    flag: str | None = None
+    type: str | None = None  # of the notice
+    is_emergency: bool = False  # only what an emergency access widened
     since: datetime | None = None
     until: datetime | None = None
-    extra: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 class LogStorage(Protocol):
@@ -79,6 +86,14 @@ class LogStorage(Protocol):
 
     async def search(self, query: LogQuery, after: int | None, limit: int) -> Sequence[StoredRecord]:
         """Newest first, from before leaf `after`."""
+        ...
+
+    async def index(self, limit: int) -> int:
+        """Add up to `limit` more records to the search index; returns how many are left. A search adds what it needs itself."""
+        ...
+
+    async def has_followed(self, event: str, delivery: str) -> bool:
+        """Whether the index has a record of this event about this delivery."""
         ...
 
     async def put_checkpoint(self, size: int, root: bytes, note: bytes, signed_at: datetime) -> None:

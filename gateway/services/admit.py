@@ -128,7 +128,7 @@ class Admission:
                 "purpose": purposes[0] if len(purposes) == 1 else None,
                 "basis": tuple(sorted({basis for r in routing.recipients for basis in r.legal_basis})),
                 "attested": attestation.by,
-                "flags": loggable_flags(all_flags),
+                "flags": loggable_flags((*all_flags, *_late(valid, now, self._settings.log.late_report_hours))),
                 "gaps": len(submitted.gaps) or None,
                 "in_reply_to": link.prior,
             },
@@ -242,6 +242,15 @@ class Admission:
         routed = [delivery(r.office, r, DeliveryState.DUE, "") for r in routing.recipients]
         held = [delivery(meant.meant, meant, DeliveryState.HELD, meant.reason) for meant in routing.held]
         return (*routed, *held)
+
+
+def _late(valid: ValidNotice, now: datetime, hours: int) -> tuple[str, ...]:
+    """`late-report` for a mandatory report long after what it reports was noticed (C01). For the log, not for the sender."""
+    noticed = valid.notice.data.get("report", {}).get("noticed_at")
+    if valid.type != "RPT-M" or not isinstance(noticed, str):
+        return ()
+    at = datetime.fromisoformat(noticed)
+    return ("late-report",) if at.tzinfo is not None and now - at > timedelta(hours=hours) else ()
 
 
 def _header(valid: ValidNotice, routing: Routing, link: CaseLink, caller: Caller) -> JsonObject:

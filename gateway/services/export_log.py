@@ -20,6 +20,8 @@ from gateway.model.errors import Tampered, Unavailable
 from gateway.ports.log_storage import LogStorage
 from gateway.services.publish import Publisher
 
+PAGE = 1000
+
 # The secrets of a record's slots by slot number (from 1), those that this reader may open and that still exist.
 Secrets = Callable[[Opening], Mapping[int, bytes]]
 
@@ -44,14 +46,18 @@ async def export_files(publisher: Publisher) -> AsyncIterator[tuple[str, bytes]]
 async def export_records(log: LogStorage, start: int, stop: int, secrets: Secrets = no_slots) -> AsyncIterator[bytes]:
     """Lines of `records.jsonl` for leaves `start .. stop-1`, the line of names first. Tampered when one is missing."""
     yield first_line({f"{name}/{schema.version}": committed_names(schema) for name, schema in EVENTS.items()})
-    for index in range(start, stop):
-        record = await log.record_at(index)
-        if record is None:
-            raise Tampered(f"the record of leaf {index} is missing")
-        opening = read_opening(record.opening)
-        opened: dict[int, dict[str, Any]] = {}
-        for number, secret in secrets(opening).items():
-            slot = open_slot(opening, number, secret)
-            link = {} if slot.link is None else {"link": json.loads(link_bytes(slot.link))}
-            opened[number] = {"salts": b64encode(slot.salts).decode(), "values": dict(slot.values), **link}
-        yield record_line(index, record.opening, opened)
+    for page in range(start, stop, PAGE):
+        records = await log.records(page, min(page + PAGE, stop))
+        for index, record in zip(range(page, min(page + PAGE, stop)), [*records, None], strict=False):
+            if record is None or record.index != index:
+                raise Tampered(f"the record of leaf {index} is missing")
+            yield record_line(index, record.opening, _opened(read_opening(record.opening), secrets))
+
+
+def _opened(opening: Opening, secrets: Secrets) -> dict[int, dict[str, Any]]:
+    opened: dict[int, dict[str, Any]] = {}
+    for number, secret in secrets(opening).items():
+        slot = open_slot(opening, number, secret)
+        link = {} if slot.link is None else {"link": json.loads(link_bytes(slot.link))}
+        opened[number] = {"salts": b64encode(slot.salts).decode(), "values": dict(slot.values), **link}
+    return opened

@@ -12,7 +12,9 @@ at the latest by the search that needs them, and can be thrown away and made aga
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -38,9 +40,14 @@ SUBJECT_BYTES = 32
 _END = 1 << 62
 _INDEX_STEP = 2_000
 _SCAN_STEP = 500
+_SLACK_MS = 60_000
 # Fields of an envelope that are searched by the index; the others are compared record by record.
 _OFFICE_FIELDS = ("actor", "recipient", "office", "sender")
-_WORD_FIELDS = ("notice", "delivery", "purpose", "policy")
+_WORD_FIELDS = ("notice", "delivery", "purpose", "policy", "type", "outcome")
+_LIST_FIELDS = (("basis", "basis"), ("obligations", "obligation"), ("flags", "flag"))
+_FORMS = "fields"  # pairs of field and form
+_FIELD_SET, _HAS_FIELD = "field-set", "has-field"
+_MOST_SETS = 256
 
 
 def subject_blob(subject: str) -> bytes:
@@ -180,6 +187,18 @@ class SqliteLog:
             pass
         return await self._readers.ask(lambda sql: _found(sql, query, _END if after is None else after, limit))
 
+    async def index(self, limit: int) -> int:
+        while limit > 0 and (done := await self._writer.submit(self._index, min(limit, _INDEX_STEP))):
+            limit -= done
+        row = await self._readers.ask(lambda sql: sql.one("indexed_until"))
+        return (await self.head()).size - (int(row[0]) if row else 0)
+
+    async def has_followed(self, event: str, delivery: str) -> bool:
+        def question(sql: Statements) -> bool:
+            return sql.one("word_beside_word", (f"delivery={delivery}", f"event={event}")) is not None
+
+        return await self._readers.ask(question)
+
     async def reindex(self) -> None:
         """Throw the search index away; the next search makes it again."""
         await self._writer.submit(self._index, -1)
@@ -254,7 +273,15 @@ def _indexed(tx: Transaction, step: int) -> int:
     until = int(row[0]) if row else 0
     openings = tx.sql.all("openings_from", (until, step))
     if openings:
-        tx.sql.many("add_words", sorted({(word, place) for place, packed in openings for word in _words(packed)}))
+        words, sets = set[tuple[str, int]](), dict[str, bytes]()
+        for place, packed in openings:
+            for word in _words(packed):
+                words.add((word, place))
+                if word.startswith(_FIELD_SET):
+                    sets.setdefault(word, packed)
+        for packed in sets.values():
+            words.update(_members(packed))
+        tx.sql.many("add_words", sorted(words))
         tx.sql.run("set_indexed_until", (openings[-1][0] + 1,))
     return len(openings)
 
@@ -265,7 +292,31 @@ def _words(packed: bytes) -> list[str]:
     words = [f"event={envelope['header']['event']}"]
     words += [f"office={fields[name]}" for name in _OFFICE_FIELDS if name in fields]
     words += [f"{name}={fields[name]}" for name in _WORD_FIELDS if name in fields]
+    for name, word in _LIST_FIELDS:
+        words += [f"{word}={value}" for value in fields.get(name, ())]
+    if "emergency" in fields:
+        words.append("emergency")
+    if _FORMS in fields:
+        words.append(f"{_FIELD_SET}={_set_of(fields):x}")
     return words
+
+
+def _names(fields: Mapping[str, Any]) -> list[str]:
+    """The field ids of a record: some events say each with its form, some alone."""
+    return sorted(fields.get(_FORMS, ()))
+
+
+def _set_of(fields: Mapping[str, Any]) -> int:
+    """A number for a set of field names: there are few of them, however many records."""
+    names = "\0".join(_names(fields))
+    return int.from_bytes(hashlib.sha256(names.encode()).digest()[:7], "big")
+
+
+def _members(packed: bytes) -> list[tuple[str, int]]:
+    """Which fields the set of a record has: rows of the same index, with the set's number in place of a leaf's."""
+    fields = orjson.loads(envelope_of(packed))["fields"]
+    number = _set_of(fields)
+    return [(f"{_HAS_FIELD}={name}", number) for name in _names(fields)]
 
 
 def _found(sql: Statements, query: LogQuery, before: int, limit: int) -> list[StoredRecord]:
@@ -280,9 +331,44 @@ def _found(sql: Statements, query: LogQuery, before: int, limit: int) -> list[St
             ("office", query.office),
             ("event", query.event),
             ("purpose", query.purpose),
+            ("type", query.type),
+            ("basis", query.basis),
+            ("obligation", query.obligation),
+            ("flag", query.flag),
+            ("outcome", query.outcome),
         )
         if value is not None
     ]
+    if query.is_emergency:
+        words.append("emergency")
+    if query.field is not None:
+        return _found_with_field(sql, query, words, before, limit)
+    return _search(sql, query, words, before, limit)
+
+
+def _found_with_field(
+    sql: Statements, query: LogQuery, words: list[str], before: int, limit: int
+) -> list[StoredRecord]:
+    """Search in the sets of fields that have this one: none, and the answer is known at once."""
+    sets = [f"{_FIELD_SET}={number:x}" for (number,) in sql.all("places_of_word", (f"{_HAS_FIELD}={query.field}",))]
+    if len(sets) > _MOST_SETS:
+        shown = LogQuery(**{**_conditions(query), "event": query.event or "disclosure_decided"})
+        return _search(sql, shown, [*words, "event=" + str(shown.event)], before, limit)
+    found = [record for one in sets for record in _search(sql, query, [one, *words], before, limit)]
+    return sorted(found, key=lambda record: -record.index)[:limit]
+
+
+def _conditions(query: LogQuery) -> dict[str, Any]:
+    return {one.name: getattr(query, one.name) for one in dataclasses.fields(query)}
+
+
+def _search(sql: Statements, query: LogQuery, words: list[str], before: int, limit: int) -> list[StoredRecord]:
+    # in time the log is ordered but for the moments between preparing and committing
+    first = 0 if query.since is None else _place_at(sql, millis(query.since) - _SLACK_MS)
+    if query.until is not None:
+        before = min(before, _place_at(sql, millis(query.until) + _SLACK_MS))
+    if len(words) > 1:
+        words = sorted(words, key=lambda word: _is_common(sql, word))
     subjects = [subject for subject in (query.subject, query.person) if subject is not None]
     found: list[StoredRecord] = []
     while len(found) < limit:
@@ -293,6 +379,8 @@ def _found(sql: Statements, query: LogQuery, before: int, limit: int) -> list[St
         else:
             places = sql.all("newest_places", (before, _SCAN_STEP))
         for (place,) in places:
+            if place < first:
+                return found
             record = _stored(sql.one("log_record_at", (place,))) if _has_all(sql, place, words, subjects) else None
             if record is not None and _fits(record, query):
                 found.append(record)
@@ -315,10 +403,28 @@ def _fits(record: StoredRecord, query: LogQuery) -> bool:
         return False
     if query.until is not None and record.at >= query.until:
         return False
-    wanted = dict(query.extra)
-    if query.outcome is not None:
-        wanted["outcome"] = query.outcome
-    if not wanted:
+    if not query.extra and query.field is None:
         return True
     fields = orjson.loads(record.opening)["envelope"]["fields"]
-    return all(fields.get(name) == value for name, value in wanted.items())
+    if query.field is not None and query.field not in _names(fields):
+        return False
+    return all(fields.get(name) == value for name, value in query.extra.items())
+
+
+def _place_at(sql: Statements, at: int) -> int:
+    """About the first place whose record is not older than an instant, by halving."""
+    row = sql.one("leaf_count")
+    low, high = 0, int(row[0] or 0) if row else 0
+    while low < high:
+        middle = (low + high) // 2
+        found = sql.one("time_of_place", (middle,))
+        if found is not None and found[0] < at:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _is_common(sql: Statements, word: str) -> int:
+    """How many records have a word, up to a page: the rarest leads a search."""
+    return len(sql.all("newest_places_of_word", (word, _END, _SCAN_STEP)))

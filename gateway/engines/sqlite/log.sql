@@ -69,6 +69,18 @@ SELECT place FROM log_record WHERE place < ? ORDER BY place DESC LIMIT ?;
 -- Places of records with a word, before another place, newest first.
 SELECT place FROM log_word WHERE word = ? AND place < ? ORDER BY place DESC LIMIT ?;
 
+-- name: places_of_word
+-- Places, or numbers of field sets, with a word.
+SELECT place FROM log_word WHERE word = ?;
+
+-- name: word_beside_word
+-- Whether one record has two words; the first is the rarer.
+SELECT 1 FROM log_word AS one CROSS JOIN log_word AS two ON two.place = one.place AND two.word = ?2 WHERE one.word = ?1 LIMIT 1;
+
+-- name: time_of_place
+-- When the record at a place was made.
+SELECT at FROM log_record WHERE place = ?;
+
 -- name: newest_places_of_subject
 -- Places of records about a subject, before another place, newest first.
 SELECT place FROM log_subject WHERE subject = ? AND place < ? ORDER BY chain DESC LIMIT ?;

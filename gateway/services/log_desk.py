@@ -1,0 +1,358 @@
+"""Who reads the log, what are they given, and how is that itself remembered?
+
+Every reading, export and report is an event of the log, written before the answer
+leaves: who read, which questions, how many rows; never whom they asked about in clear
+(a person's slot says it to whoever may open that). If it cannot be logged, nothing is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.audit.findings import Wrong
+from gateway.audit.opening import open_slot, read_opening
+from gateway.audit.report import Report, as_csv, as_document
+from gateway.consent.conflict import Conflict, guardian_conflicts
+from gateway.model.audit import OFFICER, EventName, LogValue, Slot
+from gateway.model.audit_events import EVENTS
+from gateway.model.canonical import canonical_json
+from gateway.model.errors import InvalidDocument, NotFound, Unavailable
+from gateway.model.identifiers import CaseId, EventId
+from gateway.ports.clock import Clock
+from gateway.ports.log_storage import LogQuery, LogStorage, StoredRecord
+from gateway.ports.retention_storage import RetentionStorage
+from gateway.ports.storage import NoticeStorage
+from gateway.services.conflicts import ConflictsOnRecord
+from gateway.services.export_log import export_files, export_records
+from gateway.services.keep import Keeper
+from gateway.services.log_reports import Asked, LogReports
+from gateway.services.people import FoundPerson, People
+from gateway.services.prove import Prover
+from gateway.services.publish import Publisher
+from gateway.services.roles import Role, StaffDirectory, require
+from gateway.services.tell import Teller
+
+MOST_PROVED = 200  # records whose proofs go with a report
+MOST_ROWS = 1000
+FORMATS = ("json", "csv", "document", "bundle")
+# The same words for somebody in conflict, for somebody who is no guardian, and where there is nothing to tell (DOMAIN 5.6 K2).
+NEUTRAL = (
+    "您的请求已登记，将由主管部门依法审核后书面答复。本答复不表示存在或者不存在任何记录。"
+    "Your request is on record; the competent agency will review it and answer in writing. This answer neither confirms "
+    "nor denies that any record exists."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who asks: an office (`procuratorate.440113`) or `staff`, and the person acting."""
+
+    actor: str
+    officer: str = ""
+
+    @property
+    def is_staff(self) -> bool:
+        return self.actor == "staff"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An answer in one format, with its media type and a file name."""
+
+    body: bytes
+    media_type: str
+    name: str
+
+
+class LogDesk:
+    def __init__(
+        self,
+        *,
+        log: LogStorage,
+        publisher: Publisher,
+        prover: Prover,
+        reports: LogReports,
+        people: People,
+        notices: NoticeStorage,
+        retention: RetentionStorage,
+        keeper: Keeper,
+        conflicts: ConflictsOnRecord,
+        staff: StaffDirectory,
+        teller: Teller,
+        clock: Clock,
+    ) -> None:
+        self._log, self._publisher, self._prover, self.reports = log, publisher, prover, reports
+        self._people, self._notices, self._retention, self._keeper = people, notices, retention, keeper
+        self._conflicts, self._staff, self._teller, self._clock = conflicts, staff, teller, clock
+
+    async def search(
+        self, query: LogQuery, before: int | None, limit: int, reader: Reader, *,
+        case: str | None = None, officer: str | None = None, person: str | None = None,
+    ) -> Sequence[StoredRecord]:  # fmt: skip
+        """Newest first. `person` (KIND:NUMBER or id) takes a compliance officer; `officer` is `OFFICE/REFERENCE`;
+        `case` the gateway's own case id. Raises RoleMissing, NotFound, InvalidDocument."""
+        limit = max(1, min(limit, MOST_ROWS))
+        slots: tuple[Slot, ...] = ()
+        if person is not None:
+            found_person = await self._person(person, reader)
+            slots = (self._teller.person_slot(found_person.person, found_person.log_secret),)
+            query = replace(query, subject=found_person.subject)
+        if case is not None:
+            found = await self._of_case(query, CaseId(case), before, limit)
+        elif officer is not None:
+            found = await self._of_officer(query, officer, before, limit)
+        else:
+            found = list(await self._log.search(query, before, limit))
+        asked = {name: value for name, value in (("case", case), ("officer", officer), ("person", person)) if value}
+        await self._told(EventName.LOG_READ, reader, [*_filters(query), *asked], len(found), "json", slots=slots)
+        return found
+
+    async def show(self, event: EventId, reader: Reader) -> StoredRecord:
+        record = await self._log.record(event)
+        if record is None:
+            raise NotFound("no such event")
+        await self._told(EventName.LOG_READ, reader, ["record"], 1, "json")
+        return record
+
+    async def proof(self, event: EventId, reader: Reader) -> bytes:
+        """One entry's inclusion as a tlog-proof file."""
+        raw = await self._prover.proof(event)
+        await self._told(EventName.LOG_READ, reader, ["record"], 1, "proof")
+        return raw
+
+    async def bundle(self, events: Sequence[EventId], reader: Reader) -> bytes:
+        """Records with envelopes opened and every slot closed, proved. Raises NotFound, Unavailable for what is not signed yet."""
+        raw = await self._prover.bundle(events[:MOST_ROWS])
+        await self._told(EventName.LOG_EXPORTED, reader, ["record"], min(len(events), MOST_ROWS), "bundle")
+        return raw
+
+    async def export(self, reader: Reader, trust: bytes) -> AsyncIterator[tuple[str, bytes]]:
+        """Everything an offline verifier needs, as path and content: `trust.policy`, tiles, checkpoint, and
+        `records.jsonl` in several pieces, envelopes open and every slot closed. Staff: compliance officers alone."""
+        await self._may_name(reader)
+        latest = self._publisher.latest
+        if latest is None:
+            raise Unavailable("no checkpoint was signed yet")
+        await self._told(EventName.LOG_EXPORTED, reader, [], latest.checkpoint.size, "files")
+        yield "trust.policy", trust
+        async for path, data in export_files(self._publisher):
+            yield path, data
+        lines: list[bytes] = []
+        async for line in export_records(self._log, 0, latest.checkpoint.size):
+            lines.append(line if line.endswith(b"\n") else line + b"\n")
+            if len(lines) >= MOST_ROWS:
+                yield "records.jsonl", b"".join(lines)
+                lines.clear()
+        yield "records.jsonl", b"".join(lines)
+
+    async def consistency(self, old: int, new: int, reader: Reader) -> list[bytes]:
+        latest = self._publisher.latest
+        if latest is None or not 0 <= old <= new <= latest.checkpoint.size:
+            raise InvalidDocument("sizes are of signed trees, the older first")
+        return await self._publisher.tree.consistency(old, new)
+
+    async def report(
+        self, name: str, asked: Asked, format_: str, reader: Reader, *, person: str | None = None
+    ) -> Rendered:
+        """One of the named reports. What is about a person takes a compliance officer."""
+        _known(format_)
+        slots: tuple[Slot, ...] = ()
+        if person is not None:
+            found = await self._person(person, reader)
+            asked = replace(asked, person=found)
+            slots = (self._teller.person_slot(found.person, found.log_secret),)
+        made = await self.reports(name, asked)
+        await self._told(EventName.LOG_REPORT_MADE, reader, [], len(made.rows), format_, report=name, slots=slots)
+        return await self._render(made, format_, reader, await self._proofs(made.events))
+
+    async def person_report(
+        self, person: str, format_: str, reader: Reader, *, for_guardian: str | None = None
+    ) -> Rendered:
+        """Who received what about one child, complete and provable, in words a guardian or a court can read.
+
+        `for_guardian` (KIND:NUMBER) checks who it is for: whoever is in conflict, may be, or is no guardian of
+        this child, and anybody asking about a child of whom there is nothing, get the same neutral words.
+        """
+        _known(format_)
+        await self._may_name(reader)
+        try:
+            child: FoundPerson | None = await self._people.named(person)
+        except NotFound:
+            if for_guardian is None:
+                raise
+            child = None
+        slots = () if child is None else (self._teller.person_slot(child.person, child.log_secret),)
+        is_open = child is not None and (for_guardian is None or await self._may_know(child, for_guardian))
+        if child is None or not is_open:
+            await self._told(EventName.LOG_REPORT_MADE, reader, ["guardian"], 0, format_, report="person", slots=slots)
+            return _neutral(format_)
+        made = await self.reports("who-saw", Asked(person=child))
+        named = Report(
+            "person", "儿童个人信息提供情况报告", "who received a child's data", made.columns, made.rows, made.holds, made.verdict,
+            made.made_at, made.origin, made.size, None, made.events,
+        )  # fmt: skip
+        complete = await self._prover.report(child.subject, child.log_secret)
+        filters = ["guardian"] if for_guardian else []
+        await self._told(
+            EventName.LOG_REPORT_MADE, reader, filters, len(made.rows), format_, report="person", slots=slots
+        )
+        return await self._render(named, format_, reader, complete)
+
+    async def _may_know(self, child: FoundPerson, guardian: str) -> bool:
+        """Whether this person is a guardian of the child in some notice, and in conflict in none (DOMAIN 5.6 K1, K2, K6)."""
+        try:
+            asker = await self._people.named(guardian)
+        except NotFound:
+            return False
+        if await self._conflicts.of(asker.person):
+            return False
+        common = {one.notice for one in await self._retention.naming(child.person)} & {
+            one.notice for one in await self._retention.naming(asker.person)
+        }
+        is_guardian = False
+        for notice in common:
+            stored = await self._notices.load(notice)
+            if stored is None:
+                continue
+            opened = self._keeper.open(stored)
+            findings = guardian_conflicts(opened.data, at=stored.received_at)
+            for ref, known in opened.persons.items():
+                if known.link.person == asker.person:
+                    if ref not in findings or findings[ref].conflict is not Conflict.NO:
+                        return False
+                    is_guardian = True
+        return is_guardian
+
+    async def _of_case(self, query: LogQuery, case: CaseId, before: int | None, limit: int) -> list[StoredRecord]:
+        found: dict[int, StoredRecord] = {}
+        for summary in await self._notices.summarise(case):
+            page = await self._log.search(replace(query, notice=summary.id), before, limit)
+            found |= {record.index: record for record in page}
+        return [found[index] for index in sorted(found, reverse=True)[:limit]]
+
+    async def _of_officer(self, query: LogQuery, officer: str, before: int | None, limit: int) -> list[StoredRecord]:
+        """Records whose officer's slot opens with this officer's secret; the index itself knows no officers."""
+        office, slash, reference = officer.partition("/")
+        if not slash:
+            raise InvalidDocument("an officer is OFFICE/REFERENCE", remedy="for staff: staff/NAME")
+        secret = self._teller.officer_secret(office, reference)
+        found: list[StoredRecord] = []
+        while len(found) < limit:
+            page = await self._log.search(replace(query, office=office), before, MOST_ROWS)
+            found += await asyncio.to_thread(_all_by, page, secret)
+            if len(page) < MOST_ROWS:
+                break
+            before = page[-1].index
+        return found[:limit]
+
+    async def _person(self, text: str, reader: Reader) -> FoundPerson:
+        await self._may_name(reader)
+        return await self._people.named(text)
+
+    async def _may_name(self, reader: Reader) -> None:
+        """Asking about a named child takes a compliance officer; an office was admitted as one before it came here."""
+        if reader.is_staff:
+            await require(self._staff, reader.officer, Role.COMPLIANCE_OFFICER)
+
+    async def _proofs(self, events: Sequence[str]) -> bytes | None:
+        """A bundle of the first records of a report that are signed already."""
+        latest = self._publisher.latest
+        if latest is None or not events:
+            return None
+        signed = []
+        for event in events[:MOST_PROVED]:
+            record = await self._log.record(EventId(event))
+            if record is not None and record.index < latest.checkpoint.size:
+                signed.append(record.event)
+        return await self._prover.bundle(signed) if signed else None
+
+    async def _render(self, made: Report, format_: str, reader: Reader, bundle: bytes | None) -> Rendered:
+        if format_ == "json":
+            return Rendered(canonical_json(made.as_json()), "application/json", f"{made.name}.json")
+        if format_ == "csv":
+            return Rendered(as_csv(made).encode(), "text/csv; charset=utf-8", f"{made.name}.csv")
+        if format_ == "bundle":
+            if bundle is None:
+                raise NotFound("nothing of this report is signed yet")
+            return Rendered(bundle, "application/json", f"{made.name}-evidence.json")
+        document = as_document(made, asked_by=reader.actor, bundle=bundle)
+        return Rendered(document.encode(), "text/html; charset=utf-8", f"{made.name}.html")
+
+    async def _told(
+        self, event: EventName, reader: Reader, filters: Sequence[str], rows: int, format_: str, *,
+        report: str | None = None, slots: Sequence[Slot] = (),
+    ) -> None:  # fmt: skip
+        latest = self._publisher.latest
+        values: dict[str, LogValue | None] = {
+            "filters": tuple(sorted(set(filters))),
+            "rows": rows,
+            "format": format_,
+            "report": report,
+            "tree_size": None if latest is None else latest.checkpoint.size,
+        }
+        record = self._teller.event(
+            event, self._clock.now(), values, actor=reader.actor, officer=reader.officer, persons=slots
+        )
+        await self._log.append([record])
+
+
+def record_document(record: StoredRecord) -> dict[str, Any]:
+    """One record as a reader sees it: the envelope, every slot closed."""
+    return {
+        "index": record.index,
+        "event_id": record.event,
+        "event": record.name,
+        "title": EVENTS[EventName(record.name)].zh,
+        "at": record.at.isoformat(),
+        "envelope": dict(read_opening(record.opening).fields),
+    }
+
+
+def _all_by(page: Sequence[StoredRecord], secret: bytes) -> list[StoredRecord]:
+    return [record for record in page if _is_by(record, secret)]
+
+
+def _is_by(record: StoredRecord, secret: bytes) -> bool:
+    opening = read_opening(record.opening)
+    if not opening.slots or opening.slots[0].kind != OFFICER:
+        return False
+    try:
+        open_slot(opening, 1, secret)
+    except Wrong:
+        return False
+    return True
+
+
+def _filters(query: LogQuery) -> list[str]:
+    names = (
+        "event",
+        "office",
+        "notice",
+        "delivery",
+        "purpose",
+        "policy",
+        "outcome",
+        "field",
+        "basis",
+        "since",
+        "until",
+    )
+    return [name for name in names if getattr(query, name) is not None]
+
+
+def _known(format_: str) -> None:
+    if format_ not in FORMATS:
+        raise InvalidDocument("there is no such format", remedy=f"one of: {', '.join(FORMATS)}")
+
+
+def _neutral(format_: str) -> Rendered:
+    """The same bytes for everybody who gets nothing."""
+    if format_ == "json" or format_ == "bundle":
+        return Rendered(canonical_json({"answer": NEUTRAL}), "application/json", "answer.json")
+    if format_ == "csv":
+        return Rendered(NEUTRAL.encode(), "text/csv; charset=utf-8", "answer.csv")
+    page = f'<!doctype html>\n<html lang="zh-CN"><head><meta charset="utf-8"><title>答复</title></head><body><p>{NEUTRAL}</p></body></html>\n'
+    return Rendered(page.encode(), "text/html; charset=utf-8", "answer.html")

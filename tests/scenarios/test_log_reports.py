@@ -1,0 +1,174 @@
+"""What a compliance officer, a court, a guardian and an auditor get from the log, on the command line and over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gateway.client.agency import AgencyClient, Profile
+from tests.scenarios.test_operators_and_offices import pull, submit
+from tests.scenarios.test_restored_backup import wait_until_signed
+from tests.support.gateway_process import ROOT, GatewayProcess
+
+CHILD = "ID:999999201503010016"
+ME = getpass.getuser()
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    folder = tmp_path_factory.mktemp("reports")
+    process = GatewayProcess(folder / "g").start()
+    process.add_office("health.440113", "health")
+    process.add_office("police.440113", "police")
+    for office, role in (("procuratorate.440113", "auditor"), ("procuratorate.440100", "witness")):
+        process.run("office", "add", office, "--name", "测试检察院", "--profile", str(process.profiles),
+                    "--attribute", f"log_role={role}")  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUTONG_OPERATOR", ME)
+        process.run("role", "grant", "officer", "compliance-officer")
+        patch.setenv("HUTONG_OPERATOR", "officer")
+        submit(process, "WJ-1", folder)
+        assert pull(process, "police.440113")
+        size = json.loads(process.run("log", "verify", "--json").stdout)["size"]
+        wait_until_signed(process, size - 1)
+        yield process
+    process.stop()
+
+
+def report(gateway: GatewayProcess, *arguments: str) -> Any:
+    return json.loads(gateway.run("log", "report", *arguments, "--format", "json").stdout)
+
+
+def offline(*arguments: str) -> int:
+    return subprocess.run(
+        [sys.executable, "-m", "gateway.audit.verifier", *arguments], cwd=ROOT, check=False, timeout=60
+    ).returncode
+
+
+def test_who_saw_this_child_names_the_office_the_fields_and_their_forms(gateway: GatewayProcess) -> None:
+    made = report(gateway, "who-saw", "--person", CHILD)
+    assert [row["recipient"] for row in made["rows"]] == ["测试单位 police.440113（police.440113）"]
+    assert "原文" in made["rows"][0]["fields"]
+    assert made["rows"][0]["followed_by"].startswith("已送达")
+
+
+def test_a_childs_report_verifies_offline_as_complete(gateway: GatewayProcess, tmp_path: Path) -> None:
+    policy, bundle, page = tmp_path / "trust.policy", tmp_path / "evidence.json", tmp_path / "report.html"
+    policy.write_text(gateway.run("log", "trust").stdout)
+    gateway.run("log", "report", CHILD, "--format", "bundle", "--out", str(bundle))
+    assert offline("report", str(bundle), "--policy", str(policy)) == 0
+    gateway.run("log", "report", CHILD, "--out", str(page))
+    text = page.read_text()
+    assert "儿童个人信息提供情况报告" in text and "evidence.json" in text and "李小测" not in text
+    record = json.loads(bundle.read_text())
+    del record["records"][-1]
+    bundle.write_text(json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+    assert offline("report", str(bundle), "--policy", str(policy)) == 1, "a record that is left out is found"
+
+
+def test_a_guardian_in_conflict_a_stranger_and_an_unknown_child_get_the_same_neutral_words(
+    gateway: GatewayProcess,
+) -> None:
+    answers = {
+        gateway.run("log", "report", child, "--for-guardian", guardian, "--format", "json").stdout
+        for child, guardian in (
+            (CHILD, "ID:999999198001010011"),
+            (CHILD, CHILD),
+            ("ID:999999201201010011", "ID:999999198001010011"),
+        )
+    }
+    assert len(answers) == 1
+
+
+def test_naming_a_child_takes_a_compliance_officer(gateway: GatewayProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUTONG_OPERATOR", ME)
+    for command in (
+        ("log", "search", "--person", CHILD),
+        ("log", "report", CHILD),
+        ("log", "report", "who-saw", "--person", CHILD),
+    ):
+        assert gateway.run(*command, check=False).returncode == 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["reporter-exposure", "after-contract-end", "emergency", "consent-only-under-14", "sealed-exceptions",
+     "disposal-unconfirmed", "completeness"],
+)  # fmt: skip
+def test_every_named_report_is_made_in_every_format(gateway: GatewayProcess, name: str) -> None:
+    made = report(gateway, name)
+    assert made["holds"] is True, made["verdict"]
+    assert made["columns"] and made["verdict"]
+    assert gateway.run("log", "report", name, "--format", "csv").stdout.startswith("\ufeff")
+    assert "<table>" in gateway.run("log", "report", name).stdout
+
+
+def test_a_report_long_after_the_facts_is_listed_as_late(gateway: GatewayProcess) -> None:
+    made = report(gateway, "late-reports")
+    assert [row["sender"] for row in made["rows"]] == ["health.440113"]
+
+
+def test_the_search_finds_by_child_field_basis_officer_and_time(gateway: GatewayProcess) -> None:
+    def found(*conditions: str) -> set[str]:
+        rows = json.loads(gateway.run("log", "search", *conditions, "--json").stdout)
+        return {row["event"] for row in rows}
+
+    assert found("--person", CHILD) >= {"notice_accepted", "disclosure_decided"}
+    assert found("--field", "minor.name") == {"disclosure_decided"}
+    assert found("--field", "minor.bank_account") == set()
+    assert "notice_accepted" in found("--basis", "L20", "--since", "2026-01-01T00:00:00+08:00")
+    assert found("--until", "2026-01-01T00:00:00+08:00") == set()
+    assert "staff_enrolled" in found("--officer", f"staff/{ME}")
+    assert "staff_enrolled" not in found("--officer", "staff/officer")
+
+
+def test_every_reading_and_report_is_itself_in_the_log(gateway: GatewayProcess) -> None:
+    report(gateway, "emergency")
+    rows = json.loads(gateway.run("log", "search", "--event", "log_report_made", "--json").stdout)
+    assert rows[0]["envelope"]["report"] == "emergency"
+
+
+def test_an_export_verifies_offline(gateway: GatewayProcess, tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    gateway.run("log", "export", str(folder))
+    policy, records = str(folder / "trust.policy"), str(folder / "records.jsonl")
+    assert offline("log", str(folder), "--policy", policy, "--records", records) == 0
+    tile = next(folder.glob("tile/entries/**/*.p/*"))
+    changed = bytearray(tile.read_bytes())
+    changed[40] ^= 1
+    tile.write_bytes(changed)
+    assert offline("log", str(folder), "--policy", policy, "--records", records) == 1
+
+
+def test_auditors_and_witnesses_read_over_http_and_to_others_the_log_does_not_exist(gateway: GatewayProcess) -> None:
+    async def statuses(office: str, calls: list[tuple[str, str, Any]]) -> list[int]:
+        async with AgencyClient(Profile.load(gateway.profiles, office)) as client, aiohttp.ClientSession() as session:
+            headers = {"Authorization": f"Bearer {await client.token()}"}
+            got = []
+            for method, path, body in calls:
+                async with session.request(method, gateway.url + path, json=body, headers=headers) as answer:
+                    await answer.read()
+                    got.append(answer.status)
+            return got
+
+    calls: list[tuple[str, str, Any]] = [
+        ("GET", "/log/checkpoint", None),
+        ("GET", "/v1/log/consistency?from=1&to=3", None),
+        ("GET", "/v1/log/reports", None),
+        ("POST", "/v1/log/records:search", {"event": "notice_accepted"}),
+        ("POST", "/v1/log/reports/completeness", {"format": "csv"}),
+        ("POST", "/v1/log/records:search", {"person": CHILD}),
+        ("POST", "/v1/log/person-report", {"person": CHILD}),
+    ]
+    assert asyncio.run(statuses("procuratorate.440113", calls)) == [200, 200, 200, 200, 200, 404, 404]
+    assert asyncio.run(statuses("procuratorate.440100", calls)) == [200, 200, 404, 404, 404, 404, 404]
+    assert asyncio.run(statuses("police.440113", calls)) == [404] * len(calls)

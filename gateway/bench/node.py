@@ -75,9 +75,21 @@ async def running_node(cores: Collection[int] = (SERVER_CORE,)) -> AsyncIterator
 
 
 @asynccontextmanager
-async def started(file: Path, cores: Collection[int]) -> AsyncIterator[Node]:
-    """`hutong serve` on an existing folder, ready when the block is entered."""
-    command = [sys.executable, "-m", "gateway", "serve", "--config", str(file)]
+async def stopped_node() -> AsyncIterator[Path]:
+    """The settings file of a gateway with its offices that runs no more."""
+    with TemporaryDirectory(prefix="hutong-bench-", dir=os.environ.get("HUTONG_BENCH_DIR")) as folder:
+        file = made_in(Path(folder))
+        await create(load_settings(file), by="bench")
+        async with started(file, (SERVER_CORE,)) as node:
+            await _enrol(node)
+        yield file
+
+
+@asynccontextmanager
+async def started(file: Path, cores: Collection[int], profile: Path | None = None) -> AsyncIterator[Node]:
+    """`hutong serve` on an existing folder, ready when the block is entered; `profile` runs it under the profiler."""
+    program = ["gateway"] if profile is None else ["gateway.bench.profiled", str(profile)]
+    command = [sys.executable, "-m", *program, "serve", "--config", str(file)]
     url = load_settings(file).public_url
     begin = time.perf_counter()
     with (file.parent / "node.log").open("ab") as log:

@@ -54,14 +54,14 @@ async def curve_meter(core: int = SERVER_CORE) -> AsyncIterator[CurveMeter]:
 
 
 @asynccontextmanager
-async def empty_server(core: int = SERVER_CORE) -> AsyncIterator[str]:
-    """E: answers every POST with 202 and a body of a receipt's size; yields its URL."""
+async def empty_server(core: int = SERVER_CORE) -> AsyncIterator[tuple[str, int]]:
+    """E: answers every POST with 202 and a body of a receipt's size; yields its URL and process id."""
     port = free_port()
     pipe = asyncio.subprocess.PIPE
     async with spawned([sys.executable, "-m", __name__, "empty", str(port)], (core,), stdout=pipe) as process:
         assert process.stdout is not None
         await process.stdout.readline()
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process.pid
 
 
 def _measure_curve() -> None:

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "consent": ("consent", "consent", "同意 · record, withdraw, show"),
     "emergency": ("emergency", "emergency", "紧急破例 · list, review"),
     "log": ("log", "log", "交换日志 · search, show, verify"),
+    "bench": ("bench", "bench", "测速 · measure against the limits of this machine, in the same run"),
     "witness": ("witness", "witness", "见证 · cosign the exchange log from outside: init, trust, serve, cosign, show"),
 }
 

@@ -1,0 +1,44 @@
+"""Which measurements are there, and which rows does each give?"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from gateway.bench.measuring import Effort, Measure, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """`function` of `module` gives the rows; imported when it is called."""
+
+    module: str
+    function: str
+    rows: Sequence[str]
+
+    async def __call__(self, effort: Effort) -> Sequence[Row]:
+        measure = cast("Measure", getattr(importlib.import_module(f"gateway.bench.{self.module}"), self.function))
+        return await measure(effort)
+
+
+MEASUREMENTS: Mapping[str, Measurement] = {
+    "accept": Measurement("accept", "accept", ("accept", "accept-n", "accept-cpu", "clients")),
+    "two-cores": Measurement("accept", "two_cores", ("accept-two-cores",)),
+    "latency": Measurement("accept", "latency", ("latency-p50", "latency-p99")),
+    "store": Measurement("storing", "storing", ("store",)),
+    "decide": Measurement("thinking", "deciding", ("decide", "release-1", "release-8")),
+    "policy": Measurement("thinking", "policy", ("policy-load", "policy-diff")),
+    "pull": Measurement("pulling", "pulling", ("pull",)),
+    "log": Measurement("thinking", "log", ("log-append",)),
+    "adapter": Measurement("thinking", "parsing", ("adapter-canonical",)),
+    "restart": Measurement("starting", "restart", ("restart",)),
+}
+
+
+def measurement_of(name: str) -> str | None:
+    """The measurement of that name, or the one that gives the row of that name."""
+    if name in MEASUREMENTS:
+        return name
+    return next((found for found, one in MEASUREMENTS.items() if name in one.rows), None)

@@ -1,0 +1,171 @@
+"""What do the pure rooms cost beside the parser that every notice passes anyway?
+
+The shipped policy pack and one report of 2.5 KB: decide with fresh facts, project, put into an envelope, for one recipient and
+for eight; compile and prove the pack; compare two packs; prepare a log record; append to the tree.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from gateway.audit.leaf import entry_bytes
+from gateway.audit.merkle import Edge, leaf_hash
+from gateway.bench.measuring import Effort, Row, alternated, at_most, cpu_each
+from gateway.bench.samples import report_body, report_data
+from gateway.engines.files.documents import default_catalogue
+from gateway.engines.files.packs import disclosure_files
+from gateway.model.identifiers import DeliveryId, NoticeType, OfficeId
+from gateway.policy.compile import Policy
+from gateway.policy.decide import decide
+from gateway.policy.diff import diff
+from gateway.policy.facts import Facts, facts
+from gateway.policy.load import load_policy
+from gateway.privacy.projection import Projector
+from gateway.privacy.pseudonym import ReleaseSecret
+from gateway.privacy.release import ReleaseContext, release
+from gateway.simulation.pilot_area import EVERY_OBLIGATION
+
+_DAY = date(2026, 11, 1)
+_AT = datetime(2026, 11, 1, tzinfo=UTC)
+_AGENCIES = (
+    "police", "civil_affairs", "health", "education", "courts", "procuratorate", "judiciary", "womens_federation",
+)  # fmt: skip
+
+
+def _facts(policy: Policy, agency: str) -> Facts:
+    """What is known about a report for one recipient, made anew: nothing in it is remembered from before."""
+    known = {
+        "recipient_agency": agency, "recipient_level": "county", "recipient_role": "competent", "relation_to_place": "own", "purpose": "P01",
+        "legal_basis_kind": "statutory_duty", "notice_type": "RPT-M", "category": "violence", "urgency": "1",
+        "age_band": "8-11", "suspended": "no", "sealed": "none", "approval": "none", "emergency": "no",
+    }  # fmt: skip
+    fitting = {name: value for name, value in known.items() if name in policy.vocabulary.facts}
+    persons = {
+        "p1": {"person.minor": "yes", "person.conflict": "no"},
+        "p2": {"person.minor": "no", "person.conflict": "no"},
+        "p3": {"person.minor": "no", "person.conflict": "yes"},
+    }
+    return facts(policy.vocabulary, fitting, accepts=frozenset(EVERY_OBLIGATION), persons=persons)
+
+
+def _context(agency: str, secret: ReleaseSecret) -> ReleaseContext:
+    return ReleaseContext(
+        delivery=DeliveryId("018f0000-0000-7000-8000-000000000001"), recipient=OfficeId(f"{agency}.440113"),
+        type=NoticeType("RPT-M"), case_handle="case-1", purpose="P01", time=_AT, expires_at=_AT + timedelta(days=180),
+        as_of=_DAY, secret=secret,
+    )  # fmt: skip
+
+
+class Thinking:
+    """The shipped pack, compiled, with everything a release needs."""
+
+    def __init__(self) -> None:
+        catalogue = default_catalogue()
+        self.fields, self.files = catalogue.fields, disclosure_files(None)
+        self.policy = load_policy(self.files, self.fields, _DAY)
+        self.projector = Projector({kind: catalogue.fields_of(kind) for kind in catalogue.notice_types}, {})
+        self.secret = ReleaseSecret(os.urandom(32))
+        self.raw = orjson.dumps(report_data(1))
+
+    def decide(self, agency: str = "police") -> Any:
+        return decide(_facts(self.policy, agency), self.policy)
+
+    def releases(self, agencies: Sequence[str]) -> None:
+        data = orjson.loads(self.raw)
+        for agency in agencies:
+            made = release(data, self.decide(agency), _context(agency, self.secret), self.projector)
+            getattr(made, "canonical", b"")
+
+    def parse(self) -> None:
+        orjson.dumps(orjson.loads(self.raw))
+
+
+async def deciding(effort: Effort) -> Sequence[Row]:
+    """decide, release for one, releases for eight, each against loads + dumps of the same notice."""
+    ours = Thinking()
+    rows: list[Row] = []
+    works: Sequence[tuple[str, str, str, Callable[[], Any], float, float]] = (
+        ("decide", "裁决一次（事实新建）", "decide once, facts made anew", ours.decide, 1.2, 0.8),
+        ("release-1", "解析、裁决、投影、序列化：一家", "loads, decide, project, dumps: one", lambda: ours.releases(_AGENCIES[:1]), 3, 2),
+        ("release-8", "同上：八家", "the same for eight recipients", lambda: ours.releases(_AGENCIES), 20, 12),
+    )  # fmt: skip
+    for name, zh, en, work, gate, ambition in works:
+        effort.tell(name)
+        rounds, us, yard = alternated(work, ours.parse, effort)
+        raw = {"us": us, "loads_dumps_us": yard}
+        rows.append(Row(name, zh, en, "orjson loads + dumps", at_most(gate, ambition), rounds, raw))
+    return rows
+
+
+async def policy(effort: Effort) -> Sequence[Row]:
+    """Seconds to load, compile and prove the shipped pack, and to compare it with one that has a rule less."""
+    ours = Thinking()
+    loads, diffs = [], []
+    other = load_policy({**ours.files}, ours.fields, _DAY + timedelta(days=1))
+    for _ in range(effort.rounds):
+        begin = time.process_time()
+        load_policy(ours.files, ours.fields, _DAY)
+        loads.append(time.process_time() - begin)
+        diffs.append(cpu_each(lambda: diff(ours.policy, other), 0.02))
+    return (
+        Row("policy-load", "策略包：装载、证明、编译（秒）", "pack: load, prove, compile, seconds", "1 s", at_most(5, 1), loads),
+        Row("policy-diff", "策略比较（秒）", "pack: diff, seconds", "1 s", at_most(1, 0.1), diffs),
+    )  # fmt: skip
+
+
+async def log(effort: Effort) -> Sequence[Row]:
+    """Appending to the tree against the bare hashes of leaf and node (goal 1 of the audit anchors: at most 1.5)."""
+    entries = [entry_bytes(os.urandom(32)) for _ in range(2_000 if effort.is_quick else 20_000)]
+    ready, left, right = [b"\x00" + entry for entry in entries], os.urandom(32), os.urandom(32)
+
+    def ours() -> None:
+        edge = Edge()
+        for start in range(0, len(entries), 1000):
+            edge.extend([leaf_hash(entry) for entry in entries[start : start + 1000]])
+        edge.root()
+
+    def floor() -> None:
+        for one in ready:
+            sha256(one).digest()
+            sha256(b"\x01" + left + right).digest()
+
+    rounds, us, yard = alternated(ours, floor, effort)
+    raw = {"leaf_us": us / len(entries), "two_hashes_us": yard / len(entries)}
+    return (
+        Row(
+            "log-append",
+            "日志追加叶子",
+            "append leaves to the log's tree",
+            "two hashes",
+            at_most(1.25),
+            rounds,
+            raw,
+        ),
+    )
+
+
+async def parsing(effort: Effort) -> Sequence[Row]:
+    """The canonical adapter against the bare parser; agencies' formats are measured by their own samples."""
+    from adapters.canonical import ADAPTER
+    from gateway.bench.samples import MEDIA_TYPE, SENDER
+    from gateway.model.agency import Office
+
+    body = report_body("parse-1", 1)
+    sender = Office(id=SENDER, name_zh="测试", name_en="test", adapter="canonical", media_type=MEDIA_TYPE, keys=())
+    headers = {"content-type": MEDIA_TYPE}
+    rounds, us, yard = alternated(
+        lambda: ADAPTER.decode(body, MEDIA_TYPE, sender, headers), lambda: orjson.loads(body), effort
+    )
+    raw = {"us": us, "loads_us": yard}
+    return (
+        Row(
+            "adapter-canonical", "规范格式解码", "decode the canonical form", "orjson loads", at_most(3, 2), rounds, raw
+        ),
+    )

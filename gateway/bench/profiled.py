@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import cProfile
 import pstats
+import runpy
 import sys
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,10 @@ def _name(file: str, line: int, function: str) -> str:
 
 def main() -> None:
     out = Path(sys.argv.pop(1))
-    from gateway.cli.main import main as hutong
-
     profile = cProfile.Profile()
     profile.enable()
     try:
-        hutong(standalone_mode=False)
+        runpy.run_module("gateway", run_name="__main__")
     finally:
         profile.disable()
         out.write_bytes(orjson.dumps(largest(profile)))

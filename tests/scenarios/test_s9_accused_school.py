@@ -1,0 +1,74 @@
+"""S9 and the switch: an accused school gets nothing, its bureau does; a suspended office keeps reports and floors, and loses the rest."""
+
+import json
+
+import pytest
+
+from gateway.model.agency import OfficeState
+from tests.support.family import notice, person
+from tests.support.offices import join, received
+from tests.support.town import CANONICAL, town
+
+pytestmark = pytest.mark.slow
+
+SCHOOL, CODE = "education.440113.xuexiao", "3144019999"
+POLICE, CITY = "police.440100", "civil_affairs.440100"
+
+
+def victim():
+    return person("p1", "minor", years=8, name="李小测", serial=2, school={"code": CODE, "name": "测试小学"})
+
+
+def report(number, **place):
+    data = {
+        "urgency": 1, "purpose": "P01", "legal_basis": ["L20"],
+        "requested_recipients": [SCHOOL], "persons": [victim()],
+        "harm": {"types": ["H21"]}, "place": {"region": "440113102", **place},
+    }  # fmt: skip
+    return notice("RPT", CITY, number, data, f"case-{number}")
+
+
+async def decided(whole, sent, office):
+    status = await whole.clients[CITY].notice(sent["notice"])
+    return [one["state"] for one in status["deliveries"] if one["recipient"] == office]
+
+
+async def test_the_school_a_matter_accuses_reads_nothing_and_doubt_counts_as_an_accusation(tmp_path):
+    async with town(tmp_path) as whole, await join(whole, SCHOOL, school_code=CODE) as school:
+        seen = {}
+        for number, related in (("accused", True), ("cleared", False), ("unsaid", None)):
+            place = {} if related is None else {"school_related": related}
+            sent = await whole.clients[CITY].submit(report(number, **place), CANONICAL)
+            got = await received(school)
+            seen[number] = (len(got), await decided(whole, sent, SCHOOL))
+        assert seen["accused"][0] == seen["unsaid"][0] == 0
+        assert not [state for _, states in (seen["accused"], seen["unsaid"]) for state in states if state != "refused"]
+        assert seen["cleared"] == (1, ["acknowledged"])
+        assert not whole.failures()
+
+
+async def test_a_switched_off_recipient_still_gets_reports_with_their_floor_and_nothing_else(tmp_path):
+    async with town(tmp_path) as whole:
+        police = whole.clients["police.440113"]
+        enrol = whole.gateway.services.enrol
+        await enrol.set_state(police.profile.office, OfficeState.SUSPENDED, reason="misuse", by="test")
+        place = {"region": "440113102", "detail": "测试路一号"}
+        report = {
+            "urgency": 2, "purpose": "P01", "legal_basis": ["L20"], "place": place, "persons": [victim()],
+            "harm": {"types": ["H21"], "narrative": "邻里听到哭声。"},
+        }  # fmt: skip
+        await whole.clients[CITY].submit(notice("RPT", CITY, "r", report, "r"), CANONICAL)
+        await whole.clients[CITY].submit(
+            notice("QRY", CITY, "q", {
+                "purpose": "P03", "legal_basis": ["L02"], "answer_by": "2099-12-31",
+                "requested_recipients": ["police.440113"],
+                "query": {"question": "residence", "minimal": {"name": "李小测"}},
+            }, "q"),
+            CANONICAL,
+        )  # fmt: skip
+        (got,) = await police.pull(accept=CANONICAL)
+        event = json.loads(got.body)
+        assert event["type"] == "hutong.notice.RPT.v1"
+        seen = json.dumps(event["data"], ensure_ascii=False)
+        assert "李小测" in seen
+        assert "测试路一号" in seen

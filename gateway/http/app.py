@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 from gateway.engines.system.logs import EventLog
 from gateway.http.access import Access
 from gateway.http.answering import Answer, Answering
+from gateway.http.asyncapi import asyncapi_document
 from gateway.http.authentication import Gate, TokenEndpoint
 from gateway.http.consents import Consents
 from gateway.http.draining import Drain
@@ -73,6 +74,7 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
     webhooks = Webhooks(services.webhooks, services.directories, services.clock, gate, settings)
     health = Health(services.readiness, drain, registry, settings)
     description = canonical_json(openapi_document(services.authenticate.settings.issuer))
+    pushed = canonical_json(asyncapi_document(services.authenticate.settings.issuer))
     handlers: Mapping[str, Answer] = {
         "token": tokens.issue,
         "metadata": tokens.metadata,
@@ -102,6 +104,7 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
         "ready": health.ready,
         "metrics": health.metrics,
         "openapi": _static(description, "application/json"),
+        "asyncapi": _static(pushed, "application/json"),
         "docs": _static(docs_page(), "text/html; charset=utf-8", PAGE_HEADERS),
     }
     answering = Answering(metrics, drain, log, settings)

@@ -324,5 +324,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("openapi", "GET", "/openapi.json", "接口描述", "this description (OpenAPI 3.1)", "anyone",
           (Success(200, "OpenAPI 3.1", schema="AnyObject"),)),
+    Route("asyncapi", "GET", "/asyncapi.json", "推送与长轮询的描述", "what the gateway sends by itself (AsyncAPI 3.0)", "anyone",
+          (Success(200, "AsyncAPI 3.0", schema="AnyObject"),)),
     Route("docs", "GET", "/docs", "接口说明页", "a page for people", "anyone", (Success(200, "HTML", media_type="text/html"),)),
 )  # fmt: skip

@@ -1,9 +1,11 @@
 """An office that wants to be called is called: slow, wrong, twice or gone, it delays nobody but itself."""
 
 import asyncio
+import base64
 import json
 from datetime import UTC, datetime, timedelta
 
+import jsonschema
 import pytest
 
 from gateway.client.agency import Answered
@@ -113,6 +115,25 @@ async def test_a_webhook_needs_the_offices_signature_and_a_decent_address(whole,
     await send(whole, 1)
     assert len(await client.pull()) == 1
     assert receiver.calls == []
+
+
+async def test_what_is_pushed_handed_out_and_told_has_the_shapes_that_asyncapi_says(whole, receiver):
+    police, sender = whole.clients[POLICE], whole.clients[SENDER]
+    async with police._session.get(f"{whole.gateway.url}/asyncapi.json") as answer:
+        shapes = (await answer.json())["components"]["schemas"]
+    await send(whole, 1)
+    (call,) = await receiver.has(1)
+    jsonschema.validate(call.headers, shapes["PushHeaders"])
+    await police.set_webhook({})
+    await send(whole, 2)
+    items = await police._call("GET", "/v1/inbox", None, {"Accept": CANONICAL})
+    assert items
+    jsonschema.validate(items, shapes["InboxItems"])
+    for item in items:
+        jsonschema.validate(json.loads(base64.b64decode(item["data_base64"])), shapes["Release"])
+    told = await sender.changes()
+    assert told["changes"]
+    jsonschema.validate(told, shapes["Changes"])
 
 
 async def test_wrong_answers_are_tried_again_with_growing_pauses_and_every_try_decides_anew(whole, receiver):

@@ -21,6 +21,7 @@ class Call:
     body: bytes
     signature: str
     at: float
+    headers: dict[str, str]
     ended_at: float = 0.0
 
 
@@ -63,6 +64,7 @@ class Receiver:
             await request.read(),
             headers["Hutong-Signature"],
             time.monotonic(),
+            dict(headers),
         )
         self.calls.append(call)
         self._called.set()

@@ -55,6 +55,7 @@ class LogQuery:
     obligation: str | None = None
     flag: str | None = None
     type: str | None = None  # of the notice
+    awaits_disposal: bool = False  # only disclosures that owe a disposal receipt nobody has confirmed
     is_emergency: bool = False  # only what an emergency access widened
     since: datetime | None = None
     until: datetime | None = None

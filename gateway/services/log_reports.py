@@ -39,10 +39,12 @@ FORMS_ZH = {
     "presence": "仅提示存在", "pseudonym": "假名", "generalise": "概化", "mask": "部分遮盖", "relay": "转达句柄", "summary": "摘要",
     "clear": "原文",
 }  # fmt: skip
-FOLLOWED = (
-    EventName.DELIVERY_SENT, EventName.DELIVERY_ACKNOWLEDGED, EventName.DELIVERY_READ, EventName.DELIVERY_ACCEPTED,
-    EventName.DELIVERY_DECLINED, EventName.DELIVERY_ACTED_ON, EventName.USAGE_RECEIPT_RECORDED,
-    EventName.DISPOSAL_CONFIRMED,
+FOLLOWED = tuple(
+    EventName(name)
+    for name in (
+        "delivery_sent", "delivery_acknowledged", "delivery_read", "delivery_accepted", "delivery_declined",
+        "delivery_acted_on", "usage_receipt_recorded", "disposal_confirmed",
+    )
 )  # fmt: skip
 
 AT = Column("at", "时间", "time")
@@ -280,18 +282,16 @@ class LogReports:
         events: list[str] = []
         before: int | None = None
         seen: set[str] = set()
-        query = LogQuery(event=EventName.DISCLOSURE_DECIDED, obligation="disposal_receipt", office=asked.office)
-        async for record, opening in self._records(query, asked, rows=1 << 40):
+        async for record, opening in self._records(LogQuery(awaits_disposal=True, office=asked.office), asked):
             delivery = str(opening.fields["delivery"])
-            if delivery in seen or await self._log.has_followed(EventName.DISPOSAL_CONFIRMED, delivery):
+            before = record.index
+            if delivery in seen:
                 continue
             seen.add(delivery)
             missed = await self._log.has_followed(EventName.DISPOSAL_MISSED, delivery)
             rows.append({**self._usual(record, opening), "delivery": delivery, "overdue": missed})
             events.append(record.event)
-            if len(rows) >= ROWS:
-                before = record.index
-                break
+        before = before if len(rows) >= ROWS else None
         overdue = sum(bool(row["overdue"]) for row in rows)
         verdict = f"{len(rows)} 件未确认处置，其中逾期 {overdue} 件 {len(rows)} not confirmed, {overdue} overdue"
         return Found(
@@ -342,14 +342,12 @@ class LogReports:
         )
         return Found(columns, rows, complete, verdict, [record.event for record in holds_on_record])
 
-    async def _records(
-        self, query: LogQuery, asked: Asked, *, rows: int = ROWS
-    ) -> AsyncIterator[tuple[StoredRecord, Opening]]:
-        """Newest first, at most `rows`, opened as far as the envelope."""
+    async def _records(self, query: LogQuery, asked: Asked) -> AsyncIterator[tuple[StoredRecord, Opening]]:
+        """Newest first, at most `ROWS`, opened as far as the envelope."""
         limited = replace(query, since=asked.since, until=asked.until)
         before, given = asked.before, 0
-        while given < rows:
-            page = await self._log.search(limited, before, min(PAGE, rows - given))
+        while given < ROWS:
+            page = await self._log.search(limited, before, min(PAGE, ROWS - given))
             for record in page:
                 yield record, read_opening(record.opening)
             given += len(page)

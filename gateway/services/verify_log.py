@@ -15,9 +15,8 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 
-from gateway.audit.findings import Wrong
+from gateway.audit.many_records import first_unopened
 from gateway.audit.merkle import Edge, leaf_hash
-from gateway.audit.opening import check_envelope, read_opening
 from gateway.ports.log_storage import LogStorage
 
 PAGE = 8192
@@ -50,22 +49,22 @@ async def verify_log(log: LogStorage, *, processes: int | None = None) -> Verifi
 
 
 async def verify_tree(log: LogStorage) -> Verified:
-    """The part that needs no record opened: do the entries give the root, and has every leaf its record?"""
+    """The part that opens no record: do the entries, read back, give the head's root?"""
     head = await log.head()
-    return await _verify(log, head.size, head.root, None, 1, checks=lambda pairs: None)
+    edge = Edge()
+    for start in range(0, head.size, PAGE):
+        stop = min(start + PAGE, head.size)
+        entries = await log.entries(start, stop)
+        if len(entries) < stop - start:
+            return Verified(False, head.size, head.root, start + len(entries), "leaf-missing")
+        edge.extend([leaf_hash(entry) for entry in entries])
+    if edge.root() != head.root:
+        return Verified(False, head.size, head.root, None, "root-differs")
+    return Verified(True, head.size, head.root)
 
 
 # Gets (entry, opening) in order; returns the number of the first that does not open, or None.
 Checks = Callable[[Sequence[tuple[bytes, bytes]]], int | None]
-
-
-def first_unopened(pairs: Sequence[tuple[bytes, bytes]]) -> int | None:
-    for number, (entry, opening) in enumerate(pairs):
-        try:
-            check_envelope(read_opening(opening), entry)
-        except Wrong:
-            return number
-    return None
 
 
 async def _verify(

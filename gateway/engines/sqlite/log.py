@@ -48,6 +48,8 @@ _LIST_FIELDS = (("basis", "basis"), ("obligations", "obligation"), ("flags", "fl
 _FORMS = "fields"  # pairs of field and form
 _FIELD_SET, _HAS_FIELD = "field-set", "has-field"
 _MOST_SETS = 256
+# A disclosure that owes a disposal receipt has this word until the receipt is in the log.
+_AWAITS_DISPOSAL, _DISPOSAL, _CONFIRMED = "awaits-disposal", "disposal_receipt", "event=disposal_confirmed"
 
 
 def subject_blob(subject: str) -> bytes:
@@ -282,6 +284,11 @@ def _indexed(tx: Transaction, step: int) -> int:
         for packed in sets.values():
             words.update(_members(packed))
         tx.sql.many("add_words", sorted(words))
+        confirmed = [place for word, place in words if word == _CONFIRMED]
+        if confirmed:
+            fields = {place: orjson.loads(envelope_of(packed))["fields"] for place, packed in openings}
+            settled = [(_AWAITS_DISPOSAL, f"delivery={fields[place]['delivery']}") for place in confirmed]
+            tx.sql.many("settle_words", settled)
         tx.sql.run("set_indexed_until", (openings[-1][0] + 1,))
     return len(openings)
 
@@ -296,6 +303,8 @@ def _words(packed: bytes) -> list[str]:
         words += [f"{word}={value}" for value in fields.get(name, ())]
     if "emergency" in fields:
         words.append("emergency")
+    if _DISPOSAL in fields.get("obligations", ()):
+        words.append(_AWAITS_DISPOSAL)
     if _FORMS in fields:
         words.append(f"{_FIELD_SET}={_set_of(fields):x}")
     return words
@@ -339,6 +348,8 @@ def _found(sql: Statements, query: LogQuery, before: int, limit: int) -> list[St
         )
         if value is not None
     ]
+    if query.awaits_disposal:
+        words.append(_AWAITS_DISPOSAL)
     if query.is_emergency:
         words.append("emergency")
     if query.field is not None:

@@ -113,6 +113,10 @@ SELECT place, opening FROM log_record WHERE place >= ? ORDER BY place LIMIT ?;
 -- Fill the search index.
 INSERT OR IGNORE INTO log_word (word, place) VALUES (?, ?);
 
+-- name: settle_words
+-- Take a word from the records that have another.
+DELETE FROM log_word WHERE word = ?1 AND place IN (SELECT place FROM log_word WHERE word = ?2);
+
 -- name: forget_words
 -- Empty the search index.
 DELETE FROM log_word;

@@ -99,7 +99,7 @@ class UnitMaker:
             records=(prepare(record),),
             receipt=os.urandom(600),
             receipt_expires_at=now + 90 * _DAY,
-            epochs=Epochs(0, 0, 0),
+            directory_epoch=0,
         )
 
     def _deliveries(self, now: datetime) -> tuple[NewDelivery, ...]:

@@ -102,7 +102,9 @@ class Acceptance:
     replies_to: DeliveryId | None = None
     reply: ReplyMove | None = None
     supersedes: NoticeId | None = None
-    epochs: Epochs | None = None
+    directory_epoch: int | None = (
+        None  # routing and sender's state rest on it; policy and consent do not bear on intake
+    )
 
 
 @dataclass(frozen=True, slots=True)

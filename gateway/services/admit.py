@@ -166,7 +166,7 @@ class Admission:
             reply=None
             if link.answered is None
             else reply_move(submitted, link.answered, notice_id, now, self._teller, caller.officer),
-            epochs=snapshot.epochs,
+            directory_epoch=snapshot.epochs.directory,
         )
         return Admitted(unit, link)
 

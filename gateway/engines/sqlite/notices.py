@@ -150,9 +150,8 @@ class _Intake:
         before = seen.get(unit.idempotency_key)
         if before is not None:
             return Replayed(before[1]) if before[0] == unit.body_digest else Conflict()
-        stale = self.tx.stale(unit.epochs)
-        if stale is not None:
-            return stale
+        if unit.directory_epoch not in (None, self.tx.state.epochs.directory):
+            return Stale("directory")
         if unit.is_first_of_id and unit.native_id_key in used:
             return Stale("native-id")
         if not all(_is_still(link, known) for link in unit.persons):

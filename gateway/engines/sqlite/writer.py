@@ -75,10 +75,10 @@ class Transaction:
         self.records.extend(records)
         return place
 
-    def stale(self, epochs: Epochs | None) -> Stale | None:
+    def stale(self, epochs: Epochs) -> Stale | None:
         """Stale when something was prepared under other epochs than those now in force."""
         now = self.state.epochs
-        if epochs is None or epochs == now:
+        if epochs == now:
             return None
         for what in ("policy", "consent", "directory"):
             if getattr(epochs, what) != getattr(now, what):

@@ -52,22 +52,19 @@ class SetApart:
 class _Node:
     """A place in the schema: an object with members, an array with an item, or a field with its specs by role."""
 
-    __slots__ = ("_fixed", "item", "members", "specs")
+    __slots__ = ("fixed", "item", "members", "specs")
 
     def __init__(self) -> None:
         self.members: dict[str, _Node] = {}
         self.item: _Node | None = None
         self.specs: dict[str | None, FieldSpec] = {}
-        self._fixed: dict[frozenset[str], str] = {}
+        self.fixed: dict[frozenset[str], str] = {}  # compartment by roles, where the value has no say
 
     def compartment(self, roles: frozenset[str], value: Any) -> str:
-        """Where a value of this field belongs for a person with these roles; remembered where the value has no say."""
-        fixed = self._fixed.get(roles)
-        if fixed is not None:
-            return fixed
+        """Where a value of this field belongs for a person with these roles; kept in `fixed` where the value has no say."""
         found = _compartment(self.specs, roles, value)
         if not any(spec.content for spec in self.specs.values()):
-            self._fixed[roles] = found
+            self.fixed[roles] = found
         return found
 
 
@@ -195,7 +192,7 @@ class _Cut:
             if known is None:
                 compartment = unknown
             elif known.specs:
-                compartment = known.compartment(roles, member)
+                compartment = known.fixed.get(roles) or known.compartment(roles, member)
             elif member and type(member) is (dict if known.item is None else list):
                 inside.append((name, known, member))
                 continue

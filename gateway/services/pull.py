@@ -6,6 +6,7 @@ the doorbell, and looks again by itself when its time is over.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -79,11 +80,15 @@ class Pull:
         leased: Sequence[Delivery] = await self._deliveries.lease_due(
             caller.office.id, self._clock.now(), self._settings.lease, limit
         )
-        handouts = []
-        for delivery in leased:
-            made = await self._attempt(delivery, caller.office, Way("pull", media_type, caller.officer))
-            if isinstance(made, Sendable):
-                handouts.append(self._handout(made))
+        way = Way("pull", media_type, caller.officer)
+        # Side by side, so that the page's questions go together and its disclosures share a commit.
+        attempts = (self._attempt(delivery, caller.office, way) for delivery in leased)
+        made = await asyncio.gather(*attempts, return_exceptions=True)
+        handouts = [self._handout(one) for one in made if isinstance(one, Sendable)]
+        if not handouts:
+            for one in made:
+                if isinstance(one, BaseException):
+                    raise one
         return handouts
 
     def _handout(self, made: Sendable) -> Handout:

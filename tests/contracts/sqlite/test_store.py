@@ -193,3 +193,24 @@ async def test_what_is_handed_over_in_one_turn_of_the_loop_shares_a_commit(store
     before = store._writer.groups
     await asyncio.gather(*(store.notices.accept(units.acceptance(units.delivery())) for _ in range(50)))
     assert store._writer.groups == before + 1
+
+
+async def test_one_question_that_fails_leaves_the_others_of_its_turn_answered(store):
+    units = Units(SetClock())
+    unit = units.acceptance(units.delivery())
+    await store.notices.accept(unit)
+
+    def broken(sql):
+        raise LookupError("not this one")
+
+    answers = await asyncio.gather(store._readers.ask(broken), store.notices.load(unit.notice), return_exceptions=True)
+    assert isinstance(answers[0], LookupError)
+    assert answers[1].id == unit.notice
+
+
+async def test_what_is_asked_while_the_store_closes_is_answered_unavailable(store):
+    asked = asyncio.ensure_future(store.log.entries(0, 1))
+    await asyncio.sleep(0)
+    store._readers.close()
+    with pytest.raises(Unavailable):
+        await asked

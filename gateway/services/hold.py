@@ -100,8 +100,8 @@ class LogHold:
             await self._publisher.publish()
         except Tampered:
             await self._tell_entered()
-        except Unavailable:
-            return  # the store is away; the next beat finds the same head
+        except (Unavailable, OSError):
+            return  # store or guard cannot be written: nothing was signed, the next beat finds the same head
         await self._tell_witnesses()
 
     def show(self) -> dict[str, Any]:

@@ -109,6 +109,7 @@ from gateway.services.replay import Replays
 from gateway.services.roles import LocalStaff, Role
 from gateway.services.sealed_questions import QUERY
 from gateway.services.show_consent import ShowConsent
+from gateway.services.stale_grants import StaleGrants
 from gateway.services.submit import Submit
 from gateway.services.tell import Teller
 from gateway.services.verify_log import verify_log
@@ -630,7 +631,17 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
             *emergency_routes(services.emergency, services.staff),
             *policy_routes(
                 PolicyServices(
-                    services.administer_policies, services.policies, services.replays, services.preview, services.staff
+                    services.administer_policies,
+                    services.policies,
+                    services.replays,
+                    services.preview,
+                    services.staff,
+                    StaleGrants(
+                        policy=services.policies.current,
+                        log=engines.store.log,
+                        teller=services.teller,
+                        clock=engines.clock,
+                    ),
                 )
             ),
         ],
@@ -656,10 +667,22 @@ async def _background(settings: Settings, engines: Engines, services: Services) 
         tasks.create_task(index_for_ever(engines.store.log), name="index")
         tasks.create_task(watch_for_ever(services.proof.watch), name="watch")
         tasks.create_task(services.push.run(), name="push")
+        tasks.create_task(_tell_of_emergencies(services.emergency), name="after-notices")
         tasks.create_task(_expire_for_ever(services.expire), name="expire")
         tasks.create_task(
             keep_in_force(services.administer_policies, services.policies, _pause, services.trouble), name="policies"
         )
+
+
+async def _tell_of_emergencies(emergency: EmergencyAccess) -> None:
+    """Send the after-notices that a crash may have swallowed; those that went out answer as repetitions."""
+    while True:
+        try:
+            await emergency.tell_again()
+        except Unavailable as away:
+            await _pause(away.retry_after)
+        else:
+            return
 
 
 async def _expire_for_ever(expire: Expire) -> None:

@@ -82,7 +82,7 @@ _division = click.option("--division", default="", help="区划代码 division c
 
 
 def join(group: click.Group) -> None:
-    for command in (replay, simulate, preview):
+    for command in (replay, simulate, preview, stale_grants):
         group.add_command(command)
 
 
@@ -113,6 +113,20 @@ async def replay(
             _print_replay(found)
     if not holds:
         sys.exit(EXIT_NO)
+
+
+@click.command("stale-grants", help="久未使用的许可 · permits that no disclosure rested on for --days")
+@click.option("--days", default=90, help="天数 days")
+@operator_option
+@config_option
+@json_option
+@speaks
+async def stale_grants(days: int, operator: str, config: Path, as_json: bool) -> None:
+    found = await Admin(settings_of(config), operator).call("GET", "/admin/v1/policies:stale-grants", days=days)
+    if as_json:
+        show(found)
+    else:
+        table(found, {"rule": "规则 rule", "title": "名称 title", "citation": "依据 citation"})
 
 
 def _print_replay(found: dict[str, Any]) -> None:

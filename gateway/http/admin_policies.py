@@ -27,6 +27,9 @@ from gateway.services.govern import Policies
 from gateway.services.preview import Preview, Previewed, Seen
 from gateway.services.replay import Replayed, Replays
 from gateway.services.roles import ROLE_TITLES, LocalStaff, Role
+from gateway.services.stale_grants import DEFAULT_DAYS, StaleGrants
+
+MOST_DAYS = 3650
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class PolicyServices:
     replays: Replays
     preview: Preview
     staff: LocalStaff
+    stale_grants: StaleGrants
 
 
 def policy_routes(services: PolicyServices) -> list[web.RouteDef]:
@@ -45,6 +49,7 @@ def policy_routes(services: PolicyServices) -> list[web.RouteDef]:
         web.post("/admin/v1/policies", admin.submit),
         web.post("/admin/v1/policies:simulate", admin.simulate),
         web.post("/admin/v1/policies:preview", admin.preview),
+        web.get("/admin/v1/policies:stale-grants", admin.stale),
         web.get("/admin/v1/policies/{policy}", admin.show),
         web.get("/admin/v1/policies/{policy}/files", admin.files),
         web.post("/admin/v1/policies/{policy}/approval", admin.approve),
@@ -105,6 +110,13 @@ class _PolicyAdmin:
     async def retire(self, request: web.Request) -> web.Response:
         after = await self._services.administer.retire(request.match_info["policy"], by=operator_of(request))
         return answer(version_document(after))
+
+    async def stale(self, request: web.Request) -> web.Response:
+        days = request.query.get("days", str(DEFAULT_DAYS))
+        if not days.isdecimal() or not 0 < int(days) <= MOST_DAYS:
+            raise InvalidDocument(f"`days` is a number up to {MOST_DAYS}")
+        rules = await self._services.stale_grants(int(days), by=operator_of(request))
+        return answer([{"rule": rule.id, "title": str(rule.title), "citation": list(rule.citation)} for rule in rules])
 
     async def replay(self, request: web.Request) -> web.Response:
         event = EventId(request.match_info["event"])

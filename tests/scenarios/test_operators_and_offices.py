@@ -112,6 +112,12 @@ def test_the_log_verifies_and_its_search_is_itself_logged(gateway):
     assert rows
 
 
+def test_permits_that_no_disclosure_rested_on_are_listed_as_stale(gateway):
+    stale = {one["rule"] for one in json.loads(gateway.run("policy", "stale-grants", "--json").stdout)}
+    assert "deliver-protection-order" in stale
+    assert "deliver-reports" not in stale
+
+
 def test_no_line_of_the_node_holds_a_person(gateway):
     assert gateway.log
     for personal in ("李小测", "999999201503010016", "13800000000", "瘀伤", "王测乙"):

@@ -65,7 +65,7 @@ from gateway.model.geography import Jurisdiction
 from gateway.model.identifiers import NoticeId, NoticeType
 from gateway.model.routing import NO_CASE
 from gateway.policy.compile import Policy
-from gateway.policy.decide import decide
+from gateway.policy.decide import Decider
 from gateway.policy.route import route
 from gateway.policy.routing_rules import RoutingTables
 from gateway.policy.safeguards import Safeguards, load_safeguards
@@ -344,6 +344,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         emergencies=emergency_in_force,
         teller=teller,
     )
+    decider = Decider()
     projector = Projector(
         {kind: catalogue.fields_of(kind) for kind in catalogue.notice_types}, _coarse_codes(documents)
     )
@@ -355,7 +356,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         keeper=keeper,
         cases=cases,
         gather=gather,
-        decide=lambda gathered: decide(gathered.facts, policies.current()),
+        decide=lambda gathered: decider(gathered.facts, policies.current()),
         projector=projector,
         release_secret=ReleaseSecret(keys.secret("release-names")),
         schema_uri=catalogue.schema_uri,

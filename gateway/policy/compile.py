@@ -146,6 +146,8 @@ class Policy:
     obligations: tuple[Obligation, ...]
     notice_tables: tuple[tuple[int, Mapping[str, int]], ...]
     personal_tables: tuple[tuple[int, Mapping[str, int]], ...]
+    person_tables: tuple[Mapping[str, int], ...]  # of every personal fact, in the order of a person's signature
+    personal_groups: tuple[Group, ...]
     clusters: tuple[Cluster, ...]
     lookups: tuple[tuple[int, dict[int, Bundle]], ...]
     places: Mapping[FieldId, tuple[int, int]]  # of a field: its cluster, and its group there
@@ -408,6 +410,8 @@ def compile_policy(document: PolicyDocument, as_of: date, division: str = "") ->
         obligations=obligations,
         notice_tables=tuple((i, tables[spec.name]) for i, spec in places if not spec.is_personal),
         personal_tables=tuple((i, tables[spec.name]) for i, spec in places if spec.is_personal),
+        person_tables=tuple(tables[spec.name] for spec in vocabulary.facts.values() if spec.is_personal),
+        personal_groups=tuple(group for group in groups if group.is_personal),
         clusters=clusters,
         lookups=tuple((cluster.mask, cluster.bundles) for cluster in clusters),
         places={

@@ -39,7 +39,9 @@ class Decider:
     """`decide` with a memory of its last answers.
 
     The key is the closed facts, the obligations and the policy's hash, so it
-    holds everything an answer depends on. When full, the memory starts anew.
+    holds everything an answer depends on. Facts built for another vocabulary
+    are decided each time: their values stand in other places. When full, the
+    memory starts anew.
     """
 
     def __init__(self, most: int = 10_000) -> None:
@@ -50,6 +52,8 @@ class Decider:
 
     def __call__(self, facts: Facts, policy: Policy) -> Decision:
         """As `decide`; raises what it raises, and remembers nothing then."""
+        if facts.vocabulary is not policy.document.vocabulary:
+            return decide(facts, policy)
         key = (policy.hash, facts.signature, facts.accepts, tuple(facts.persons.items()))
         found = self._known.get(key)
         if found is None:
@@ -138,19 +142,19 @@ def decide(facts: Facts, policy: Policy) -> Decision:
 def _persons(
     facts: Facts, policy: Policy, base: int, shape: str, owed: int, accepted: int
 ) -> tuple[str, dict[str, Mapping[FieldId, FieldDecision]], int]:
-    personal_names = [spec.name for spec in policy.vocabulary.facts.values() if spec.is_personal]
     general = base
     for _, table in policy.personal_tables:
         general &= table[UNKNOWN]
     elements: dict[str, Mapping[FieldId, FieldDecision]] = {}
     for ref, own in facts.persons.items():
         match = base
-        for name, value in zip(personal_names, own, strict=True):
-            match &= policy.tables[name][value]
+        for table, value in zip(policy.person_tables, own, strict=True):
+            match &= table[value]
+        differing = match ^ general
         decided: dict[FieldId, FieldDecision] = {}
         shapes = bytearray()
-        for group in policy.groups:
-            if not group.is_personal or match & group.mask == general & group.mask:
+        for group in policy.personal_groups:
+            if not differing & group.mask:
                 continue
             answer = group.answer(match, accepted)
             owed |= answer.owed

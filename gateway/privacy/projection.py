@@ -111,50 +111,60 @@ Step = Callable[[Members, Any, dict[str, Any], Run], None]
 class _Object:
     """Steps for the members of one object.
 
-    A value shown in full when it has one type has that type for its step, an object inside has its own steps; both are
-    done in place, which is what makes projecting cheap.
+    A value shown in full when it has one type has that type for its step, which is done in place: that is what makes
+    projecting cheap. `run` is made by `finish` once the steps are complete, and holds no reference to this object.
     """
 
-    __slots__ = ("is_plain", "kinds", "late", "path", "steps")
+    __slots__ = ("kinds", "late", "path", "run", "steps")
+    run: Callable[[Members, Run], dict[str, Any]]
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.steps: dict[str, Step | type[Any] | _Object] = {}
+        self.steps: dict[str, Step | type[Any]] = {}
         self.kinds: dict[str, tuple[str, str]] = {}  # member -> (path, kind), for flags
         self.late: list[tuple[str, Step]] = []  # forms that stand under another name, where that is still free
-        self.is_plain = False  # only types as steps
 
-    def run(self, source: Members, run: Run) -> dict[str, Any]:
-        step_of = self.steps.get
-        if self.is_plain:
-            plain = {name: value for name, value in source.items() if type(value) is step_of(name)}
-            if len(plain) != len(source):
-                for name in source:
-                    if name not in plain and name in self.steps:
-                        run.flag(*self.kinds[name])
-            return plain
+    def finish(self) -> None:
+        plain = not self.late and all(isinstance(step, type) for step in self.steps.values())
+        self.run = _plain(self.steps, self.kinds) if plain else _mixed(self.steps, self.kinds, tuple(self.late))
+
+
+def _plain(steps: Mapping[str, Any], kinds: Mapping[str, tuple[str, str]]) -> Callable[[Members, Run], dict[str, Any]]:
+    """An object of which all that is shown is shown in full and has one type."""
+    step_of = steps.get
+
+    def run_plain(source: Members, run: Run) -> dict[str, Any]:
         out: dict[str, Any] = {}
         for name, value in source.items():
             step = step_of(name)
-            if step is None:
-                continue
             if type(value) is step:
                 out[name] = value
-            elif isinstance(step, _Object):
-                if type(value) is dict:
-                    inner = step.run(value, run)
-                    if inner:
-                        out[name] = inner
+            elif step is not None:
+                run.flag(*kinds[name])
+        return out
+
+    return run_plain
+
+
+def _mixed(
+    steps: Mapping[str, Any], kinds: Mapping[str, tuple[str, str]], late: Sequence[tuple[str, Step]]
+) -> Callable[[Members, Run], dict[str, Any]]:
+    step_of = steps.get
+
+    def run_mixed(source: Members, run: Run) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for name, value in source.items():
+            step = step_of(name)
+            if type(value) is step:
+                out[name] = value
+            elif step is not None:
+                if type(step) is type:
+                    run.flag(*kinds[name])
                 else:
-                    run.flag(step.path, "object")
-            elif isinstance(step, type):
-                run.flag(*self.kinds[name])
-            else:
-                step(source, value, out, run)
-        if self.late:
-            for name, late in self.late:
-                if name in source:
-                    late(source, source[name], out, run)
+                    step(source, value, out, run)
+        for name, form in late:
+            if name in source:
+                form(source, source[name], out, run)
         if EXISTS_MEMBER in out:
             unseen = sorted(name for name in out[EXISTS_MEMBER] if name not in out)
             if unseen:
@@ -163,18 +173,36 @@ class _Object:
                 del out[EXISTS_MEMBER]
         return out
 
+    return run_mixed
+
+
+def _inside(name: str, child: _Object) -> Step:
+    path, project = child.path, child.run
+
+    def step(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
+        if type(value) is not dict:
+            run.flag(path, "object")
+            return
+        inner = project(value, run)
+        if inner:
+            out[name] = inner
+
+    return step
+
 
 def _array(name: str, child: _Object, counted: bool) -> Step:
+    path, project = child.path, child.run
+
     def step(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
         if type(value) is not list:
-            run.flag(child.path, "array")
+            run.flag(path, "array")
             return
         elements = []
         for element in value:
             if type(element) is not dict:
-                run.flag(child.path, "object")
+                run.flag(path, "object")
                 continue
-            inner = child.run(element, run)
+            inner = project(element, run)
             if inner:
                 elements.append(inner)
         if len(elements) > 1:
@@ -398,15 +426,12 @@ class _Kept:
 
     def __init__(self, program: _PersonProgram, out: dict[str, Any], person: Members) -> None:
         self.program, self.out, self.label, self.number = program, out, b"", 0
-        self.ref = person.get("ref")
-        self.of = person.get("of") if program.shows_of else None
-        if type(self.ref) is not str:
-            self.ref = None
-        if type(self.of) is not str:
-            self.of = None
+        ref, of = person.get("ref"), person.get("of") if program.shows_of else None
+        self.ref: str | None = ref if type(ref) is str else None
+        self.of: str | None = of if type(of) is str else None
         self.lives_with: tuple[str, ...] = ()
-        if program.shows_lives_with:
-            named = person.get("lives_with")
+        if program.shows_lives_with and "lives_with" in person:
+            named = person["lives_with"]
             if type(named) is list:
                 self.lives_with = tuple(ref for ref in named if type(ref) is str)
 
@@ -430,7 +455,8 @@ class Program:
         }
         self._by_role = {role: self._shown_of(role, {}) for role in self._specs}
         self._persons: dict[tuple[frozenset[str], str], _PersonProgram | None] = {}
-        self._usual: dict[tuple[str, str], _PersonProgram | None] = {}  # the same by the only role, the usual case
+        # the same by the only role, or the two as the sender put them: the usual cases
+        self._usual: dict[tuple[str, ...], _PersonProgram | None] = {}
         self._body = self._compile(self._specs.get(None, {}).values(), "")
         self._references = [
             path
@@ -527,8 +553,8 @@ class Program:
                 counted = self._counts.get(group, False) or all(self._allowed(spec) & Facet.FULL for spec in members)
                 node.steps[name] = _array(name, child, counted)
             else:
-                node.steps[name] = child
-        node.is_plain = not node.late and all(isinstance(step, type) for step in node.steps.values())
+                node.steps[name] = _inside(name, child)
+        node.finish()
         return node
 
     def _person_program(
@@ -627,16 +653,24 @@ class Program:
             outcome, own = elements[ref]
         else:
             outcome, own = _NOTHING_OWN
-        only = roles[0] if isinstance(roles, list) and len(roles) == 1 else None
-        if type(only) is str and (only, outcome) in self._usual:
-            return self._usual[only, outcome]
+        usual: tuple[str, ...] | None = None
+        if type(roles) is list:
+            if len(roles) == 1:
+                if type(roles[0]) is str:
+                    usual = (outcome, roles[0])
+            elif len(roles) == 2 and type(roles[0]) is str and type(roles[1]) is str:
+                usual = (outcome, roles[0], roles[1])
+        if usual is not None:
+            made = self._usual.get(usual)
+            if made is not None or usual in self._usual:
+                return made
         known = _known_roles(roles)
         if known is None:
             run.flag(f"{PERSONS}[].roles", "codes")
             return None
         program = self._person_program(known, outcome, own)
-        if type(only) is str:
-            self._usual[only, outcome] = program
+        if usual is not None:
+            self._usual[usual] = program
         return program
 
     def _arranged(self, kept: list[_Kept], data: Members) -> list[_Kept]:
@@ -692,9 +726,10 @@ _NOTHING_OWN: tuple[str, Mapping[FieldId, FieldDecision]] = ("", {})
 
 def _without_doubles(elements: Elements, persons: Sequence[Any]) -> Elements:
     """What is decided of a ref that two persons bear is of neither: they get what their role gets of an unknown person."""
-    borne = Counter(ref for person in persons if type(person) is dict and type(ref := person.get("ref")) is str)
-    if len(borne) == borne.total():
+    refs = [ref for person in persons if type(person) is dict and type(ref := person.get("ref")) is str]
+    if len(set(refs)) == len(refs):
         return elements
+    borne = Counter(refs)
     return {ref: own for ref, own in elements.items() if borne[ref] < 2}
 
 
@@ -768,25 +803,35 @@ def _by_ref(kept: Sequence[_Kept]) -> dict[str, _Kept]:
 _REFS: tuple[str, ...] = tuple(f"p{number + 1}" for number in range(64))
 
 
+def _number_of(ref: str) -> int:
+    return int(ref[1:])
+
+
 def _ref(number: int) -> str:
     return _REFS[number] if number < len(_REFS) else f"p{number + 1}"
 
 
 def _with_references(kept: list[_Kept], numbered: list[_Kept], run: Run) -> list[dict[str, Any]]:
-    refs = {ref: _ref(one.number) for ref, one in _by_ref(kept).items()}
+    refs = {one.ref: _ref(one.number) for one in kept if one.ref is not None}
+    if len(refs) != len(kept):
+        refs = {ref: _ref(one.number) for ref, one in _by_ref(kept).items()}
     run.persons = refs
     persons = []
     for one in numbered:
         out = one.out
+        program = one.program
         own = out["ref"] = _ref(one.number)
-        out["roles"] = list(one.program.told_roles)
-        if one.program.forms is not None:
-            out[DISCLOSURE] = dict(one.program.forms)
+        out["roles"] = list(program.told_roles)
+        if program.forms is not None:
+            out[DISCLOSURE] = dict(program.forms)
         of = refs.get(one.of) if one.of is not None else None
         if of is not None and of != own:
             out["of"] = of
         if one.lives_with:
-            around = sorted({refs[ref] for ref in one.lives_with if ref in refs} - {own}, key=lambda ref: int(ref[1:]))
+            around = [refs[ref] for ref in one.lives_with if ref in refs]
+            if len(around) > 1:
+                around = sorted(set(around), key=_number_of)
+            around = [ref for ref in around if ref != own]
             if around:
                 out["lives_with"] = around
         persons.append(out)

@@ -15,7 +15,7 @@ bytes (non-interference, DESIGN 4).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -23,7 +23,7 @@ from typing import Any
 
 import orjson
 
-from gateway.model.access import Decision
+from gateway.model.access import Decision, Obligation
 from gateway.model.canonical import canonical_json
 from gateway.model.identifiers import GATEWAY_URN, DeliveryId, NoticeType, OfficeId, agency_of
 from gateway.model.notice import JsonObject, ReleasedNotice
@@ -123,7 +123,9 @@ def release(
     body[DISCLOSURE] = {**program.disclosure, "forms": dict(program.disclosure["forms"])}
     before, after = _attributes(context)
     start = b'{"data":%b,%b,' % (content, before)
-    digest = hashlib.sha256(b"%b%b}" % (start, after)).digest()
+    hashed = hashlib.sha256(start)
+    hashed.update(after)
+    digest = hashed.digest()
     revision = context.revision
     if context.previous_digest is not None and context.previous_digest != digest:
         revision += 1
@@ -139,8 +141,8 @@ def release(
         time=context.time,
         expires_at=context.expires_at,
         data=body,
-        canonical=b'%b"id":%b,"revision":%d,%b}'
-        % (start, canonical_json(f"{context.delivery}.{revision}"), revision, after),
+        canonical=b'%b"id":%b.%d","revision":%d,%b'
+        % (start, canonical_json(context.delivery)[:-1], revision, revision, after),
     )
 
 
@@ -154,9 +156,11 @@ def content_digest(released: ReleasedNotice) -> bytes:
 def _content(body: dict[str, Any], disclosure: bytes, decision: Decision) -> bytes:
     """Canonical bytes of `data`. The disclosure map is serialised once per program."""
     if decision.obligations:
+        owed: Sequence[Obligation] = decision.obligations
+        if len(owed) > 1:
+            owed = sorted(owed, key=lambda duty: (duty.name, duty.value or 0))
         body[OBLIGATIONS] = [
-            {"name": duty.name} if duty.value is None else {"name": duty.name, "value": duty.value}
-            for duty in sorted(decision.obligations, key=lambda duty: (duty.name, duty.value or 0))
+            {"name": duty.name} if duty.value is None else {"name": duty.name, "value": duty.value} for duty in owed
         ]
     body[DISCLOSURE] = orjson.Fragment(disclosure)
     return canonical_json(body)
@@ -164,7 +168,7 @@ def _content(body: dict[str, Any], disclosure: bytes, decision: Decision) -> byt
 
 def _attributes(context: ReleaseContext) -> tuple[bytes, bytes]:
     """The members of the canonical event after `data`, which is the first by name: those before and those after
-    `id` and `revision`, without braces."""
+    `id` and `revision`, as they stand there: the first without braces, the last with the closing one."""
     before = {
         "datacontenttype": MEDIA_TYPE,
         "delivery": context.delivery,
@@ -179,4 +183,4 @@ def _attributes(context: ReleaseContext) -> tuple[bytes, bytes]:
         "time": context.time.isoformat(),
         "type": f"hutong.notice.{context.type}.v1",
     }
-    return canonical_json(before)[1:-1], canonical_json(after)[1:-1]
+    return canonical_json(before)[1:-1], canonical_json(after)[1:]

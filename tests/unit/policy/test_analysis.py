@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import time
+from dataclasses import replace
 
 from gateway.engines.files.packs import pack_files
 from gateway.model.access import DELIVER, PRESETS, Facet
@@ -209,6 +210,24 @@ def test_a_remembered_decision_is_the_decision() -> None:
         asked = random_facts(rng, rules)
         assert decider(asked, rules) is decider(asked, rules)
         assert decider(asked, rules).outcome == decide(asked, rules).outcome
+
+
+def test_a_decision_is_not_remembered_for_facts_whose_places_mean_something_else() -> None:
+    rules, rng, decider = pack(), random.Random(28), Decider()
+    names = list(rules.vocabulary.facts)
+    one, two = names.index("emergency"), names.index("own_subject")
+    names[one], names[two] = names[two], names[one]
+    swapped = replace(rules.vocabulary, facts={name: rules.vocabulary.facts[name] for name in names})
+    differing = 0
+    for _ in range(300):
+        asked = random_facts(rng, rules)
+        if UNKNOWN in (asked.signature[one], asked.signature[two]):
+            continue
+        remembered, other = decider(asked, rules), replace(asked, vocabulary=swapped)
+        expected = decide(other, rules)
+        assert decider(other, rules).outcome == expected.outcome
+        differing += expected.outcome != remembered.outcome
+    assert differing
 
 
 def test_lint_reports_guards_and_words_nobody_uses() -> None:

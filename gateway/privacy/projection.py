@@ -594,7 +594,7 @@ class Program:
         }
         of_role = {
             path.partition("[].")[2]: form_name(facets)
-            for role in roles
+            for role in sorted(roles)
             for path, spec in self._specs.get(role, {}).items()
             if (facets := self._allowed(spec)) and not facets & Facet.FULL
         }

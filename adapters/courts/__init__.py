@@ -172,8 +172,10 @@ class Courts(MappedAdapter):
             party = person.pop(_PARTY, "")
             proxied = person.pop(_PROXY, False)
             role = _PARTIES.get(party, "other")
-            if party == "SQR" and plain and not has_child and (proxied or self._is_minor(person, reading)):
-                role = "minor"
+            if party == "SQR" and plain:
+                is_minor = self._is_minor(person, reading)
+                if is_minor or (is_minor is None and proxied and not has_child):
+                    role = "minor"
             person["roles"] = [role]
         if plain:
             default_refs(reading.persons)
@@ -185,11 +187,18 @@ class Courts(MappedAdapter):
             if heir is not None and "judgment" in reading.data:
                 fill(reading.data, ("judgment", "new_guardian"), heir["ref"])
 
-    def _is_minor(self, person: Tree, reading: Reading) -> bool:
+    def _is_minor(self, person: Tree, reading: Reading) -> bool | None:
+        """Under 18 on the day of sending, by birth date or identity number; None where neither says. A year alone counts to its end."""
         number = str(person.get("id_no", ""))
-        born = person.get("birth_date") or (number[6:10] if len(number) == 18 and number[6:10].isdigit() else "")
-        sent = reading.envelope.get("@time", "")
-        return bool(born and sent and int(str(born)[:4]) + 18 > int(sent[:4]))
+        inside = (
+            f"{number[6:10]}-{number[10:12]}-{number[12:14]}" if len(number) == 18 and number[:17].isdigit() else ""
+        )
+        born, sent = str(person.get("birth_date") or inside), reading.envelope.get("@time", "")
+        if not born or not sent:
+            return None
+        return f"{int(born[:4]) + 18:04d}{born[4:]}" > sent[: len(born)] or (
+            len(born) < 10 and int(born[:4]) + 18 == int(sent[:4])
+        )
 
     def before_writing(self, rest: Tree, outgoing: Outgoing) -> None:
         rest[_KIND] = self.lens.lexicon.types.get(outgoing.type, "")

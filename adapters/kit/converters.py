@@ -478,13 +478,13 @@ def write_school_code(value: Any) -> str:
 
 
 def read_case_number(text: str) -> Any:
-    """案号 with full-width brackets, whichever the court's typist used."""
-    return str(read_text(text)).replace("(", "（").replace(")", "）")
+    """案号 with full-width brackets and plain digits, whichever the court's typist used."""
+    return half_width(str(read_text(text))).replace(" ", "").replace("(", "（").replace(")", "）")
 
 
 def write_case_number(value: Any) -> str:
     text = write_text(value)
-    if "(" in text or ")" in text:
+    if read_case_number(text) != text:
         raise Unwritable
     return text
 

@@ -105,11 +105,15 @@ def fill(target: Tree, path: tuple[str, ...], value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Leaf:
-    """`simple` is set where there is one home, one value and nothing implied: nearly always, and fast."""
+    """`simple` is set where there is one home, one value and nothing implied: nearly always, and fast.
+
+    `under` goes before a gap's target: a person's name is `persons.name`, whichever person it is.
+    """
 
     slot: str
     rule: FieldRule
     simple: Choice | None = None
+    under: str = ""
 
     def _plainly(self, value: str, slots: Slots, at: Position, reading: Reading) -> None:
         choice = self.simple
@@ -119,21 +123,24 @@ class _Leaf:
         try:
             canonical = choice.converter.read(value)
         except Unmappable as error:
-            reading.gap(error.code, at, error.message, ".".join(choice.to))
+            reading.gap(error.code, at, error.message, self.under + ".".join(choice.to))
             return
         if canonical.__class__ is Noted:
-            reading.gap(canonical.code, at, canonical.message, ".".join(choice.to))
+            reading.gap(canonical.code, at, canonical.message, self.under + ".".join(choice.to))
             canonical = canonical.value
         if canonical.__class__ is str and not canonical.isascii() and has_private_use(canonical):
             reading.gap(
-                "private-use-character", at, "holds a character that only one vendor's font knows", ".".join(choice.to)
+                "private-use-character",
+                at,
+                "holds a character that only one vendor's font knows",
+                self.under + ".".join(choice.to),
             )
         target = slots[self.slot]
         path = choice.to
         if len(path) == 1 and path[0] not in target:
             target[path[0]] = canonical
         elif not fill(target, path, canonical):
-            reading.gap("conflict", at, "another field of the message says something else", ".".join(path))
+            reading.gap("conflict", at, "another field of the message says something else", self.under + ".".join(path))
             return
         reading.sources.append((target, path, at))
 
@@ -168,7 +175,9 @@ class _Leaf:
                     reading.gap("conflict", at, "another field of the message names another one", path[0])
                 return
             if not fill(target, path, canonical):
-                reading.gap("conflict", at, "another field of the message says something else", ".".join(path))
+                reading.gap(
+                    "conflict", at, "another field of the message says something else", self.under + ".".join(path)
+                )
                 return
             reading.sources.append((target, path, at))
             if rule.when and certain:
@@ -185,7 +194,7 @@ class _Leaf:
                 continue
             certain = True
             if canonical.__class__ is Noted:
-                reading.gap(canonical.code, at, canonical.message, ".".join(choice.to))
+                reading.gap(canonical.code, at, canonical.message, self.under + ".".join(choice.to))
                 certain = canonical.code != "id-form"
                 canonical = canonical.value
             if canonical.__class__ is str and not canonical.isascii() and has_private_use(canonical):
@@ -193,11 +202,11 @@ class _Leaf:
                     "private-use-character",
                     at,
                     "holds a character that only one vendor's font knows",
-                    ".".join(choice.to),
+                    self.under + ".".join(choice.to),
                 )
             return choice.to, canonical, certain
         if trouble is not None:
-            reading.gap(trouble.code, at, trouble.message, ".".join(self.rule.choices[0].to))
+            reading.gap(trouble.code, at, trouble.message, self.under + ".".join(self.rule.choices[0].to))
         return None
 
     def _many(self, values: Sequence[Any], slots: Slots, at: Position, reading: Reading) -> None:
@@ -315,6 +324,11 @@ def walk(node: Any, plan: Plan, slots: Slots, at: Position, reading: Reading) ->
             action(value, slots, (*at, key), reading)
 
 
+def under(group: GroupRule) -> str:
+    """What comes before the canonical path of a field of this group."""
+    return {"person": "persons.", "list": ".".join(group.list_path) + "."}.get(group.target, "")
+
+
 class Lens:
     """One agency format, compiled. `customs` are the adapter's own fields by name."""
 
@@ -376,7 +390,7 @@ class Lens:
                 and not rule.not_provided
                 and choice.to[0][0] != "@"
             )
-            return _Leaf(group.slot, rule, choice if is_simple else None)
+            return _Leaf(group.slot, rule, choice if is_simple else None, under(group))
         if rule.action == "drop":
             return _Drop(rule.argument)
         if rule.action == "ignore":

@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "agent": ("agent", "agent", "代理 · sign, forward and fetch on the agency's side: MLLP, file drop, inbox"),
     "case": ("case", "case", "个案 · notices and deliveries of a case, no content"),
     "dead-letter": ("dead_letter", "dead_letter", "死信 · list, show, retry"),
+    "adapter": ("adapter", "adapter", "适配器 · list, check, decode, encode, unmapped"),
+    "simulate": ("simulate", "simulate", "合成案例 · synthetic families and scenarios in all native formats, seeded"),
     "policy": (
         "policy",
         "policy",

@@ -20,6 +20,7 @@ from gateway.bench.node import Node, running_node, started, stopped_node
 from gateway.bench.node_red import Absent, node_red
 from gateway.bench.processes import CORES, Load, busy_share, cpu_seconds, load_generator, machine_time
 from gateway.bench.yardsticks import Curve, curve_meter, empty_server
+from gateway.model.errors import Unavailable
 
 CLIENTS = 64
 MANY_CLIENTS = 1024
@@ -66,6 +67,10 @@ class Bursts:
             raise RuntimeError(f"the load was not accepted: {wrong}, connections lost: {done['lost']}")
         if not target and rate is None:
             self._expected = max(500.0, min(_MOST_PER_SECOND, done["per_second"]))
+        if not done["answered"]:
+            raise Unavailable(
+                "the node answered nothing in the measured time", remedy="measure longer, or on a quieter machine"
+            )
         return Accepted(
             done["per_second"], spent / done["answered"], done["p50_ms"], done["p99_ms"], busy_share(before, spent)
         )

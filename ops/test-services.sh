@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# Install and start what the tests need, run the given command, stop it again.
-# Go reads our notes, tiles and proofs with the tools of another implementation (tests/contracts/go).
+# Install what the tests need where it is missing, then run the given command.
+#
+# Services are started by the tests that use them (tests/support), as private instances on private ports in temporary
+# folders, and die with the test run. Variables name services that run already, and nothing is installed for those:
+#   HUTONG_TEST_AMQP   amqp://user:password@host:port/, with HUTONG_TEST_AMQP_MANAGEMENT http://host:port
 set -euo pipefail
+# shellcheck source=ops/test-services/install.sh
+. "$(dirname "${BASH_SOURCE[0]}")/test-services/install.sh"
 
-wanted=()
-command -v go >/dev/null || wanted+=(golang-go)
-[ -d /usr/share/gocode/src/golang.org/x/mod ] || wanted+=(golang-golang-x-mod-dev)
-if [ "${#wanted[@]}" -gt 0 ]; then
-  as_root=()
-  [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
-  if command -v apt-get >/dev/null && "${as_root[@]}" true 2>/dev/null; then
-    { "${as_root[@]}" apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 300 \
-      "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${wanted[@]}"; } >/dev/null 2>&1 \
-      || echo "test-services: ${wanted[*]} could not be installed; the check by an independent Go implementation is skipped" >&2
-  else
-    echo "test-services: no right to install ${wanted[*]}; the check by an independent Go implementation is skipped" >&2
-  fi
+# Go reads our notes, tiles and proofs with the tools of another implementation (tests/contracts/go).
+need "the check by an independent Go implementation" golang-go command -v go
+need "the check by an independent Go implementation" golang-golang-x-mod-dev test -d /usr/share/gocode/src/golang.org/x/mod
+
+# RabbitMQ: tests/support/rabbitmq.py starts one node, and three for the tests that kill one.
+if [ -z "${HUTONG_TEST_AMQP:-}" ]; then
+  need "everything about RabbitMQ" rabbitmq-server test -d /usr/lib/rabbitmq/lib
 fi
 
+install_needed
 exec "$@"

@@ -1,0 +1,26 @@
+"""Fixtures of the services that several rooms of tests use; each is started by the first test that asks for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import rabbitmq as brokers
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[brokers.Running]:
+    """One RabbitMQ node: the one that the environment names, or one of this test run."""
+    named = os.environ.get("HUTONG_TEST_AMQP")
+    if named:
+        yield brokers.Running.named(named, os.environ.get("HUTONG_TEST_AMQP_MANAGEMENT", ""))
+        return
+    if not brokers.IS_INSTALLED:
+        pytest.skip("RabbitMQ is not installed; see ops/test-services.sh")
+    cluster = brokers.Cluster(tmp_path_factory.mktemp("rabbitmq") / "one")
+    try:
+        yield cluster.start().running
+    finally:
+        cluster.stop()

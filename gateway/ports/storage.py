@@ -346,6 +346,13 @@ class DeliveryStorage(Protocol):
         """Deliveries for one office that wait for a person, oldest first, from after the given one."""
         ...
 
+    async def leased(self, recipient: OfficeId, now: datetime, limit: int) -> Sequence[Delivery]:
+        """Deliveries for one office under a live lease at `now`, the first to lapse first.
+
+        Where the office has a queue these are what waits in it; whoever purges the queue ends these leases.
+        """
+        ...
+
     async def changes(self, sender: OfficeId, after: int, limit: int) -> Sequence[DeliveryChange]:
         """How the deliveries of one sender's notices moved, oldest first, from after the change of that number (0: all).
 

@@ -632,6 +632,21 @@ class DeliveryStorageSuite:
         backlog = await store.deliveries.backlog(POLICE, clock.now())
         assert (backlog.due, backlog.leased, backlog.oldest_due_at) == (3, 0, START + MINUTE)
 
+    async def test_what_is_under_a_live_lease_is_found_and_nothing_else(self, store, units, clock):
+        for _ in range(3):
+            await accept_with(store, units, units.delivery(), units.delivery(SCHOOL))
+        first = await lease_one(store, clock)
+        clock.forward(MINUTE / 2)
+        second = await lease_one(store, clock)
+        await lease(store, clock, SCHOOL, 1)
+        found = await store.deliveries.leased(POLICE, clock.now(), 10)
+        assert [(one.id, one.lease_token) for one in found] == [(one.id, one.lease_token) for one in (first, second)]
+        assert [one.id for one in await store.deliveries.leased(POLICE, clock.now(), 1)] == [first.id]
+        await store.deliveries.conclude(units.conclusion(second, S.ACKNOWLEDGED))
+        assert [one.id for one in await store.deliveries.leased(POLICE, clock.now(), 10)] == [first.id]
+        clock.forward(MINUTE)
+        assert await store.deliveries.leased(POLICE, clock.now(), 10) == []
+
 
 class RegistryStorageSuite:
     async def test_an_office_is_read_back_as_it_was_put(self, store, units, clock):

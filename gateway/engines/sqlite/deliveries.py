@@ -177,6 +177,12 @@ class SqliteDeliveries:
 
         return await self._readers.ask(question)
 
+    async def leased(self, recipient: OfficeId, now: datetime, limit: int) -> Sequence[Delivery]:
+        values = (recipient, millis(now), limit)
+        return await self._readers.ask(
+            lambda sql: self._deliveries(sql, [row[0] for row in sql.all("under_lease", values)])
+        )
+
     async def changes(self, sender: OfficeId, after: int, limit: int) -> Sequence[DeliveryChange]:
         rows = await self._readers.ask(lambda sql: sql.all("changes_after", (sender, after, limit)))
         return [

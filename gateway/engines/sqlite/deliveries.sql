@@ -148,6 +148,10 @@ SELECT count(*) FROM delivery INDEXED BY delivery_inbox WHERE recipient = ? AND 
 -- How many deliveries of an office are under a live lease.
 SELECT count(*) FROM delivery INDEXED BY delivery_leased WHERE recipient = ? AND lease_token IS NOT NULL AND lease_expires_at > ?;
 
+-- name: under_lease
+-- What is under a live lease for one recipient, the first to lapse first.
+SELECT number FROM delivery INDEXED BY delivery_leased WHERE recipient = ? AND lease_token IS NOT NULL AND lease_expires_at > ? ORDER BY lease_expires_at LIMIT ?;
+
 -- name: count_held
 -- How many deliveries of an office wait for a person.
 SELECT count(*) FROM delivery INDEXED BY delivery_held WHERE recipient = ? AND state = 0;

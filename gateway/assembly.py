@@ -23,6 +23,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from adapters.registry import load_adapters
+from gateway.amqp.desk import SubmissionDesk
+from gateway.assembly_amqp import Broker, BrokerMetrics, begin_relay, open_broker
 from gateway.assembly_log import (
     LogProof,
     LogServices,
@@ -37,7 +39,6 @@ from gateway.assembly_log import (
 )
 from gateway.config import Settings
 from gateway.crypto.detached import DetachedSigner
-from gateway.engines.embedded_broker.doorbell import EmbeddedDoorbell
 from gateway.engines.files.documents import default_catalogue, default_codes, default_rules
 from gateway.engines.files.geography import read_divisions, read_jurisdictions, read_routing
 from gateway.engines.files.keystore import FileKeyStore, create_key_store, open_key_store
@@ -83,6 +84,7 @@ from gateway.services.answer_access import AnswerAccess
 from gateway.services.answer_question import AnswerQuestion
 from gateway.services.attempt import Attempt
 from gateway.services.authenticate import Authenticate, TokenSettings
+from gateway.services.broker_access import BrokerAccess
 from gateway.services.cases import Cases
 from gateway.services.conflicts import ConflictsOnRecord
 from gateway.services.consents import Consents
@@ -101,9 +103,11 @@ from gateway.services.keep import Keeper
 from gateway.services.preview import Preview
 from gateway.services.pull import Pull
 from gateway.services.push import Push
+from gateway.services.recall import Recall
 from gateway.services.receipts import ReceiptMaker
 from gateway.services.record_consent import CONSENT_TYPE, RecordConsent
 from gateway.services.record_use import RecordUse
+from gateway.services.relay import Relay
 from gateway.services.release_held import ReleaseHeld
 from gateway.services.replay import Replays
 from gateway.services.roles import LocalStaff, Role
@@ -163,9 +167,13 @@ class Engines:
     keys: FileKeyStore
     store: SqliteStore
     proof: LogProof
-    doorbell: Doorbell
+    broker: Broker
     courier: HttpCourier
     events: EventLog
+
+    @property
+    def doorbell(self) -> Doorbell:
+        return self.broker.doorbell
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +190,9 @@ class Services:
     submit: Submit
     pull: Pull
     push: Push
+    relay: Relay
+    recall: Recall
+    desk: SubmissionDesk
     acknowledge: Acknowledge
     show_consent: ShowConsent
     record_use: RecordUse
@@ -193,6 +204,7 @@ class Services:
     dead_letters: DeadLetters
     expire: Expire
     authenticate: Authenticate
+    broker_access: BrokerAccess
     teller: Teller
     drain: Callable[[], None]
     trouble: Callable[[str], None]
@@ -270,6 +282,24 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
     receipts = ReceiptMaker(keys.signing_key("receipts"), settings.name)
     formats = Formats(documents.adapters)
     is_draining = threading.Event()
+    authenticate = Authenticate(
+        settings=TokenSettings.of(settings, url),
+        directories=directories,
+        storage=store.directory,
+        keys=keys,
+        clock=clock,
+        ids=ids,
+    )
+    recall = Recall(
+        queues=engines.broker.queues,
+        deliveries=store.deliveries,
+        directories=directories,
+        teller=teller,
+        doorbell=engines.doorbell,
+        clock=clock,
+        ticket_life=timedelta(seconds=settings.delivery.ticket_seconds),
+        signal=lambda name: engines.events.write("queue_trouble", signal=name),
+    )
     admission = Admission(
         settings=settings,
         cases=cases,
@@ -294,11 +324,12 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         adapter_for=formats.reader,
         validate=lambda submitted, now: validate(submitted, documents.rules, china_day(now)),
         admission=admission,
-        withdraw=Withdraw(notices=store.notices, teller=teller),
+        withdraw=Withdraw(notices=store.notices, teller=teller, recall=recall),
         notices=store.notices,
         doorbell=engines.doorbell,
         is_on_hold=lambda: engines.proof.hold.is_on,
         then=then,
+        recall=recall,
         pause=_pause,
         clock=clock,
         idempotency_secret=keys.secret("idempotency"),
@@ -385,6 +416,31 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         clock=clock,
         ids=ids,
     )
+    relay = Relay(
+        settings=settings,
+        queues=engines.broker.queues,
+        directories=directories,
+        deliveries=store.deliveries,
+        attempt=attempt,
+        acknowledge=acknowledge,
+        recall=recall,
+        teller=teller,
+        doorbell=engines.doorbell,
+        clock=clock,
+        signal=lambda name: engines.events.write("queue_trouble", signal=name),
+    )
+    desk = SubmissionDesk(
+        submit=submit,
+        acknowledge=acknowledge,
+        relay=relay,
+        recall=recall,
+        authenticate=authenticate,
+        directories=directories,
+        settings=HttpSettings.of(settings),
+        clock=clock,
+        pause=_pause,
+        report=lambda error: engines.events.error("submission_failed", error),
+    )
     staff = LocalStaff(storage=store.staff, teller=teller, clock=clock)
     administer_policies = AdministerPolicies(
         storage=store.policies,
@@ -467,6 +523,9 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
             clock=clock,
             signal=lambda name: engines.events.write("push_trouble", signal=name),
         ),
+        relay=relay,
+        recall=recall,
+        desk=desk,
         acknowledge=acknowledge,
         show_consent=ShowConsent(
             record=record_consent, keys=keys, purposes=lambda: _purpose_titles(policies.current())
@@ -507,20 +566,15 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
             teller=teller,
             clock=clock,
             pause=_pause,
+            cut_off=recall.cut_off,
         ),
         release_held=release_held,
         dead_letters=DeadLetters(
             deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock, pause=_pause
         ),
         expire=Expire(deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock),
-        authenticate=Authenticate(
-            settings=TokenSettings.of(settings, url),
-            directories=directories,
-            storage=store.directory,
-            keys=keys,
-            clock=clock,
-            ids=ids,
-        ),
+        authenticate=authenticate,
+        broker_access=BrokerAccess(authenticate=authenticate, directories=directories, vhosts=engines.broker.vhosts),
         teller=teller,
         drain=is_draining.set,
         trouble=lambda name: engines.events.write("background_trouble", signal=name),
@@ -547,7 +601,9 @@ async def _open_engines(settings: Settings, log_stream: BinaryIO, clock: Clock |
         teller = Teller(keys, ids)
         staff = LocalStaff(storage=store.staff, teller=teller, clock=clock)
         proof = await stack.enter_async_context(open_log_proof(settings, store.log, teller, staff, clock, ids))
-        yield Engines(clock, ids, keys, store, proof, EmbeddedDoorbell(), courier, EventLog(log_stream, clock))
+        events = EventLog(log_stream, clock)
+        broker = open_broker(settings, lambda name: events.write("rabbitmq", signal=name))
+        yield Engines(clock, ids, keys, store, proof, broker, courier, events)
 
 
 def _root_key(settings: Settings) -> RootKey:
@@ -587,6 +643,7 @@ def _api(settings: Settings, engines: Engines, services: Services) -> ApiService
 
     registry = CollectorRegistry()
     registry.register(services.proof.watch.metrics)
+    registry.register(BrokerMetrics(engines.broker))
     return ApiServices(
         submit=services.submit,
         pull=services.pull,
@@ -604,6 +661,7 @@ def _api(settings: Settings, engines: Engines, services: Services) -> ApiService
         log=engines.events,
         log_reading=LogReading(engines.proof.publisher, services.proof.desk),
         registry=registry,
+        broker_access=None if engines.broker.publisher is None else services.broker_access,
     )
 
 
@@ -668,6 +726,7 @@ async def _background(settings: Settings, engines: Engines, services: Services) 
         tasks.create_task(index_for_ever(engines.store.log), name="index")
         tasks.create_task(watch_for_ever(services.proof.watch), name="watch")
         tasks.create_task(services.push.run(), name="push")
+        begin_relay(tasks, engines.broker, services.relay, services.desk)
         tasks.create_task(_tell_of_emergencies(services.emergency), name="after-notices")
         tasks.create_task(_expire_for_ever(services.expire), name="expire")
         tasks.create_task(

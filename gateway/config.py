@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -110,6 +111,25 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RabbitSettings:
+    """RabbitMQ carries bells between nodes and the agencies' queues. Without an address the gateway needs none."""
+
+    addresses: tuple[str, ...] = ()  # amqps://USER@HOST:PORT/VHOST of each broker, tried in turn; empty: no RabbitMQ
+    password: str = field(default="", repr=False)  # of that user, and never in the file: HUTONG_AMQP_PASSWORD
+    authorities: str = ""  # PEM bundle that signed the brokers' certificates; empty: the system's
+    management: tuple[str, ...] = ()  # https://HOST:PORT of the management plugin; closes connections of the suspended
+    brokers: tuple[str, ...] = ("127.0.0.0/8", "::1/128")  # networks; only these may ask here who may do what
+    heartbeat_seconds: float = 5.0  # a connection on which nothing is heard for two beats is half-open, and closed
+    window: int = 200  # messages under way without confirm; throughput stops growing soon after 100
+    confirm_seconds: float = 10.0  # a confirm that takes longer counts as none: the message comes again
+    delivery_limit: int = 20  # hand-overs of one message without an answer before its queue sets it aside as poison
+    max_waiting: int = 100  # releases waiting in one office's queue; what waits there is disclosed already
+    waiting_seconds: float = 3600.0  # a release nobody fetched by then is taken back, and decided on anew
+    max_submissions: int = 10_000  # messages waiting in one office's submit queue before it is told to slow down
+    concurrency: int = 32  # submissions of one office in work at once; those of one case stay in their order
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`name` is the gateway's name and the log's origin; `directory` holds the data, `key_directory` the keys, apart from it."""
 
@@ -125,6 +145,7 @@ class Settings:
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    rabbitmq: RabbitSettings = field(default_factory=RabbitSettings)
 
     @property
     def public_url(self) -> str:
@@ -158,9 +179,19 @@ def load_settings(path: Path) -> Settings:
             )
         )
     settings: Settings = _read(Settings, document, "", problems)
+    if "password" in document.get("rabbitmq", {}):
+        problems.append(
+            Problem(
+                "secret-in-file",
+                "rabbitmq.password",
+                "a password does not belong in a file",
+                "set HUTONG_AMQP_PASSWORD",
+            )
+        )
     if not problems:
         settings = dataclasses.replace(
             settings,
+            rabbitmq=dataclasses.replace(settings.rabbitmq, password=os.environ.get("HUTONG_AMQP_PASSWORD", "")),
             directory=path.parent / settings.directory,
             key_directory=path.parent / settings.key_directory,
             key_passphrase=os.environ.get("HUTONG_KEY_PASSPHRASE", ""),
@@ -222,15 +253,18 @@ def _check(settings: Settings) -> list[Problem]:
         if not holds:
             problems.append(Problem("settings-conflict", position, message))
 
-    for name in ("server", "limits", "tokens", "delivery", "retention", "log"):
+    for name in ("server", "limits", "tokens", "delivery", "retention", "log", "rabbitmq"):
         group = getattr(settings, name)
         for item in dataclasses.fields(group):
             value = getattr(group, item.name)
             is_amount = isinstance(value, int | float) and not isinstance(value, bool) and item.name != "port"
             require(not is_amount or value > 0, f"{name}.{item.name}", "must be greater than zero")
-    for name in ("trusted_proxies", "metrics_readers"):
-        for network in getattr(settings.server, name):
-            require(_is_network(network), f"server.{name}", "must be networks such as 10.1.0.0/16")
+    for table, name in (("server", "trusted_proxies"), ("server", "metrics_readers"), ("rabbitmq", "brokers")):
+        for network in getattr(getattr(settings, table), name):
+            require(_is_network(network), f"{table}.{name}", "must be networks such as 10.1.0.0/16")
+    for address in settings.rabbitmq.addresses:
+        is_of_form = re.fullmatch(r"amqps?://([^@/:]+@)?[^@/]+(/[^/]*)?", address) is not None
+        require(is_of_form, "rabbitmq.addresses", "must be amqps://USER@HOST:PORT/VHOST, without a password")
     require(
         settings.delivery.lease_seconds > settings.delivery.webhook_timeout_seconds + settings.delivery.ticket_seconds,
         "delivery.lease_seconds",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
 
 import pytest
 
@@ -24,3 +25,11 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[brokers.Runni
         yield cluster.start().running
     finally:
         cluster.stop()
+
+
+@pytest.fixture
+async def vhost(rabbitmq: brokers.Running) -> AsyncIterator[str]:
+    """A world of its own at the broker, gone after the test."""
+    name = await rabbitmq.make_vhost(f"test-{uuid4().hex[:12]}")
+    yield name
+    await rabbitmq.drop_vhost(name)

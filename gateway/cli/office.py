@@ -31,6 +31,16 @@ def office() -> None:
 @click.option(
     "--profile", type=click.Path(path_type=Path), help="生成密钥与配置到此目录 make a key and a profile there"
 )
+@click.option(
+    "--queue",
+    type=click.Choice(["doorbells", "releases"]),
+    help="在消息中间件的收件队列：只提示，或加密内容 its inbox at the message broker: bells, or encrypted releases",
+)
+@click.option(
+    "--encryption-key",
+    type=click.Path(exists=True, path_type=Path),
+    help="加密公钥 public P-256 JWK that releases are encrypted to",
+)
 @click.option("--webhook", help="推送地址 https URL to push to")
 @click.option("--accept-obligation", "obligations", multiple=True, help="承诺履行的义务 obligation its system honours")
 @click.option("--agreement", "agreements", multiple=True, help="会签文件编号 agreement on record")
@@ -43,7 +53,7 @@ def office() -> None:
 @speaks
 async def add(
     id_: str, name_zh: str, name_en: str, adapter: str, media_type: str | None, key_file: Path | None, profile: Path | None,
-    webhook: str | None, obligations: tuple[str, ...], agreements: tuple[str, ...], attributes: tuple[str, ...], config: Path, as_json: bool,
+    queue: str | None, encryption_key: Path | None, webhook: str | None, obligations: tuple[str, ...], agreements: tuple[str, ...], attributes: tuple[str, ...], config: Path, as_json: bool,
 ) -> None:  # fmt: skip
     settings = settings_of(config)
     key = None
@@ -63,6 +73,10 @@ async def add(
         if not all(name and sign and value for name, sign, value in pairs):
             raise InvalidDocument("an attribute is NAME=VALUE")
         document["attributes"] = {name: value for name, _, value in pairs}
+    if encryption_key is not None:
+        document["keys"].append({**json.loads(encryption_key.read_text(encoding="utf-8")), "use": "enc"})
+    if queue:
+        document["queue"] = queue
     if webhook:
         document["webhook"] = {"url": webhook}
     added = await Admin(settings).call("POST", "/admin/v1/offices", document)

@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.http.admin_answers import answer, document_of, instant_of, operator_of
-from gateway.model.agency import Office, OfficeState, Webhook
+from gateway.model.agency import Office, OfficeState, QueueUse, Webhook
 from gateway.model.delivery import Delivery
 from gateway.model.errors import HutongError, InvalidDocument, NotFound, Problem, Refusal, Unavailable
 from gateway.model.identifiers import CaseId, DeliveryId, NoticeId, NoticeType, OfficeId, parse_office_id
@@ -101,6 +101,7 @@ class _Admin:
                 keys=tuple(enrol.key(jwk, str(jwk.get("use", "sig"))) for jwk in document["keys"]),
                 scope=tuple(document.get("scope", ())),
                 webhook=None if webhook is None else Webhook(str(webhook["url"]), webhook.get("trust_pem")),
+                queue=QueueUse(str(document["queue"])) if "queue" in document else None,
                 sends=None if "sends" not in document else frozenset(map(NoticeType, document["sends"])),
                 accepts_obligations=frozenset(document.get("accepts_obligations", ())),
                 agreements=frozenset(document.get("agreements", ())),

@@ -15,6 +15,7 @@ from gateway.http.access import Access
 from gateway.http.answering import Answer, Answering
 from gateway.http.asyncapi import asyncapi_document
 from gateway.http.authentication import Gate, TokenEndpoint
+from gateway.http.broker_access import BrokerQuestions
 from gateway.http.consents import Consents
 from gateway.http.draining import Drain
 from gateway.http.emergency import Emergency
@@ -103,6 +104,7 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
         "alive": health.alive,
         "ready": health.ready,
         "metrics": health.metrics,
+        "broker-access": BrokerQuestions(services.broker_access, settings).answer,
         "openapi": _static(description, "application/json"),
         "asyncapi": _static(pushed, "application/json"),
         "docs": _static(docs_page(), "text/html; charset=utf-8", PAGE_HEADERS),

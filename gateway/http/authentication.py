@@ -73,7 +73,7 @@ class Gate:
         officer, purpose = headers.get(OFFICER_HEADER), headers.get(PURPOSE_HEADER)
         if officer is None and purpose is None:
             return caller
-        return Caller(caller.office, _officer(officer), _purpose(purpose), caller.is_report_only)
+        return Caller(caller.office, officer_of(officer), purpose_of(purpose), caller.is_report_only)
 
     def peer(self, request: web.Request) -> str:
         return peer_of(request.remote, request.headers.get("X-Forwarded-For"), self._settings.trusted_proxies)
@@ -155,7 +155,7 @@ def certificate_of(request: web.Request) -> str | None:
     return b64url(hashlib.sha256(certificate).digest()) if certificate else None
 
 
-def _officer(text: str | None) -> str:
+def officer_of(text: str | None) -> str:
     if text is None:
         return ""
     if _OFFICER.fullmatch(text) is None or _PERSONAL_NUMBER.fullmatch(text) is not None:
@@ -165,7 +165,7 @@ def _officer(text: str | None) -> str:
     return text
 
 
-def _purpose(text: str | None) -> str | None:
+def purpose_of(text: str | None) -> str | None:
     if text is not None and _PURPOSE.fullmatch(text) is None:
         problem = Problem("invalid-parameter", f"header {PURPOSE_HEADER}", "a purpose code, for instance P01")
         raise InvalidParameter(f"`{PURPOSE_HEADER}` is not of its form", problems=(problem,))

@@ -11,11 +11,10 @@ the same call and gets both.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -36,7 +35,7 @@ from gateway.http.reading import (
     whole_number,
 )
 from gateway.http.refusals import InvalidParameter
-from gateway.http.services import AcknowledgeLike, HandoutLike, PullLike, SubmitLike
+from gateway.http.services import AcknowledgeLike, PullLike, SubmitLike
 from gateway.http.settings import HttpSettings
 from gateway.model.agency import Caller
 from gateway.model.canonical import canonical_json
@@ -45,6 +44,7 @@ from gateway.model.identifiers import DeliveryId, OfficeId, office_urn
 from gateway.ports.clock import Clock
 from gateway.services.attest import BY_GATEWAY, Attestation
 from gateway.services.authenticate import OfficeDirectory
+from gateway.services.handout import HandoutLike, instant_text, listed
 
 DELIVERY_HEADER = "Hutong-Delivery"
 REVISION_HEADER = "Hutong-Revision"
@@ -87,7 +87,7 @@ class Inbox:
         limit = whole_number(request.query, "max", 10, 1, self._settings.max_inbox_items)
         limit = min(limit, self._page_sizes.get(caller.office.id, limit))
         handouts = await self._in_time(caller, limit, await self._wait(request, caller, limit))
-        return web.Response(body=canonical_json([_listed(handout) for handout in handouts]), headers=_JSON)
+        return web.Response(body=canonical_json([listed(handout) for handout in handouts]), headers=_JSON)
 
     async def next(self, request: web.Request) -> web.Response:
         """GET /v1/inbox/next"""
@@ -107,7 +107,7 @@ class Inbox:
             DELIVERY_HEADER: handout.delivery,
             REVISION_HEADER: str(handout.revision),
             LEASE_HEADER: handout.lease_token,
-            LEASE_EXPIRES_HEADER: _instant(handout.lease_expires_at),
+            LEASE_EXPIRES_HEADER: instant_text(handout.lease_expires_at),
             SIGNATURE_HEADER: handout.signature,
         }
         return web.Response(body=handout.body, headers=headers)
@@ -195,21 +195,6 @@ class Inbox:
         return await long_poll(request, self._drain, self._settings, pull, bool)
 
 
-def _listed(handout: HandoutLike) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "delivery": handout.delivery,
-        "revision": handout.revision,
-        "lease_token": handout.lease_token,
-        "lease_expires_at": _instant(handout.lease_expires_at),
-        "content_type": handout.media_type,
-        "data_base64": base64.b64encode(handout.body).decode("ascii"),
-        "signature": handout.signature,
-    }
-    if handout.headers:
-        document["headers"] = dict(handout.headers)
-    return document
-
-
 def _event(caller: Caller, delivery: DeliveryId, kind: str, document: dict[str, Any], key: str | None) -> bytes:
     """The answer as a CloudEvent of the office. Without an id of the caller's own it is the digest of what is said."""
     data = document.get("data", {})
@@ -247,7 +232,3 @@ def _lease(document: dict[str, Any], request: web.Request) -> str:
     """The lease token, from the body or the header that `next` gave it in."""
     named = document if "lease_token" in document else {"lease_token": request.headers.get(LEASE_HEADER)}
     return member_text(named, "lease_token", _LEASE_TOKEN, "the lease token this delivery was handed out with")
-
-
-def _instant(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds")

@@ -20,7 +20,9 @@ from gateway.ports.translation import RefusedItem
 from gateway.services.answer_access import Answered, Question
 from gateway.services.attest import BY_GATEWAY, Attestation
 from gateway.services.authenticate import Authenticate, OfficeDirectory
+from gateway.services.broker_access import BrokerAccess
 from gateway.services.emergency import Asked
+from gateway.services.handout import HandoutLike
 from gateway.services.log_desk import LogDesk
 from gateway.services.publish import Publisher
 
@@ -64,29 +66,6 @@ class SubmitLike(Protocol):
     ) -> SubmittedLike:
         """Accept what this gateway wrote for the office (accept, decline, feedback): no office signature covers these
         bytes, so the record says gateway-attested."""
-        ...
-
-
-class HandoutLike(Protocol):
-    @property
-    def delivery(self) -> DeliveryId: ...
-    @property
-    def revision(self) -> int: ...
-    @property
-    def lease_token(self) -> str: ...
-    @property
-    def lease_expires_at(self) -> datetime: ...
-    @property
-    def media_type(self) -> str: ...
-    @property
-    def body(self) -> bytes: ...
-    @property
-    def signature(self) -> str: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def send_before(self) -> float:
-        """The end of its ticket on the monotonic clock: the first byte leaves before it, or not at all."""
         ...
 
 
@@ -187,4 +166,5 @@ class ApiServices:
     clock: Clock
     log: EventLog
     log_reading: LogReading | None = None  # None: this node serves no log
+    broker_access: BrokerAccess | None = None  # None: this node has no message broker
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)  # other rooms add their metrics to it

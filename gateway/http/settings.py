@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from gateway.config import DeliverySettings, LimitSettings, ServerSettings, Settings
+from gateway.config import DeliverySettings, LimitSettings, RabbitSettings, ServerSettings, Settings
 
 _SERVER, _LIMITS, _DELIVERY = ServerSettings(), LimitSettings(), DeliverySettings()
 
@@ -40,6 +40,7 @@ class HttpSettings:
     kept_peers: int = _LIMITS.kept_peers
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     metrics_readers: tuple[IPv4Network | IPv6Network, ...] = tuple(map(ip_network, _SERVER.metrics_readers))
+    brokers: tuple[IPv4Network | IPv6Network, ...] = tuple(map(ip_network, RabbitSettings().brokers))
 
     @classmethod
     def of(cls, settings: Settings) -> HttpSettings:
@@ -67,6 +68,7 @@ class HttpSettings:
             kept_peers=limits.kept_peers,
             trusted_proxies=tuple(map(ip_network, server.trusted_proxies)),
             metrics_readers=tuple(map(ip_network, server.metrics_readers)),
+            brokers=tuple(map(ip_network, settings.rabbitmq.brokers)),
         )
 
     @property

@@ -57,6 +57,13 @@ class Webhook:
     trust_pem: str | None = None
 
 
+class QueueUse(StrEnum):
+    """What comes into an office's inbox at the message broker."""
+
+    DOORBELLS = "doorbells"  # word that something waits, nothing of what
+    RELEASES = "releases"  # the releases themselves, encrypted to the office's key
+
+
 @dataclass(frozen=True, slots=True)
 class Office:
     """`adapter` names the adapter whose formats the office speaks; `media_type` is what it receives by default.
@@ -74,6 +81,7 @@ class Office:
     keys: tuple[OfficeKey, ...] = ()
     scope: tuple[DivisionCode, ...] = ()
     webhook: Webhook | None = None
+    queue: QueueUse | None = None  # None: it has no queues at the message broker
     sends: frozenset[NoticeType] | None = None  # None: whatever its agency may send
     accepts_obligations: frozenset[str] = frozenset()
     agreements: frozenset[str] = frozenset()

@@ -41,13 +41,15 @@ class Acknowledge:
         self._deliveries, self._receipts = deliveries, receipts
         self._teller, self._doorbell, self._clock, self._ids = teller, doorbell, clock, ids
 
-    async def acknowledge(self, caller: Caller, delivery_id: DeliveryId, lease_token: str) -> bytes:
+    async def acknowledge(
+        self, caller: Caller, delivery_id: DeliveryId, lease_token: str, transport: str = "pull"
+    ) -> bytes:
         """End a delivery as handed over; answers a signed `delivered` receipt. Doing it again answers the same state.
 
         Raises NotFound for what was not addressed to the caller, LeaseLost (with the state now) when the lease is over.
         """
         delivery = await self._own(caller, delivery_id)
-        return await self.conclude(caller, delivery, lease_token, "pull")
+        return await self.conclude(caller, delivery, lease_token, transport)
 
     async def conclude(self, caller: Caller, delivery: Delivery, lease_token: str, transport: str) -> bytes:
         """The same for a delivery already at hand: what a webhook's answer means."""

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 from cryptography.x509 import load_pem_x509_certificates
 
 from gateway.config import Settings
+from gateway.crypto.jwe import encryption_key
 from gateway.crypto.signing import thumbprint, verify_key
-from gateway.model.agency import Caller, Office, OfficeKey, OfficeState, Webhook
+from gateway.model.agency import Caller, Office, OfficeKey, OfficeState, QueueUse, Webhook
 from gateway.model.audit import EventName, LogValue
 from gateway.model.errors import InvalidDocument, NotFound, Problem
 from gateway.model.identifiers import OfficeId
@@ -52,7 +53,9 @@ class Enrol:
         teller: Teller,
         clock: Clock,
         pause: Callable[[timedelta], Awaitable[None]],
+        cut_off: Callable[[OfficeId, str], Awaitable[None]],
     ) -> None:
+        self._cut_off = cut_off
         self._settings, self._storage, self._directories = settings, storage, directories
         self._adapters, self._release_held = adapters, release_held
         self._teller, self._clock, self._pause = teller, clock, pause
@@ -64,6 +67,8 @@ class Enrol:
             raise InvalidDocument("the office's entry does not hold", problems=tuple(problems))
         known = self._directories.current.offices.get(office.id)
         name = EventName.OFFICE_ADDED if known is None else EventName.OFFICE_CHANGED
+        if known is not None and known.queue is not office.queue:
+            await self._cut_off(office.id, "office-changed")
         about: dict[str, LogValue | None] = {"adapter": office.adapter.replace("_", "-")} if known is None else {}
         stored = await self._put(office, name, about, by)
         await self._release_held.for_office(office.id)
@@ -72,12 +77,14 @@ class Enrol:
     async def set_state(self, office_id: OfficeId, state: OfficeState, *, reason: str, by: str) -> Office:
         """Suspend, resume or mark as compromised.
 
-        Returns when nothing decided before the change can leave any more: two seconds after its commit.
+        Returns when nothing decided before the change can leave any more: two seconds after its commit. What waits
+        unread in the office's queue is taken back, its live connections at the message broker are closed.
         """
         office = dataclasses.replace(self.office(office_id), state=state)
         stored = await self._put(office, _STATE_EVENTS[state], {"reason": reason}, by)
         if state is not OfficeState.ACTIVE:
             await self._pause(timedelta(seconds=self._settings.delivery.ticket_seconds))
+            await self._cut_off(office_id, "office-suspended")
         return stored
 
     async def rotate_key(self, office_id: OfficeId, jwk: Mapping[str, Any], *, overlap: timedelta, by: str) -> Office:
@@ -115,10 +122,14 @@ class Enrol:
         """A key valid from now on, named by its `kid` or its thumbprint. Raises InvalidDocument for what is not a public key."""
         try:
             kid = str(jwk.get("kid") or thumbprint(jwk))
-            verify_key({**jwk, "kid": kid})
+            if use == "enc":
+                encryption_key(jwk)
+            else:
+                verify_key({**jwk, "kid": kid})
         except (ValueError, KeyError, TypeError) as broken:
+            wanted = "P-256" if use == "enc" else "Ed25519 or P-256"
             raise InvalidDocument(
-                "the key is not a public Ed25519 or P-256 JWK", remedy="send the public JWK alone (RFC 7517)"
+                f"the key is not a public {wanted} JWK", remedy="send the public JWK alone (RFC 7517)"
             ) from broken
         return OfficeKey(kid, {**jwk, "kid": kid}, use, self._clock.now())
 
@@ -167,6 +178,15 @@ class Enrol:
             problems.append(
                 Problem("shared-key", "/keys", "another office has this key", "every office has keys of its own")
             )
+        if office.queue is not None and not self._settings.rabbitmq.addresses:
+            problems.append(
+                Problem("no-broker", "/queue", "this gateway has no message broker", "set rabbitmq.addresses first")
+            )
+        if office.queue is QueueUse.RELEASES and not any(key.use == "enc" for key in office.keys):
+            problems.append(
+                Problem("no-encryption-key", "/keys", "releases in a queue are encrypted to the office's own key",
+                        "add its public P-256 JWK with `use` enc")
+            )  # fmt: skip
         if office.webhook is not None and not self._may_call(office.webhook.url):
             problems.append(
                 Problem("insecure-webhook", "/webhook/url", "a webhook is https, to another machine",
@@ -230,6 +250,8 @@ def office_document(office: Office) -> dict[str, Any]:
     }
     if office.webhook is not None:
         document["webhook"] = {"url": office.webhook.url}
+    if office.queue is not None:
+        document["queue"] = office.queue.value
     if office.sends is not None:
         document["sends"] = sorted(office.sends)
     return document

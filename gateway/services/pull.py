@@ -7,35 +7,19 @@ the doorbell, and looks again by itself when its time is over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from gateway.config import Settings
 from gateway.model.agency import Caller, OfficeState
 from gateway.model.delivery import Delivery
 from gateway.model.errors import NotPermitted
-from gateway.model.identifiers import DeliveryId
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
 from gateway.ports.storage import DeliveryStorage
 from gateway.services.attempt import Attempt
 from gateway.services.enforce import Sendable, Way
-
-
-@dataclass(frozen=True, slots=True)
-class Handout:
-    """One release under a lease. `signature` is a detached JWS over exactly `body`. Must be on the wire before `send_before` (monotonic)."""
-
-    delivery: DeliveryId
-    revision: int
-    lease_token: str
-    lease_expires_at: datetime
-    media_type: str
-    body: bytes
-    signature: str
-    headers: Mapping[str, str]
-    send_before: float
+from gateway.services.handout import Handout, handout_of
 
 
 class Pull:
@@ -84,25 +68,9 @@ class Pull:
         # Side by side, so that the page's questions go together and its disclosures share a commit.
         attempts = (self._attempt(delivery, caller.office, way) for delivery in leased)
         made = await asyncio.gather(*attempts, return_exceptions=True)
-        handouts = [self._handout(one) for one in made if isinstance(one, Sendable)]
+        handouts = [handout_of(one) for one in made if isinstance(one, Sendable)]
         if not handouts:
             for one in made:
                 if isinstance(one, BaseException):
                     raise one
         return handouts
-
-    def _handout(self, made: Sendable) -> Handout:
-        delivery = made.delivery
-        assert delivery.lease_token is not None
-        assert delivery.lease_expires_at is not None
-        return Handout(
-            delivery=delivery.id,
-            revision=made.release.revision,
-            lease_token=delivery.lease_token,
-            lease_expires_at=delivery.lease_expires_at,
-            media_type=made.encoded.media_type,
-            body=made.encoded.body,
-            signature=made.signature,
-            headers=made.encoded.headers,
-            send_before=made.send_before,
-        )

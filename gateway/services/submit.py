@@ -50,6 +50,7 @@ from gateway.services.admit import PROVISIONAL, Admission, Admitted, withdraws
 from gateway.services.attest import BY_GATEWAY, Attestation
 from gateway.services.directory import Directories
 from gateway.services.follow import changes_of
+from gateway.services.recall import Recall
 from gateway.services.withdraw import Withdraw
 
 MAX_PREPARATIONS = 5
@@ -90,11 +91,12 @@ class Submit:
         doorbell: Doorbell,
         is_on_hold: Callable[[], bool],
         then: Mapping[NoticeType, Callable[[NoticeId], Awaitable[bool]]],
+        recall: Recall,
         pause: Callable[[timedelta], Awaitable[None]],
         clock: Clock,
         idempotency_secret: bytes,
     ) -> None:
-        self._then, self._pause = then, pause
+        self._then, self._recall, self._pause = then, recall, pause
         self._is_on_hold = is_on_hold
         self._settings, self._directories = settings, directories
         self._adapter_for, self._validate, self._admission = adapter_for, validate, admission
@@ -162,6 +164,7 @@ class Submit:
         types = {item.type for item in items if not isinstance(item, RefusedItem)}
         if not types.isdisjoint(self._then) and await self._follow_up(items, answers):
             await self._pause(timedelta(seconds=self._settings.delivery.ticket_seconds))
+            await self._recall.everyone("consent-withdrawn")
         return Submitted(tuple(answers), is_batch)
 
     async def _follow_up(

@@ -8,12 +8,15 @@ from gateway.model.audit import EventName
 from gateway.model.delivery import OPEN_STATES
 from gateway.model.identifiers import NoticeId, OfficeId
 from gateway.ports.storage import NoticeStorage
+from gateway.services.recall import Recall
 from gateway.services.tell import Teller
 
 
 class Withdraw:
-    def __init__(self, *, notices: NoticeStorage, teller: Teller) -> None:
-        self._notices, self._teller = notices, teller
+    """`recall` takes back what waits unread in the recipients' queues."""
+
+    def __init__(self, *, notices: NoticeStorage, teller: Teller, recall: Recall) -> None:
+        self._notices, self._teller, self._recall = notices, teller, recall
 
     async def __call__(self, notice: NoticeId, by_notice: NoticeId, sender: OfficeId, at: datetime) -> None:
         """End every open delivery of a notice as withdrawn, with a record for each. Doing it again changes nothing."""
@@ -45,3 +48,4 @@ class Withdraw:
         ]
         if open_ones:
             await self._notices.withdraw(notice, at, "withdrawn", records)
+            await self._recall((status.recipient for status in open_ones), "notice-withdrawn", may_follow=True)

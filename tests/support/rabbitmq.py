@@ -22,6 +22,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import aiohttp
 
+from gateway.config import RabbitSettings
 from tests.support.gateway_process import free_port
 
 _SBIN = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin"))
@@ -77,9 +78,9 @@ class Running:
 
     async def ask(self, method: str, path: str, document: object = None) -> object:
         """The management API, as an administrator."""
-        login = aiohttp.BasicAuth(self.user, self.password)
+        login = {"Authorization": aiohttp.encode_basic_auth(self.user, self.password)}
         async with (
-            aiohttp.ClientSession(auth=login, raise_for_status=True) as session,
+            aiohttp.ClientSession(headers=login, raise_for_status=True) as session,
             session.request(method, f"{self.management}/api/{path}", json=document) as answer,
         ):
             return await answer.json() if answer.status == 200 else None
@@ -90,6 +91,12 @@ class Running:
         everything = {"configure": ".*", "write": ".*", "read": ".*"}
         await self.ask("PUT", f"permissions/{name}/{self.user}", everything)
         return name
+
+    def settings(self, vhost: str, **others: object) -> RabbitSettings:
+        """What a gateway of this test needs to find the broker."""
+        return RabbitSettings(
+            addresses=(self.url(vhost),), password=self.password, management=(self.management,), **others  # type: ignore[arg-type]
+        )  # fmt: skip
 
     async def drop_vhost(self, name: str) -> None:
         await self.ask("DELETE", f"vhosts/{name}")

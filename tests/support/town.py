@@ -8,7 +8,7 @@ from io import BytesIO
 
 from gateway.assembly import create, running
 from gateway.client.agency import AgencyClient, Answered, Profile
-from gateway.config import DeliverySettings, LimitSettings, ServerSettings, Settings
+from gateway.config import DeliverySettings, LimitSettings, RabbitSettings, ServerSettings, Settings
 from gateway.crypto.signing import new_signing_key
 from gateway.model.agency import Office
 from gateway.model.identifiers import parse_office_id
@@ -40,15 +40,16 @@ class Town:
 
 
 @asynccontextmanager
-async def town(folder, *, clock=None, **delivery):
-    """`delivery` overrides delivery settings; a `clock` takes the system clock's place."""
+async def town(folder, *, clock=None, rabbitmq=None, port=0, **delivery):
+    """`delivery` overrides delivery settings; a `clock` takes the system clock's place; `rabbitmq` are its settings."""
     settings = Settings(
         name="test.hutong.example",
         directory=folder / "data",
         key_directory=folder / "keys",
-        server=ServerSettings(port=0),
+        server=ServerSettings(port=port),
         limits=LimitSettings(notices_per_second=100_000, burst_notices=100_000),
         delivery=DeliverySettings(**delivery),
+        rabbitmq=rabbitmq or RabbitSettings(),
     )
     lines, clients = BytesIO(), {}
     await create(settings, by="test")

@@ -38,6 +38,14 @@ class EmbeddedDoorbell:
                 if not waiter.done():
                     waiter.set_result(None)
 
+    def ring_everyone(self) -> None:
+        """Wake all who wait now: something may have been missed, nobody knows for whom."""
+        for waiters in list(self._waiters.values()):
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+        self._waiters.clear()
+
     async def wait(self, office: OfficeId | None, timeout: timedelta) -> bool:
         if office in self._unheard:
             self._unheard.discard(office)

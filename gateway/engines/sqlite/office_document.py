@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from gateway.model.agency import Office, OfficeKey, OfficeState, Webhook
+from gateway.model.agency import Office, OfficeKey, OfficeState, QueueUse, Webhook
 from gateway.model.canonical import canonical_json
 from gateway.model.identifiers import DivisionCode, NoticeType, OfficeId
 
@@ -34,6 +34,8 @@ def write_office(office: Office) -> bytes:
         document["webhook"] = {"url": office.webhook.url}
         if office.webhook.trust_pem is not None:
             document["webhook"]["trust_pem"] = office.webhook.trust_pem
+    if office.queue is not None:
+        document["queue"] = office.queue.value
     if office.sends is not None:
         document["sends"] = sorted(office.sends)
     return canonical_json(document)
@@ -42,7 +44,7 @@ def write_office(office: Office) -> bytes:
 def read_office(raw: bytes) -> Office:
     """The office of a document that `write_office` wrote."""
     document = orjson.loads(raw)
-    webhook, sends = document.get("webhook"), document.get("sends")
+    webhook, sends, queue = document.get("webhook"), document.get("sends"), document.get("queue")
     return Office(
         id=OfficeId(document["id"]),
         name_zh=document["name_zh"],
@@ -53,6 +55,7 @@ def read_office(raw: bytes) -> Office:
         keys=tuple(_key(key) for key in document["keys"]),
         scope=tuple(DivisionCode(code) for code in document["scope"]),
         webhook=None if webhook is None else Webhook(webhook["url"], webhook.get("trust_pem")),
+        queue=None if queue is None else QueueUse(queue),
         sends=None if sends is None else frozenset(NoticeType(name) for name in sends),
         accepts_obligations=frozenset(document["accepts_obligations"]),
         agreements=frozenset(document["agreements"]),

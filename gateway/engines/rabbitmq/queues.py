@@ -1,0 +1,338 @@
+"""The agencies' queues on RabbitMQ.
+
+One connection consumes and declares (aio-pika), the publisher's own publishes. A message from a submit queue is
+acknowledged to the broker only after its answer was confirmed, so that a crash in between brings it again and the first
+answer with it. Messages of one lane are worked on one after another; when the connection ends, what was in work is
+dropped and comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aiormq.exceptions import AMQPError, ChannelNotFoundEntity, ChannelPreconditionFailed
+
+from gateway.config import RabbitSettings
+from gateway.engines.rabbitmq.address import Address
+from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
+from gateway.engines.rabbitmq.frames import Message
+from gateway.engines.rabbitmq.management import Management
+from gateway.engines.rabbitmq.publisher import FIRST_PAUSE, LONGEST_PAUSE, Publisher
+from gateway.engines.rabbitmq.topology import (
+    DEAD_INBOX,
+    INBOX,
+    SHARED,
+    Topology,
+    declare,
+    queues_of,
+)
+from gateway.engines.rabbitmq.wire import NotTaken
+from gateway.model.agency import QueueUse
+from gateway.model.canonical import canonical_json
+from gateway.model.errors import InvalidDocument, Unavailable
+from gateway.model.identifiers import GATEWAY_URN, OfficeId, parse_office_id
+from gateway.ports.agency_queues import (
+    Answer,
+    Arrived,
+    Desk,
+    QueueFull,
+    Release,
+    Returned,
+    inbox_queue,
+    receipts_queue,
+    submit_queue,
+)
+
+DIRECT_REPLY = "amq.rabbitmq.reply-to."
+DOORBELL_TYPE, RELEASE_TYPE = "hutong.doorbell.v1", "hutong.release.v1"
+CLOUDEVENT, JOSE = "application/cloudevents+json", "application/jose"
+LEASE_HEADER = "hutong-lease-digest"
+_CONNECT_SECONDS = 5.0
+_BROKEN = (AMQPError, OSError, asyncio.TimeoutError, aio_pika.exceptions.AMQPException)
+
+
+class RabbitQueues:
+    """The agency queues port. `signal` hears the name of what happened, for the event log."""
+
+    def __init__(
+        self,
+        addresses: Sequence[Address],
+        settings: RabbitSettings,
+        publisher: Publisher,
+        doorbell: RabbitDoorbell,
+        management: Management,
+        signal: Callable[[str], None],
+    ) -> None:
+        self._addresses, self._settings, self._publisher = addresses, settings, publisher
+        self._doorbell, self._management, self._signal = doorbell, management, signal
+        self._confirm = timedelta(seconds=settings.confirm_seconds)
+        self._offices: dict[OfficeId, QueueUse] = {}
+        self._session: _Session | None = None
+
+    @property
+    def is_up(self) -> bool:
+        return self._publisher.is_up and self._session is not None
+
+    async def run(self, desk: Desk) -> None:
+        pause, place = FIRST_PAUSE, 0
+        while True:
+            address = self._addresses[place % len(self._addresses)]
+            try:
+                connection = await connect(address, self._settings.heartbeat_seconds)
+            except _BROKEN:
+                place += 1
+                if place % len(self._addresses) == 0:
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, LONGEST_PAUSE)
+                continue
+            session = _Session(connection, self._settings, self._publisher, desk, self._signal)
+            lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            connection.close_callbacks.add(lambda *_, lost=lost: None if lost.done() else lost.set_result(None))
+            try:
+                await session.open(self._doorbell)
+                await session.serve(self._offices)
+                self._session, pause = session, FIRST_PAUSE
+                await lost
+                self._signal("queues-lost")
+            except (*_BROKEN, InvalidDocument):
+                self._signal("queues-trouble")
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            finally:
+                self._session = None
+                await session.close()
+
+    async def serve(self, offices: Mapping[OfficeId, QueueUse]) -> None:
+        self._offices = dict(offices)
+        if self._session is not None and self._session.served != self._offices:
+            await self._asked(self._session.serve(self._offices))
+
+    async def ring(self, office: OfficeId) -> None:
+        event = {"specversion": "1.0", "id": str(uuid4()), "source": GATEWAY_URN, "type": DOORBELL_TYPE}
+        queue = inbox_queue(office)
+        await self._publisher.publish(
+            Message(INBOX, queue, canonical_json(event), CLOUDEVENT, kind=DOORBELL_TYPE), self._confirm
+        )
+
+    async def put(self, office: OfficeId, release: Release, expires: timedelta) -> None:
+        message = Message(
+            INBOX,
+            inbox_queue(office),
+            release.body,
+            JOSE,
+            {LEASE_HEADER: release.lease},
+            message_id=release.name,
+            kind=RELEASE_TYPE,
+            expires_ms=int(expires.total_seconds() * 1000),
+        )
+        try:
+            await self._publisher.publish(message, self._confirm)
+        except NotTaken as full:
+            raise QueueFull(full.message, retry_after=full.retry_after) from full
+
+    async def purge(self, office: OfficeId) -> None:
+        if self._session is None:
+            raise Unavailable("there is no connection to RabbitMQ")
+        await self._asked(self._session.purge(office))
+
+    async def disconnect(self, office: OfficeId) -> int:
+        return await self._management.disconnect(office)
+
+    async def _asked(self, step: Coroutine[Any, Any, None]) -> None:
+        try:
+            await asyncio.wait_for(step, self._settings.confirm_seconds)
+        except _BROKEN as broken:
+            raise Unavailable("RabbitMQ did not answer") from broken
+
+
+class _Session:
+    """What lives as long as one connection."""
+
+    def __init__(
+        self,
+        connection: AbstractConnection,
+        settings: RabbitSettings,
+        publisher: Publisher,
+        desk: Desk,
+        signal: Callable[[str], None],
+    ) -> None:
+        self._connection, self._settings, self._publisher = connection, settings, publisher
+        self._desk, self._signal = desk, signal
+        self._confirm = timedelta(seconds=settings.confirm_seconds)
+        self.served: dict[OfficeId, QueueUse] = {}
+        self._channels: dict[OfficeId, AbstractChannel] = {}
+        self._lanes: dict[tuple[OfficeId, str], asyncio.Task[None]] = {}
+        self._work: set[asyncio.Task[None]] = set()
+        self._changing = asyncio.Lock()
+
+    async def open(self, doorbell: RabbitDoorbell) -> None:
+        await self._declare(SHARED)
+        await doorbell.listen(self._connection)
+        channel = await self._connection.channel()
+        await channel.set_qos(prefetch_count=self._settings.concurrency)
+        returned = await channel.get_queue(DEAD_INBOX, ensure=False)
+        await returned.consume(self._came_back)
+
+    async def serve(self, offices: Mapping[OfficeId, QueueUse]) -> None:
+        async with self._changing:
+            for office in [one for one in self.served if one not in offices]:
+                await self._channels.pop(office).close()
+                del self.served[office]
+            for office, use in offices.items():
+                if self.served.get(office) is use:
+                    continue
+                made = await self._declare(Topology({}, queues_of(office, use, self._settings)))
+                if inbox_queue(office) in made:
+                    self._desk.emptied(office)
+                if office not in self._channels:
+                    await self._consume(office)
+                self.served[office] = use
+
+    async def purge(self, office: OfficeId) -> None:
+        channel = await self._connection.channel()
+        with suppress(ChannelNotFoundEntity):
+            await (await channel.get_queue(inbox_queue(office), ensure=False)).purge()
+        with suppress(*_BROKEN):
+            await channel.close()
+
+    async def close(self) -> None:
+        for task in list(self._work):
+            task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
+        with suppress(*_BROKEN):
+            await self._connection.close()
+
+    async def _declare(self, topology: Topology) -> frozenset[str]:
+        try:
+            return await declare(self._connection, topology)
+        except ChannelPreconditionFailed as other:
+            raise InvalidDocument("a queue at the broker is not as it must be", remedy="see `hutong doctor`") from other
+
+    async def _consume(self, office: OfficeId) -> None:
+        channel = await self._connection.channel()
+        await channel.set_qos(prefetch_count=self._settings.concurrency)
+        queue = await channel.get_queue(submit_queue(office), ensure=False)
+        self._channels[office] = channel
+
+        async def take(message: AbstractIncomingMessage) -> None:
+            self._begin(office, message)
+
+        await queue.consume(take)
+
+    def _begin(self, office: OfficeId, message: AbstractIncomingMessage) -> None:
+        """Start on a message, behind the one before it in its lane. Called in the order of the queue."""
+        arrived = _arrived(office, message)
+        name = self._desk.lane_of(arrived)
+        lane = (office, name)
+        before = self._lanes.get(lane) if name else None
+        task = asyncio.create_task(self._handle(arrived, message, before), name=f"submission {office}")
+        if name:
+            self._lanes[lane] = task
+        self._work.add(task)
+
+        def ended(done: asyncio.Task[None]) -> None:
+            self._work.discard(done)
+            if self._lanes.get(lane) is done:
+                del self._lanes[lane]
+
+        task.add_done_callback(ended)
+
+    async def _handle(
+        self, arrived: Arrived, message: AbstractIncomingMessage, before: asyncio.Task[None] | None
+    ) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        answer = await self._desk.take(arrived)
+        await self._answer(arrived, message, answer)
+        with suppress(*_BROKEN):
+            if answer.is_poison:
+                self._signal("submission-set-aside")
+                await message.reject(requeue=False)
+            else:
+                await message.ack()
+
+    async def _answer(self, arrived: Arrived, message: AbstractIncomingMessage, answer: Answer) -> None:
+        """Until the answer is safe in a queue. A direct reply whose asker is gone goes to its queue of receipts."""
+        own = receipts_queue(arrived.office)
+        target = message.reply_to or own
+        if not (target == own or target.startswith(DIRECT_REPLY)):
+            target = own  # an office must not have us write into somebody else's queue
+        while True:
+            reply = Message(
+                "", target, answer.body, answer.media_type, answer.headers,
+                correlation_id=message.correlation_id or message.message_id or "", kind=answer.kind,
+            )  # fmt: skip
+            try:
+                await self._publisher.publish(reply, self._confirm)
+            except NotTaken:
+                if target == own:
+                    await asyncio.sleep(1.0)
+                target = own
+            except Unavailable as away:
+                await asyncio.sleep(away.retry_after.total_seconds())
+            else:
+                return
+
+    async def _came_back(self, message: AbstractIncomingMessage) -> None:
+        returned = _returned(message)
+        if returned is not None:
+            while True:
+                try:
+                    await self._desk.returned(returned)
+                    break
+                except Unavailable as away:
+                    await asyncio.sleep(away.retry_after.total_seconds())
+        with suppress(*_BROKEN):
+            await message.ack()
+
+
+async def connect(address: Address, heartbeat: float) -> AbstractConnection:
+    return await aio_pika.connect(
+        host=address.host,
+        port=address.port,
+        login=address.user,
+        password=address.password,
+        virtualhost=address.vhost,
+        ssl=address.tls is not None,
+        ssl_context=address.tls,
+        timeout=_CONNECT_SECONDS,
+        heartbeat=max(1, round(heartbeat)),
+    )
+
+
+def _arrived(office: OfficeId, message: AbstractIncomingMessage) -> Arrived:
+    headers = {
+        name.lower(): value
+        for name, value in (message.headers or {}).items()
+        if isinstance(value, str) and name.isascii()
+    }
+    return Arrived(
+        office,
+        message.body,
+        message.content_type or "",
+        message.type or "",
+        headers,
+        message.user_id or "",
+        message.message_id or "",
+    )
+
+
+def _returned(message: AbstractIncomingMessage) -> Returned | None:
+    """None for what is no release of ours."""
+    key = message.routing_key or ""
+    lease = (message.headers or {}).get(LEASE_HEADER)
+    why = (message.headers or {}).get("x-first-death-reason")
+    try:
+        office = parse_office_id(key.removeprefix("inbox."))
+    except ValueError:
+        return None
+    if not isinstance(lease, str) or not message.message_id:
+        return None
+    return Returned(office, message.message_id, lease, str(why))

@@ -3,6 +3,7 @@
 #
 # Services are started by the tests that use them (tests/support), as private instances on private ports in temporary
 # folders, and die with the test run. Variables name services that run already, and nothing is installed for those:
+#   HUTONG_TEST_POSTGRES   postgresql://user:password@host:port/database, of a role that may create databases
 #   HUTONG_TEST_AMQP   amqp://user:password@host:port/, with HUTONG_TEST_AMQP_MANAGEMENT http://host:port
 set -euo pipefail
 # shellcheck source=ops/test-services/install.sh
@@ -15,6 +16,11 @@ need "the check by an independent Go implementation" golang-golang-x-mod-dev tes
 # RabbitMQ: tests/support/rabbitmq.py starts one node, and three for the tests that kill one.
 if [ -z "${HUTONG_TEST_AMQP:-}" ]; then
   need "everything about RabbitMQ" rabbitmq-server test -d /usr/lib/rabbitmq/lib
+fi
+
+# PostgreSQL: tests/support/postgres.py starts a private server (as the system user `postgres` when root runs the tests).
+if [ -z "${HUTONG_TEST_POSTGRES:-}" ]; then
+  need "everything about PostgreSQL" postgresql sh -c 'ls /usr/lib/postgresql/1[5-9]/bin/postgres'
 fi
 
 install_needed

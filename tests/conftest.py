@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support import postgres as databases
 from tests.support import rabbitmq as brokers
 
 
@@ -33,3 +34,31 @@ async def vhost(rabbitmq: brokers.Running) -> AsyncIterator[str]:
     name = await rabbitmq.make_vhost(f"test-{uuid4().hex[:12]}")
     yield name
     await rabbitmq.drop_vhost(name)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[databases.Server]:
+    """One PostgreSQL server: the one that the environment names, or one of this test run."""
+    named = os.environ.get("HUTONG_TEST_POSTGRES")
+    if named:
+        yield databases.Server(named)
+        return
+    if not databases.IS_INSTALLED:
+        pytest.skip("PostgreSQL 15 or newer is not installed; see ops/test-services.sh")
+    private = databases.PostgresServer(durable=False)
+    try:
+        yield private.start().server
+    finally:
+        private.stop()
+
+
+@pytest.fixture
+def durable_postgres() -> Iterator[databases.PostgresServer]:
+    """A server of one test's own, that syncs what it commits and may be killed."""
+    if not databases.IS_INSTALLED:
+        pytest.skip("PostgreSQL 15 or newer is not installed; see ops/test-services.sh")
+    private = databases.PostgresServer()
+    try:
+        yield private.start()
+    finally:
+        private.stop()

@@ -206,6 +206,20 @@ class PreparedRecord:
         parts += [pack_slot(PERSON, *one) for one in zip(roots, sealed, strict=True)]
         return root, b"".join(parts)
 
+    def dump(self) -> bytes:
+        """Everything `keep` works from, for a store that gives records their places later. Read back by `load_prepared`.
+
+        Holds the masks of the links (which person's record follows which), so it is no more public than the opening.
+        """
+        officer = self._officer
+        parts = [
+            self.event_id.encode(), self.name.value.encode(), instant_text(self.at).encode(), self.envelope, self.secret,
+            b"".join(self._roots), b"" if officer is None else officer.root + officer.sealed,
+        ]  # fmt: skip
+        for subject, mask, rest, commit_link, node in self._persons:
+            parts += [subject.encode(), mask.to_bytes(LINK_BYTES, "big"), rest, commit_link, node]
+        return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
+
     def _chained(self, links: Sequence[Link]) -> tuple[bytes, list[bytes], list[bytes]]:
         """The record's root, then the roots of the person slots and what is sealed of them."""
         persons = self._persons
@@ -223,6 +237,32 @@ class PreparedRecord:
             roots.append(root)
             sealed.append((fixed ^ stream).to_bytes(LINK_BYTES, "big") + rest)
         return _root(self._roots + roots), roots, sealed
+
+
+def load_prepared(raw: bytes) -> PreparedRecord:
+    """The record that `PreparedRecord.dump` wrote. ValueError when it is cut short."""
+    parts: list[bytes] = []
+    at = 0
+    while at < len(raw):
+        end = at + 4 + int.from_bytes(raw[at : at + 4], "big")
+        parts.append(raw[at + 4 : end])
+        at = end
+    if at != len(raw) or len(parts) < 7 or (len(parts) - 7) % 5:
+        raise ValueError("a prepared record is cut short")
+    event, name, when, envelope, secret, roots, officer = parts[:7]
+    persons = [
+        (parts[n].decode(), int.from_bytes(parts[n + 1], "big"), *parts[n + 2 : n + 5]) for n in range(7, len(parts), 5)
+    ]
+    said = LogEvent(
+        EventId(event.decode()), EventName(name.decode()), datetime.fromisoformat(when.decode()), {}, secret
+    )
+    return PreparedRecord(
+        said,
+        envelope,
+        [roots[n : n + ROOT_BYTES] for n in range(0, len(roots), ROOT_BYTES)],
+        SlotRecord(OFFICER, "", officer[ROOT_BYTES:], officer[:ROOT_BYTES]) if officer else None,
+        persons,  # type: ignore[arg-type]
+    )
 
 
 def link_bytes(link: Link) -> bytes:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 URGENCIES = (2, 1, 0)
 _FOREVER = 1 << 62
-_TOKEN_BYTES = 16
+TOKEN_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +237,7 @@ class SqliteDeliveries:
         numbers = self._leasable(tx.sql, request, request.limit)
         tx.sql.many(
             "lease",
-            [(secrets.token_urlsafe(_TOKEN_BYTES), request.until, request.until, number) for number in numbers],
+            [(secrets.token_urlsafe(TOKEN_BYTES), request.until, request.until, number) for number in numbers],
         )
         return self._deliveries(tx.sql, numbers)
 
@@ -269,7 +269,7 @@ class SqliteDeliveries:
 
     def _disclosed_before(self, tx: Transaction, unit: Disclosure) -> Disclosed | Stale:
         found = self._standing(tx.sql, unit.delivery)
-        if found is None or not _has_events(tx.sql, unit.records):
+        if found is None or not has_events(tx.sql, unit.records):
             raise LookupError("not a repetition")
         state = STATES[found.state]
         if found.state != DUE or not found.has_lease(unit.lease_token, millis(unit.at)):
@@ -285,7 +285,7 @@ class SqliteDeliveries:
             return Concluded(state, already=True)
         has_lost_lease = unit.lease_token is not None and not found.has_lease(unit.lease_token, at)
         if has_lost_lease or not may_move(state, unit.state):
-            if unit.records and _has_events(tx.sql, unit.records):
+            if unit.records and has_events(tx.sql, unit.records):
                 return Concluded(state, already=True)  # this very call, asked again after `Unavailable`
             return Stale("lease" if has_lost_lease else "state", state)
         due_at = None if unit.due_at is None else millis(unit.due_at)
@@ -355,6 +355,6 @@ class SqliteDeliveries:
         )
 
 
-def _has_events(sql: Statements, records: Sequence[PreparedRecord]) -> bool:
+def has_events(sql: Statements, records: Sequence[PreparedRecord]) -> bool:
     """Whether every one of these records is in the log."""
     return all(sql.one("has_event", (blob_of(record.event_id),)) is not None for record in records)

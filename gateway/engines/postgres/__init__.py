@@ -1,0 +1,1 @@
+"""The clustered engine: one PostgreSQL, any number of gateway nodes."""

@@ -1,0 +1,70 @@
+"""How does a node talk to the database, and which of its errors mean what?
+
+Every session ends a transaction that its node has left standing (a paused process, a half-open connection) and a wait
+for a lock that takes too long: nobody else waits for a node that is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import asyncpg
+
+from gateway.model.errors import Unavailable
+
+# A transaction that waits for its node for five seconds is ended: a paused node holds up nobody for longer.
+SESSION = {
+    "application_name": "hutong",
+    "idle_in_transaction_session_timeout": "5s",
+    "lock_timeout": "10s",
+    "statement_timeout": "60s",
+    "tcp_user_timeout": "10s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "jit": "off",
+    "synchronous_commit": "on",
+}
+CONNECT_SECONDS = 5.0
+COMMAND_SECONDS = 70.0
+
+# The transaction lost against another one and may simply be tried again.
+LOST = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+# The server is away, starts, stops, is full or does not answer; the outcome of a commit may be unknown.
+AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # a lock that was not to be had in time
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.PostgresIOError,
+    asyncpg.InternalServerError,
+    OSError,
+    TimeoutError,
+)
+
+# Called with the name of a durable step before it happens and, for a commit, after it; raises to make it fail.
+FaultPoint = Callable[[str], None]
+
+
+def no_fault(step: str) -> None:
+    """Nothing fails on purpose."""
+
+
+def unavailable(error: BaseException) -> Unavailable:
+    away = Unavailable("the store is out of reach", remedy="see `hutong doctor`")
+    away.__cause__ = error
+    return away
+
+
+async def connect(url: str) -> asyncpg.Connection:
+    """A connection of our own. Raises Unavailable; never names the address or the user."""
+    try:
+        return await asyncpg.connect(
+            url, server_settings=SESSION, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS
+        )
+    except (*AWAY, asyncpg.PostgresError) as error:
+        raise unavailable(error) from error

@@ -1,0 +1,126 @@
+"""Which shape has a database, and how does it get the one this code wants?
+
+As in the embedded store: the shape is twice the number of the last migration, less one while only its first half was
+run. `before` halves leave everything that the older code needs, so a cluster is upgraded in three steps with nobody
+turned away: `hutong migrate --before`, the nodes one after the other, `hutong migrate`. Each half is one transaction
+with the number it leads to; two who migrate at once do so one after the other. A store is made on request alone.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+import asyncpg
+
+from gateway.engines.postgres.connection import AWAY, connect, unavailable
+from gateway.engines.postgres.locks import lock_number
+from gateway.model.errors import InvalidDocument, Unavailable
+
+_FILE = re.compile(r"(\d{4})_([a-z_]+)\.(before|after)\.sql")
+_LOCK = lock_number("migration", "")
+_OLDEST = 150_000
+_SHAPE = """
+CREATE TABLE IF NOT EXISTS store_shape (one bigint PRIMARY KEY CHECK (one = 1), version bigint NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One half of a migration; `version` is the shape it leads to."""
+
+    version: int
+    name: str
+    sql: str
+
+
+@lru_cache(maxsize=1)
+def steps() -> tuple[Step, ...]:
+    """All halves in order. ValueError when a number or a half is missing."""
+    found: list[Step] = []
+    for entry in resources.files("gateway.engines.postgres.migrations").iterdir():
+        match = _FILE.fullmatch(entry.name)
+        if match:
+            number, name, half = int(match[1]), match[2], match[3]
+            version = 2 * number - (half == "before")
+            found.append(Step(version, f"{number:04d} {name} {half}", entry.read_text(encoding="utf-8")))
+    found.sort(key=lambda step: step.version)
+    if [step.version for step in found] != list(range(1, len(found) + 1)) or len(found) % 2:
+        raise ValueError("migrations come in numbered pairs without gaps")
+    return tuple(found)
+
+
+async def create_store(url: str) -> None:
+    """Make a new, empty store in a database. Raises InvalidDocument when there is one already, or something else."""
+    connection = await connect(url)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+            if connection.get_server_version().major * 10_000 < _OLDEST:
+                raise InvalidDocument("the server is older than PostgreSQL 15", remedy="use PostgreSQL 15 or newer")
+            taken = await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()")
+            if taken:
+                raise InvalidDocument("the database is not empty", remedy="use an empty database of its own")
+            await connection.execute(_SHAPE)
+            await connection.execute("INSERT INTO store_shape VALUES (1, 0)")
+            await _run(connection, 0, len(steps()))
+            await connection.execute("INSERT INTO property VALUES ('delivery-order', $1)", secrets.token_bytes(32))
+            await connection.execute("INSERT INTO property VALUES ('store-id', $1)", secrets.token_bytes(16))
+    except AWAY as error:
+        raise unavailable(error) from error
+    finally:
+        connection.terminate()
+
+
+async def migrate_store(url: str, *, only_before: bool = False) -> int:
+    """Bring an existing store to this code's shape and return its version; does nothing when it has it.
+
+    `only_before` leaves out an `after` half that is last, so that older nodes go on working beside newer ones. Raises
+    InvalidDocument for a shape of newer code, Unavailable when there is no store.
+    """
+    connection = await connect(url)
+    try:
+        while True:  # a transaction for each half: a crash leaves whole ones
+            async with connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+                version = await read_shape(connection)
+                last = len(steps()) - 1 if only_before else len(steps())
+                if version >= last:
+                    return version
+                await _run(connection, version, version + 1)
+    except AWAY as error:
+        raise unavailable(error) from error
+    finally:
+        connection.terminate()
+
+
+async def read_shape(connection: asyncpg.Connection) -> int:
+    """The version of a store. Raises Unavailable when there is none, InvalidDocument for one of newer code."""
+    try:
+        version = await connection.fetchval("SELECT version FROM store_shape")
+    except asyncpg.UndefinedTableError as missing:
+        raise Unavailable("there is no store in this database", remedy="make one with `hutong init`") from missing
+    if version is None:
+        raise Unavailable("there is no store in this database", remedy="make one with `hutong init`")
+    if version > len(steps()):
+        raise InvalidDocument(
+            f"the store has shape {version}, newer than this code knows ({len(steps())})",
+            remedy="run the release that wrote it, or a newer one",
+        )
+    return int(version)
+
+
+def check_usable(version: int) -> None:
+    """InvalidDocument when this code needs a shape that the store does not have yet."""
+    if version < len(steps()) - 1:
+        raise InvalidDocument(
+            f"the store has shape {version}, this code wants {len(steps())}", remedy="run `hutong migrate`"
+        )
+
+
+async def _run(connection: asyncpg.Connection, version: int, last: int) -> None:
+    for step in steps()[version:last]:
+        await connection.execute(f"{step.sql}\nUPDATE store_shape SET version = {step.version:d}")

@@ -1,0 +1,1 @@
+-- Nothing came before the first release, so nothing is taken away.

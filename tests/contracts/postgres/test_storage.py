@@ -1,0 +1,24 @@
+"""The clustered store keeps the promises of the storage ports."""
+
+import pytest
+
+from tests.contracts.log_suite import LogStorageSuite
+from tests.contracts.storage_suite import DeliveryStorageSuite, NoticeStorageSuite, RegistryStorageSuite
+
+pytestmark = pytest.mark.services
+
+
+class TestNotices(NoticeStorageSuite):
+    pass
+
+
+class TestDeliveries(DeliveryStorageSuite):
+    pass
+
+
+class TestRegistry(RegistryStorageSuite):
+    pass
+
+
+class TestLog(LogStorageSuite):
+    pass

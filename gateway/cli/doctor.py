@@ -16,7 +16,10 @@ from gateway.assembly import Documents
 from gateway.cli.frame import EXIT_NO, Admin, config_option, json_option, settings_of, show, speaks, table
 from gateway.config import Settings
 from gateway.engines.files.packs import disclosure_files
+from gateway.engines.rabbitmq.check import check_broker
+from gateway.model.agency import QueueUse
 from gateway.model.errors import HutongError, Unavailable
+from gateway.model.identifiers import OfficeId
 from gateway.policy.load import load_policy
 
 
@@ -29,7 +32,7 @@ class Finding:
     remedy: str = ""
 
 
-@click.command(help="自检 · settings, keys, clock, policy, store, reachability")
+@click.command(help="自检 · settings, keys, clock, policy, store, reachability, queues")
 @config_option
 @json_option
 @speaks
@@ -89,6 +92,9 @@ async def _node(settings: Settings) -> list[Finding]:
     for office in offices:
         if "webhook" in office:
             findings.append(await _reach(office["id"], office["webhook"]["url"]))
+    if settings.rabbitmq.addresses:
+        queues = {OfficeId(one["id"]): QueueUse(one["queue"]) for one in offices if "queue" in one}
+        findings += [Finding(*found) for found in await check_broker(settings.rabbitmq, queues)]
     return findings
 
 

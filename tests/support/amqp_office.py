@@ -16,6 +16,7 @@ from gateway.crypto.signing import b64url, thumbprint
 from gateway.ports.agency_queues import SUBMIT_EXCHANGE, inbox_queue, receipts_queue, submit_queue
 
 CANONICAL = "application/cloudevents+json"
+CONNECT_SECONDS = 10
 
 
 def encryption_pair():
@@ -37,6 +38,10 @@ class AmqpOffice:
         self.inbox: asyncio.Queue = asyncio.Queue()
 
     async def __aenter__(self):
+        await asyncio.wait_for(self._enter(), CONNECT_SECONDS)
+        return self
+
+    async def _enter(self):
         self.connection = await aio_pika.connect(
             host=self._broker.host, port=self._broker.port, login=self.office, password=await self.client.token(),
             virtualhost=self._vhost,
@@ -45,11 +50,10 @@ class AmqpOffice:
         receipts = await self.channel.get_queue(receipts_queue(self.office), ensure=False)
         await receipts.consume(self._answered, no_ack=True)
         self.submit_exchange = await self.channel.get_exchange(SUBMIT_EXCHANGE, ensure=False)
-        return self
 
     async def __aexit__(self, *_):
         with suppress(Exception):
-            await self.connection.close()
+            await asyncio.wait_for(self.connection.close(), CONNECT_SECONDS)
 
     async def _answered(self, message):
         waiting = self._answers.pop(message.correlation_id, None)

@@ -19,6 +19,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 CONNECT_SECONDS = timedelta(seconds=5)
 
 
+class Late(Unavailable):
+    """No confirm in time, on a connection that is alive: it is the queue that is silent."""
+
+
 class Publisher:
     """`signal` hears the name of what happened to the connection, for the event log."""
 
@@ -45,7 +49,7 @@ class Publisher:
             async with asyncio.timeout(timeout.total_seconds()):
                 await wire.publish(message)
         except TimeoutError as late:
-            raise Unavailable("RabbitMQ did not confirm in time", retry_after=timedelta(seconds=1)) from late
+            raise Late("RabbitMQ did not confirm in time", retry_after=timedelta(seconds=1)) from late
 
     async def run(self) -> None:
         pause, place = FIRST_PAUSE, 0

@@ -4,12 +4,16 @@ One connection consumes and declares (aio-pika), the publisher's own publishes. 
 acknowledged to the broker only after its answer was confirmed, so that a crash in between brings it again and the first
 answer with it. Messages of one lane are worked on one after another; when the connection ends, what was in work is
 dropped and comes again.
+
+A quorum queue that was made moments before its broker was killed may come back without a leader, and stay so: it takes
+nothing and gives nothing. One that is silent while the broker answers is made anew; nothing in it is the record of
+anything.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -24,7 +28,7 @@ from gateway.engines.rabbitmq.address import Address
 from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
 from gateway.engines.rabbitmq.frames import Message
 from gateway.engines.rabbitmq.management import Management
-from gateway.engines.rabbitmq.publisher import FIRST_PAUSE, LONGEST_PAUSE, Publisher
+from gateway.engines.rabbitmq.publisher import FIRST_PAUSE, LONGEST_PAUSE, Late, Publisher
 from gateway.engines.rabbitmq.topology import (
     DEAD_INBOX,
     INBOX,
@@ -54,8 +58,10 @@ DIRECT_REPLY = "amq.rabbitmq.reply-to."
 DOORBELL_TYPE, RELEASE_TYPE = "hutong.doorbell.v1", "hutong.release.v1"
 CLOUDEVENT, JOSE = "application/cloudevents+json", "application/jose"
 LEASE_HEADER = "hutong-lease-digest"
+SILENCES = 2
+DELETE_SECONDS = 30.0
 _CONNECT_SECONDS = 5.0
-_BROKEN = (AMQPError, OSError, asyncio.TimeoutError, aio_pika.exceptions.AMQPException)
+BROKEN = (AMQPError, OSError, asyncio.TimeoutError, aio_pika.exceptions.AMQPException)
 
 
 class RabbitQueues:
@@ -75,6 +81,7 @@ class RabbitQueues:
         self._confirm = timedelta(seconds=settings.confirm_seconds)
         self._offices: dict[OfficeId, QueueUse] = {}
         self._session: _Session | None = None
+        self._silent: dict[str, int] = {}  # confirms in a row that did not come, by queue
 
     @property
     def is_up(self) -> bool:
@@ -86,13 +93,13 @@ class RabbitQueues:
             address = self._addresses[place % len(self._addresses)]
             try:
                 connection = await connect(address, self._settings.heartbeat_seconds)
-            except _BROKEN:
+            except BROKEN:
                 place += 1
                 if place % len(self._addresses) == 0:
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, LONGEST_PAUSE)
                 continue
-            session = _Session(connection, self._settings, self._publisher, desk, self._signal)
+            session = _Session(connection, address, self._settings, self._publish, desk, self._signal)
             lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             connection.close_callbacks.add(lambda *_, lost=lost: None if lost.done() else lost.set_result(None))
             try:
@@ -101,7 +108,7 @@ class RabbitQueues:
                 self._session, pause = session, FIRST_PAUSE
                 await lost
                 self._signal("queues-lost")
-            except (*_BROKEN, InvalidDocument):
+            except (*BROKEN, InvalidDocument, Unavailable):
                 self._signal("queues-trouble")
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
@@ -117,9 +124,7 @@ class RabbitQueues:
     async def ring(self, office: OfficeId) -> None:
         event = {"specversion": "1.0", "id": str(uuid4()), "source": GATEWAY_URN, "type": DOORBELL_TYPE}
         queue = inbox_queue(office)
-        await self._publisher.publish(
-            Message(INBOX, queue, canonical_json(event), CLOUDEVENT, kind=DOORBELL_TYPE), self._confirm
-        )
+        await self._publish(queue, Message(INBOX, queue, canonical_json(event), CLOUDEVENT, kind=DOORBELL_TYPE))
 
     async def put(self, office: OfficeId, release: Release, expires: timedelta) -> None:
         message = Message(
@@ -133,7 +138,7 @@ class RabbitQueues:
             expires_ms=int(expires.total_seconds() * 1000),
         )
         try:
-            await self._publisher.publish(message, self._confirm)
+            await self._publish(message.key, message)
         except NotTaken as full:
             raise QueueFull(full.message, retry_after=full.retry_after) from full
 
@@ -145,10 +150,24 @@ class RabbitQueues:
     async def disconnect(self, office: OfficeId) -> int:
         return await self._management.disconnect(office)
 
+    async def _publish(self, queue: str, message: Message) -> None:
+        try:
+            await self._publisher.publish(message, self._confirm)
+        except Late:
+            self._silent[queue] = self._silent.get(queue, 0) + 1
+            if self._silent[queue] >= SILENCES and self._session is not None:
+                self._session.begin_repair(queue)
+            raise
+        except NotTaken as missing:
+            if not missing.is_full and self._session is not None:
+                self._session.begin_repair(queue)
+            raise
+        self._silent.pop(queue, None)
+
     async def _asked(self, step: Coroutine[Any, Any, None]) -> None:
         try:
             await asyncio.wait_for(step, self._settings.confirm_seconds)
-        except _BROKEN as broken:
+        except BROKEN as broken:
             raise Unavailable("RabbitMQ did not answer") from broken
 
 
@@ -158,15 +177,17 @@ class _Session:
     def __init__(
         self,
         connection: AbstractConnection,
+        address: Address,
         settings: RabbitSettings,
-        publisher: Publisher,
+        publish: Callable[[str, Message], Awaitable[None]],
         desk: Desk,
         signal: Callable[[str], None],
     ) -> None:
-        self._connection, self._settings, self._publisher = connection, settings, publisher
+        self._connection, self._address, self._settings, self._publish = connection, address, settings, publish
         self._desk, self._signal = desk, signal
-        self._confirm = timedelta(seconds=settings.confirm_seconds)
         self.served: dict[OfficeId, QueueUse] = {}
+        self._wanted: Mapping[OfficeId, QueueUse] = {}
+        self._repairs: dict[str, asyncio.Task[None]] = {}
         self._channels: dict[OfficeId, AbstractChannel] = {}
         self._lanes: dict[tuple[OfficeId, str], asyncio.Task[None]] = {}
         self._work: set[asyncio.Task[None]] = set()
@@ -185,6 +206,7 @@ class _Session:
             for office in [one for one in self.served if one not in offices]:
                 await self._channels.pop(office).close()
                 del self.served[office]
+            self._wanted = offices
             for office, use in offices.items():
                 if self.served.get(office) is use:
                     continue
@@ -199,14 +221,14 @@ class _Session:
         channel = await self._connection.channel()
         with suppress(ChannelNotFoundEntity):
             await (await channel.get_queue(inbox_queue(office), ensure=False)).purge()
-        with suppress(*_BROKEN):
+        with suppress(*BROKEN):
             await channel.close()
 
     async def close(self) -> None:
         for task in list(self._work):
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)
-        with suppress(*_BROKEN):
+        with suppress(*BROKEN):
             await self._connection.close()
 
     async def _declare(self, topology: Topology) -> frozenset[str]:
@@ -224,7 +246,38 @@ class _Session:
         async def take(message: AbstractIncomingMessage) -> None:
             self._begin(office, message)
 
-        await queue.consume(take)
+        try:
+            await asyncio.wait_for(queue.consume(take), self._settings.confirm_seconds)
+        except TimeoutError as silent:
+            await self._make_anew(submit_queue(office))
+            raise Unavailable("a queue had to be made anew") from silent
+
+    def begin_repair(self, name: str) -> None:
+        """Make a silent or missing queue anew, by and by, where it is one of ours."""
+        ours = {queue for office in self.served for queue in (inbox_queue(office), receipts_queue(office))}
+        if name in ours and name not in self._repairs:
+            task = asyncio.create_task(self._make_anew(name), name=f"repair {name}")
+            self._repairs[name] = task
+            self._work.add(task)
+
+            def ended(done: asyncio.Task[None]) -> None:
+                self._work.discard(done)
+                del self._repairs[name]
+
+            task.add_done_callback(ended)
+
+    async def _make_anew(self, name: str) -> None:
+        """On connections of its own: deleting a queue without a leader takes seconds and may cost the connection."""
+        self._signal("queue-made-anew")
+        with suppress(*BROKEN):
+            async with await connect(self._address, self._settings.heartbeat_seconds) as other:
+                await asyncio.wait_for((await other.channel()).queue_delete(name), DELETE_SECONDS)
+        office = parse_office_id(name.partition(".")[2])
+        with suppress(*BROKEN):
+            async with await connect(self._address, self._settings.heartbeat_seconds) as other:
+                await declare(other, Topology({}, queues_of(office, self._wanted[office], self._settings)))
+        if name == inbox_queue(office):
+            self._desk.emptied(office)
 
     def _begin(self, office: OfficeId, message: AbstractIncomingMessage) -> None:
         """Start on a message, behind the one before it in its lane. Called in the order of the queue."""
@@ -251,7 +304,7 @@ class _Session:
             await asyncio.wait([before])
         answer = await self._desk.take(arrived)
         await self._answer(arrived, message, answer)
-        with suppress(*_BROKEN):
+        with suppress(*BROKEN):
             if answer.is_poison:
                 self._signal("submission-set-aside")
                 await message.reject(requeue=False)
@@ -270,7 +323,7 @@ class _Session:
                 correlation_id=message.correlation_id or message.message_id or "", kind=answer.kind,
             )  # fmt: skip
             try:
-                await self._publisher.publish(reply, self._confirm)
+                await self._publish(target, reply)
             except NotTaken:
                 if target == own:
                     await asyncio.sleep(1.0)
@@ -289,7 +342,7 @@ class _Session:
                     break
                 except Unavailable as away:
                     await asyncio.sleep(away.retry_after.total_seconds())
-        with suppress(*_BROKEN):
+        with suppress(*BROKEN):
             await message.ack()
 
 

@@ -106,7 +106,12 @@ class Wire(asyncio.Protocol):
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append(frame)
-        await confirm
+        try:
+            await confirm
+        except asyncio.CancelledError:  # nobody waits for it any more: it holds no place in the window
+            self._pending.pop(tag, None)
+            self._make_room()
+            raise
 
     def close(self) -> None:
         if self._transport is not None:

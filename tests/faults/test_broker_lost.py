@@ -1,0 +1,111 @@
+"""The broker is killed under load, loses its disk, its connections are cut or hang: nothing answered is lost or applied twice."""
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+import pytest
+
+from gateway.config import RabbitSettings
+from gateway.model.agency import QueueUse
+from gateway.model.identifiers import parse_office_id
+from gateway.services.verify_log import verify_log
+from tests.support import rabbitmq as brokers
+from tests.support.amqp_load import Load
+from tests.support.amqp_office import encryption_pair
+from tests.support.amqp_town import POLICE, SENDER, use_queue
+from tests.support.cut_proxy import CutProxy
+from tests.support.town import CANONICAL, town
+
+pytestmark = [pytest.mark.slow, pytest.mark.services]
+
+QUICK = {"heartbeat_seconds": 1.0, "confirm_seconds": 2.0}
+
+
+@pytest.fixture
+def own_broker(tmp_path_factory):
+    """One node for one test that breaks it."""
+    if not brokers.IS_INSTALLED:
+        pytest.skip("RabbitMQ is not installed; see ops/test-services.sh")
+    cluster = brokers.Cluster(tmp_path_factory.mktemp("own") / "one")
+    try:
+        yield cluster.start().brokers[0]
+    finally:
+        cluster.stop()
+
+
+@asynccontextmanager
+async def under_load(folder, broker, vhost, settings):
+    key, jwk = encryption_pair()
+    async with town(folder, rabbitmq=settings, port=broker.gateway_port, first_backoff_seconds=0.1) as whole:
+        await use_queue(whole, broker, vhost, SENDER, QueueUse.DOORBELLS)
+        enrol = whole.gateway.services.enrol
+        known = enrol.office(parse_office_id(POLICE))
+        await enrol.add(replace(known, adapter="canonical", media_type=CANONICAL), by="test")
+        await use_queue(whole, broker, vhost, POLICE, QueueUse.RELEASES, jwk)
+        load = Load(broker, vhost, whole.clients[SENDER], whole.clients[POLICE], key)
+        receiving = asyncio.create_task(load.receive())
+        try:
+            yield whole, load
+        finally:
+            receiving.cancel()
+            with suppress(asyncio.CancelledError):
+                await receiving
+
+
+async def within(step, seconds=90):
+    await asyncio.wait_for(step, seconds)
+
+
+async def judge(whole, load, count):
+    """Every answered notice came, each once, each decided before; one receipt for one notice; the log verifies."""
+    await within(load.all_received())
+    assert len(load.receipts) == count
+    assert load.changed == []
+    assert len({receipt["notice"] for receipt in load.receipts.values()}) == count
+    assert len(load.applied) == count, "each case came"
+    assert {len(ids) for ids in load.applied.values()} == {1}, "and each under one delivery"
+    assert (await verify_log(whole.gateway.engines.store.log)).is_verified
+    assert whole.failures() == []
+
+
+async def test_a_broker_that_is_killed_and_then_loses_its_disk_costs_time_and_nothing_else(tmp_path, own_broker):
+    running = own_broker.running
+    async with under_load(tmp_path, running, "%2F", running.settings("/", **QUICK)) as (whole, load):
+        load._vhost = "/"
+        sending = asyncio.create_task(load.send(range(60)))
+        await within(load.until(15))
+        own_broker.kill()
+        await asyncio.to_thread(own_broker.start().wait)
+        await within(load.until(35))
+        own_broker.kill()
+        own_broker.wipe()
+        await asyncio.to_thread(own_broker.start().wait)
+        await within(sending)
+        await judge(whole, load, 60)
+
+
+async def test_connections_that_are_cut_or_hang_are_replaced_and_nothing_is_lost(tmp_path, rabbitmq, vhost):
+    if not rabbitmq.gateway_port:
+        pytest.skip("the named broker asks another gateway who may do what")
+    async with CutProxy(rabbitmq.port) as proxy:
+        through = replace(rabbitmq, port=proxy.port)
+        settings: RabbitSettings = through.settings(vhost, **QUICK)
+        async with under_load(tmp_path, rabbitmq, vhost, settings) as (whole, load):
+            sending = asyncio.create_task(load.send(range(80)))
+            for at in (10, 25):
+                await within(load.until(at))
+                proxy.cut()
+            await within(load.until(40))
+            proxy.hang()
+            gone = asyncio.create_task(lost(whole))
+            await asyncio.wait_for(gone, 10)  # nothing comes through: noticed by its silence
+            proxy.heal()
+            await within(sending)
+            await judge(whole, load, 80)
+
+
+async def lost(whole):
+    """Once the node knows that it has no broker."""
+    while whole.gateway.engines.broker.publisher.is_up:
+        await whole.clients[SENDER].changes(wait_seconds=0)

@@ -57,6 +57,7 @@ class Wire(asyncio.Protocol):
         self._last_tag, self._frame_max = 0, FRAME_MAX
         self._is_paused = self._is_blocked = False
         self._room: deque[asyncio.Future[None]] = deque()
+        self._given = 0  # places given to waiters that have not taken them yet
         self._heard_at = self._loop.time()
         self._beat: asyncio.TimerHandle | None = None
         self.lost: asyncio.Future[None] = self._loop.create_future()
@@ -92,10 +93,8 @@ class Wire(asyncio.Protocol):
     async def publish(self, message: Message) -> None:
         """Returns when the broker has the message safe (quorum: on a majority). Raises Unavailable when it may not
         have it, NotTaken when it said that it does not. The caller sets the time limit."""
-        while self.is_open and (len(self._pending) >= self._window or self._is_paused or self._is_blocked):
-            room = self._loop.create_future()
-            self._room.append(room)
-            await room
+        if self._room or not self._has_room():
+            await self._wait_for_room()
         if not self.is_open:
             raise _gone()
         self._last_tag += 1
@@ -200,15 +199,31 @@ class Wire(asyncio.Protocol):
         else:
             one.confirm.set_result(None)
 
-    def _make_room(self) -> None:
-        if (self._is_blocked or self._is_paused) and self.is_open:
+    async def _wait_for_room(self) -> None:
+        """In the order of asking: nobody overtakes."""
+        if not self.is_open:
             return
-        free = self._window - len(self._pending) if self.is_open else len(self._room)
-        while self._room and free > 0:
+        room = self._loop.create_future()
+        self._room.append(room)
+        try:
+            await room
+        except asyncio.CancelledError:
+            if room.done() and not room.cancelled():
+                self._given -= 1
+                self._make_room()
+            raise
+        self._given -= 1
+
+    def _make_room(self) -> None:
+        """Give the places that are free to those who have waited longest; all, when there is nothing to wait for."""
+        while self._room and (not self.is_open or self._has_room()):
             waiter = self._room.popleft()
             if not waiter.done():
+                self._given += 1
                 waiter.set_result(None)
-                free -= 1
+
+    def _has_room(self) -> bool:
+        return not (self._is_paused or self._is_blocked) and len(self._pending) + self._given < self._window
 
     def _flush(self) -> None:
         out, self._out = self._out, []

@@ -61,17 +61,20 @@ def test_a_restored_backup_is_noticed_reports_go_on_and_two_persons_end_the_hold
     submit(gateway, "WJ-1", tmp_path)
     arrived = pull(gateway, "police.440113")
     accept_case(gateway, f"{arrived[0]['delivery']}.{arrived[0]['revision']}", tmp_path)
-    gateway.stop()
     backup = tmp_path / "backup"
-    shutil.copytree(gateway.directory / "data", backup)
+    made = json.loads(gateway.run("backup", str(backup), "--json").stdout)
+    assert made["log_size"] > 0
+    assert gateway.run("backup", str(backup), check=False).returncode == 3, "never over another one"
+    assert gateway.run("restore", str(backup), check=False).returncode == 4, "a running gateway owns its data"
 
-    gateway.start()
     before = json.loads(gateway.run("log", "verify", "--json").stdout)["size"]
     submit(gateway, "WJ-2", tmp_path)
     lost = wait_until_signed(gateway, more_than=before)
     gateway.kill()
+    assert gateway.run("restore", str(backup), check=False).returncode == 3, "never over what is there"
     shutil.rmtree(gateway.directory / "data")
-    shutil.copytree(backup, gateway.directory / "data")
+    assert gateway.run("restore", str(backup), "--keys", check=False).returncode == 3, "data are no keys"
+    gateway.run("restore", str(backup))
 
     gateway.start()
     held = hold_of(gateway)

@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
@@ -37,15 +37,22 @@ from gateway.assembly_log import (
     retain_for_ever,
     watch_for_ever,
 )
+from gateway.assembly_store import (
+    begin_duties,
+    begin_following,
+    cluster_doorbell,
+    create_record,
+    open_keys,
+    open_record,
+)
 from gateway.config import Settings
 from gateway.crypto.detached import DetachedSigner
 from gateway.engines.files.documents import default_catalogue, default_codes, default_rules
 from gateway.engines.files.geography import read_divisions, read_jurisdictions, read_routing
-from gateway.engines.files.keystore import FileKeyStore, create_key_store, open_key_store
+from gateway.engines.files.keystore import FileKeyStore, create_key_store
 from gateway.engines.files.packs import disclosure_files, safeguards_text
 from gateway.engines.files.root_key import RootKey, RootKeyFile, RootPassphrase
 from gateway.engines.http_courier.courier import CourierSettings, HttpCourier
-from gateway.engines.sqlite.store import SqliteStore
 from gateway.engines.system.clock import SystemClock
 from gateway.engines.system.ids import SystemIds
 from gateway.engines.system.logs import EventLog
@@ -72,6 +79,7 @@ from gateway.policy.routing_rules import RoutingTables
 from gateway.policy.safeguards import Safeguards, load_safeguards
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock, Ids
+from gateway.ports.store import Store
 from gateway.ports.translation import Adapter
 from gateway.privacy.projection import Projector
 from gateway.privacy.pseudonym import ReleaseSecret
@@ -165,7 +173,7 @@ class Engines:
     clock: Clock
     ids: Ids
     keys: FileKeyStore
-    store: SqliteStore
+    store: Store
     proof: LogProof
     broker: Broker
     courier: HttpCourier
@@ -229,7 +237,7 @@ async def create(settings: Settings, *, by: str) -> None:
         RootKeyFile.create(settings.key_directory / ROOT_KEY)
     create_key_store(settings.key_directory, _root_key(settings))
     create_log_keys(settings)
-    SqliteStore.create(settings.directory)
+    await create_record(settings)
     async with _open_engines(settings, sys.stderr.buffer) as engines:
         teller = Teller(engines.keys, engines.ids)
         policies = _policies(settings, default_catalogue(), engines, teller)
@@ -276,6 +284,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
     await directories.refresh()
     policies = _policies(settings, catalogue, engines, teller)
     await policies.refresh()
+    directories.follow_policies(policies.refresh)
     layout = Layout(catalogue.fields.values())
     keeper = Keeper(keys, ids, layout.split, join)
     cases = Cases(store.notices, store.deliveries, keys, ids)
@@ -585,9 +594,9 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
 async def _open_engines(settings: Settings, log_stream: BinaryIO, clock: Clock | None = None) -> AsyncIterator[Engines]:
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        keys = open_key_store(settings.key_directory, _root_key(settings))
+        keys = open_keys(settings, _root_key(settings))
         stack.callback(keys.close)
-        store = SqliteStore.open(settings.directory, clock)
+        store = await open_record(settings, clock)
         stack.push_async_callback(store.close)
         courier = HttpCourier(
             clock,
@@ -603,6 +612,8 @@ async def _open_engines(settings: Settings, log_stream: BinaryIO, clock: Clock |
         proof = await stack.enter_async_context(open_log_proof(settings, store.log, teller, staff, clock, ids))
         events = EventLog(log_stream, clock)
         broker = open_broker(settings, lambda name: events.write("rabbitmq", signal=name))
+        if (bells := cluster_doorbell(settings)) is not None:
+            broker = replace(broker, doorbell=bells)
         yield Engines(clock, ids, keys, store, proof, broker, courier, events)
 
 
@@ -720,15 +731,23 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
 
 async def _background(settings: Settings, engines: Engines, services: Services) -> None:
     """Everything that happens by itself, in one task group."""
+    proof, seconds = engines.proof, settings.log.checkpoint_seconds
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(publish_for_ever(engines.proof, settings.log.checkpoint_seconds), name="publish")
-        tasks.create_task(retain_for_ever(services.proof.retain), name="retain")
-        tasks.create_task(index_for_ever(engines.store.log), name="index")
-        tasks.create_task(watch_for_ever(services.proof.watch), name="watch")
+        leadership = begin_duties(
+            tasks,
+            settings,
+            [
+                ("publish", lambda: publish_for_ever(proof, seconds, again=settings.is_clustered)),
+                ("retain", lambda: retain_for_ever(services.proof.retain)),
+                ("index", lambda: index_for_ever(engines.store.log)),
+                ("watch", lambda: watch_for_ever(services.proof.watch)),
+                ("expire", lambda: _expire_for_ever(services.expire)),
+            ],
+        )
+        begin_following(tasks, leadership, engines.doorbell, services.directories, proof.hold)
         tasks.create_task(services.push.run(), name="push")
         begin_relay(tasks, engines.broker, services.relay, services.desk)
         tasks.create_task(_tell_of_emergencies(services.emergency), name="after-notices")
-        tasks.create_task(_expire_for_ever(services.expire), name="expire")
         tasks.create_task(
             keep_in_force(services.administer_policies, services.policies, _pause, services.trouble), name="policies"
         )

@@ -20,7 +20,6 @@ from gateway.config import Settings
 from gateway.engines.files.checkpoint_guard import FileCheckpointGuard
 from gateway.engines.files.note_keys import NoteSigningKey, load_note_keys, make_note_keys
 from gateway.engines.http_witness import HttpWitness
-from gateway.engines.sqlite.store import SqliteStore
 from gateway.http.admin_log import LogAdmin
 from gateway.model.agency import Office
 from gateway.model.errors import InvalidDocument, Unavailable
@@ -29,6 +28,7 @@ from gateway.model.identifiers import FieldId, OfficeId
 from gateway.ports.clock import Clock, Ids
 from gateway.ports.keys import KeyStore
 from gateway.ports.log_storage import LogStorage
+from gateway.ports.store import Store
 from gateway.services.conflicts import ConflictsOnRecord
 from gateway.services.erase import Erase, LegalHolds
 from gateway.services.hold import Generation, LogHold
@@ -98,7 +98,7 @@ async def open_log_proof(
     settings: Settings, log: LogStorage, teller: Teller, staff: StaffDirectory, clock: Clock, ids: Ids
 ) -> AsyncIterator[LogProof]:
     """Compare the log with what was signed, and be ready to sign, or to hold."""
-    guard = FileCheckpointGuard(settings.key_directory / GUARD)
+    guard = FileCheckpointGuard(settings.key_directory / GUARD, is_shared=settings.is_clustered)
     generation = generation_of(settings, guard.generation)
     async with aiohttp.ClientSession() as session:
         publisher = Publisher(
@@ -146,7 +146,7 @@ def join_log_services(
     *,
     settings: Settings,
     proof: LogProof,
-    store: SqliteStore,
+    store: Store,
     keys: KeyStore,
     keeper: Keeper,
     conflicts: ConflictsOnRecord,
@@ -245,8 +245,17 @@ async def retain_for_ever(retain: Retain) -> None:
         await asyncio.sleep(RETAIN_EVERY.total_seconds())
 
 
-async def publish_for_ever(proof: LogProof, seconds: float) -> None:
-    """Sign on a steady beat, so that the time of a checkpoint tells nothing about the time of an event."""
+async def publish_for_ever(proof: LogProof, seconds: float, *, again: bool = False) -> None:
+    """Sign on a steady beat, so that the time of a checkpoint tells nothing about the time of an event.
+
+    `again`: another node may have signed before, so first everything that was signed is looked at once more.
+    """
+    if again:
+        while True:
+            with suppress(Unavailable, OSError):
+                await proof.hold.begin()
+                break
+            await asyncio.sleep(seconds)
     while True:
         await proof.hold.beat()
         await asyncio.sleep(seconds)

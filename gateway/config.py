@@ -15,6 +15,7 @@ from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
+from urllib.parse import quote
 
 from gateway.model.errors import InvalidDocument, Problem
 
@@ -129,6 +130,27 @@ class RabbitSettings:
     concurrency: int = 32  # submissions of one office in work at once; those of one case stay in their order
 
 
+STORAGES = ("embedded", "postgres")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresSettings:
+    """Where the record is when `storage` is "postgres": then any number of nodes share it."""
+
+    address: str = ""  # postgresql://USER@HOST:PORT/DATABASE, without the password
+    password: str = field(default="", repr=False)  # of that user, and never in the file: HUTONG_POSTGRES_PASSWORD
+    connections: int = 8  # for questions, beside one to write, one to sequence and two to listen and lead
+
+    @property
+    def url(self) -> str:
+        """The address with the password, for the driver alone."""
+        if not self.password:
+            return self.address
+        scheme, rest = self.address.split("://", 1)
+        user, at, host = rest.partition("@")
+        return f"{scheme}://{user}:{quote(self.password, safe='')}@{host}" if at else self.address
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`name` is the gateway's name and the log's origin; `directory` holds the data, `key_directory` the keys, apart from it."""
@@ -138,6 +160,7 @@ class Settings:
     directory: Path = Path("data")  # store, log, admin socket; relative to the settings file
     key_directory: Path = Path("keys")  # apart from the data, so that a copy of the data opens nothing
     key_passphrase: str = field(default="", repr=False)  # never in the file: HUTONG_KEY_PASSPHRASE
+    storage: str = "embedded"  # or "postgres": one process owns its own store, or many nodes share a database
     policy_directory: Path | None = None  # None: the pack that ships with the gateway
     server: ServerSettings = field(default_factory=ServerSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
@@ -146,6 +169,11 @@ class Settings:
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     log: LogSettings = field(default_factory=LogSettings)
     rabbitmq: RabbitSettings = field(default_factory=RabbitSettings)
+    postgres: PostgresSettings = field(default_factory=PostgresSettings)
+
+    @property
+    def is_clustered(self) -> bool:
+        return self.storage == "postgres"
 
     @property
     def public_url(self) -> str:
@@ -179,19 +207,15 @@ def load_settings(path: Path) -> Settings:
             )
         )
     settings: Settings = _read(Settings, document, "", problems)
-    if "password" in document.get("rabbitmq", {}):
-        problems.append(
-            Problem(
-                "secret-in-file",
-                "rabbitmq.password",
-                "a password does not belong in a file",
-                "set HUTONG_AMQP_PASSWORD",
-            )
-        )
+    for table, variable in (("rabbitmq", "HUTONG_AMQP_PASSWORD"), ("postgres", "HUTONG_POSTGRES_PASSWORD")):
+        if "password" in document.get(table, {}):
+            where = f"{table}.password"
+            problems.append(Problem("secret-in-file", where, "a password does not belong in a file", f"set {variable}"))
     if not problems:
         settings = dataclasses.replace(
             settings,
             rabbitmq=dataclasses.replace(settings.rabbitmq, password=os.environ.get("HUTONG_AMQP_PASSWORD", "")),
+            postgres=dataclasses.replace(settings.postgres, password=os.environ.get("HUTONG_POSTGRES_PASSWORD", "")),
             directory=path.parent / settings.directory,
             key_directory=path.parent / settings.key_directory,
             key_passphrase=os.environ.get("HUTONG_KEY_PASSPHRASE", ""),
@@ -253,7 +277,7 @@ def _check(settings: Settings) -> list[Problem]:
         if not holds:
             problems.append(Problem("settings-conflict", position, message))
 
-    for name in ("server", "limits", "tokens", "delivery", "retention", "log", "rabbitmq"):
+    for name in ("server", "limits", "tokens", "delivery", "retention", "log", "rabbitmq", "postgres"):
         group = getattr(settings, name)
         for item in dataclasses.fields(group):
             value = getattr(group, item.name)
@@ -265,6 +289,13 @@ def _check(settings: Settings) -> list[Problem]:
     for address in settings.rabbitmq.addresses:
         is_of_form = re.fullmatch(r"amqps?://([^@/:]+@)?[^@/]+(/[^/]*)?", address) is not None
         require(is_of_form, "rabbitmq.addresses", "must be amqps://USER@HOST:PORT/VHOST, without a password")
+    require(settings.storage in STORAGES, "storage", f"must be one of {', '.join(STORAGES)}")
+    is_database = re.fullmatch(r"postgres(ql)?://[^@/:]+@[^@/]+/[^/]+", settings.postgres.address) is not None
+    require(
+        not settings.is_clustered or is_database,
+        "postgres.address",
+        "must be postgresql://USER@HOST:PORT/DATABASE, without a password",
+    )
     require(
         settings.delivery.lease_seconds > settings.delivery.webhook_timeout_seconds + settings.delivery.ticket_seconds,
         "delivery.lease_seconds",

@@ -1,8 +1,13 @@
-"""hutong init: make a gateway in a folder: settings, keys, store, the shipped policy in force."""
+"""hutong init: make a gateway in a folder: settings, keys, store, the shipped policy in force.
+
+With `--postgres` the store is made in that (empty) database. Another node of the same cluster is made with `--join` and
+the key directory that all nodes share: then settings are written and nothing else.
+"""
 
 from __future__ import annotations
 
 import getpass
+import json
 from pathlib import Path
 
 import click
@@ -17,11 +22,18 @@ _SETTINGS = """\
 name = "{name}"
 region = "{region}"
 directory = "data"      # 数据 data: notices, deliveries, log
-key_directory = "keys"  # 密钥，须与数据分开保存 keys: apart from the data
-
+key_directory = {keys}  # 密钥，须与数据分开保存 keys: apart from the data
+{storage}
 [server]
 host = "{host}"
 port = {port}
+"""
+
+_POSTGRES = """\
+storage = "postgres"    # 多节点共用一个数据库 many nodes share one database; password: HUTONG_POSTGRES_PASSWORD
+
+[postgres]
+address = {address}
 """
 
 
@@ -33,14 +45,44 @@ port = {port}
 @click.option("--region", default="440113", help="所在区划代码 division code of its area")
 @click.option("--host", default="127.0.0.1", help="监听地址 address to listen on")
 @click.option("--port", default=8440, help="监听端口 port to listen on")
+@click.option(
+    "--public-url", default="", help="各单位访问的地址 what offices call this gateway, the same on every node"
+)
+@click.option(
+    "--postgres", default="", help="数据库地址（空库） postgresql://USER@HOST:PORT/DATABASE, empty: a cluster's store"
+)
+@click.option(
+    "--join",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="加入集群：共用的密钥目录 join a cluster: its shared key directory; only settings are written",
+)
 @speaks
-async def init(directory: Path, name: str, region: str, host: str, port: int) -> None:
+async def init(
+    directory: Path, name: str, region: str, host: str, port: int, public_url: str, postgres: str, join: Path | None
+) -> None:
     file = directory / SETTINGS_FILE
     if file.exists():
         raise Refusal("there is a gateway in this folder already", remedy="choose another folder")
+    if join is not None and not postgres:
+        raise Refusal("only nodes of a cluster share keys", remedy="give the database with --postgres")
     directory.mkdir(parents=True, exist_ok=True)
-    file.write_text(_SETTINGS.format(name=name, region=region, host=host, port=port), encoding="utf-8")
-    await create(load_settings(file), by=getpass.getuser())
+    keys = "keys" if join is None else str(join.resolve())
+    storage = _POSTGRES.format(address=_text(postgres)) if postgres else ""
+    text = _SETTINGS.format(name=name, region=region, host=host, port=port, keys=_text(keys), storage=storage)
+    if public_url:
+        text += f"public_url = {_text(public_url)}\n"
+    file.write_text(text, encoding="utf-8")
+    settings = load_settings(file)
+    if join is not None:
+        settings.directory.mkdir(mode=0o700, exist_ok=True)
+        click.echo(f"已加入 joined: {file}")
+        return
+    await create(settings, by=getpass.getuser())
     click.echo(f"已建立 made: {file}")
     click.echo(f"下一步 next: hutong serve --config {file}")
     click.echo(f"         hutong office add police.{region} --name ... --profile offices --config {file}")
+
+
+def _text(value: str) -> str:
+    """A TOML basic string."""
+    return json.dumps(value, ensure_ascii=False)

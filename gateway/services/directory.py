@@ -6,7 +6,7 @@ prepared under an older one is prepared again, so a suspension bites at its comm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -52,6 +52,11 @@ class Directories:
         self._storage, self._tree = storage, tree
         self._jurisdictions = tuple(jurisdictions)
         self._current: DirectorySnapshot | None = None
+        self._before_policy_epoch: Callable[[], Awaitable[None]] | None = None
+
+    def follow_policies(self, refresh: Callable[[], Awaitable[None]]) -> None:
+        """Call this before a new policy epoch is shown: nothing may be decided under a new epoch by an older pack."""
+        self._before_policy_epoch = refresh
 
     @property
     def current(self) -> DirectorySnapshot:
@@ -61,6 +66,9 @@ class Directories:
 
     async def refresh(self) -> DirectorySnapshot:
         epochs = await self._storage.epochs()
+        known = self._current
+        if self._before_policy_epoch is not None and (known is None or known.epochs.policy != epochs.policy):
+            await self._before_policy_epoch()
         if self._current is not None and self._current.epochs.directory == epochs.directory:
             self._current = DirectorySnapshot(epochs, self._current.offices, self._current.finder, self._current._keys)
             return self._current

@@ -94,6 +94,14 @@ class LogHold:
         await self._publisher.open()
         await self._tell_entered()
 
+    async def follow(self) -> None:
+        """One beat of a node that does not sign: see what the node signed that does, and hold when it is not in our log."""
+        try:
+            now = self._generation(self._number())
+            await self._publisher.follow(now.origin, now.signers, now.trust)
+        except (Tampered, Unavailable, OSError):
+            return  # store or guard cannot be read: what was known stands, and nothing goes out without the store
+
     async def beat(self) -> None:
         """One beat of publishing. Never raises Tampered: a contradiction is a hold, logged once."""
         try:

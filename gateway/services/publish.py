@@ -89,6 +89,7 @@ class Publisher:
         self._edge = Edge()
         self._hold: Hold | None = None
         self._latest: Published | None = None
+        self._note = b""  # of `latest`, without the lines of witnesses
         self._witness_sizes: dict[str, int] = {}
         self._asked_at: datetime | None = None
         self._witnessed_at: datetime | None = None
@@ -136,14 +137,31 @@ class Publisher:
     async def open(self) -> Hold | None:
         """Read the log back and compare it with everything that was ever signed. Returns the hold, if there is one."""
         async with self._turn:
-            head = await self._log.head()
-            self._hold = await self._compare(head)
+            self._hold = await self._compare()
             self._witnessed_at = self._clock.now()
             newest = await self._newest()
             if self._hold is None:
                 self._edge = await self._tree.edge(newest[0] if newest else 0)
                 if newest is not None:
                     await self._remember(newest[1])
+            return self._hold
+
+    async def follow(self, origin: str, signers: Sequence[NoteSigner], trust: TrustPolicy) -> Hold | None:
+        """On a node that does not sign: see what another node signed, and whether our tree contains it."""
+        async with self._turn:
+            if origin != self._origin:
+                self._origin, self._signers, self._trust, self._latest = origin, tuple(signers), trust, None
+            newest, guarded = await self._newest(), await asyncio.to_thread(self._guard.last)
+            head = await self._log.head()  # last, so that it is not behind what it is compared with
+            self._hold = None
+            if guarded is not None and (
+                guarded.size > head.size or await self._tree.root(guarded.size) != guarded.root
+            ):
+                self._hold = Hold("guard", guarded.size, guarded.root, head.size, head.root)
+            elif newest is not None and (
+                self._latest is None or newest[1] != self._note or not self._latest.is_witnessed
+            ):
+                await self._remember(newest[1])
             return self._hold
 
     async def release(self) -> Hold | None:
@@ -176,15 +194,17 @@ class Publisher:
             return None
         return newest
 
-    async def _compare(self, head: Head) -> Hold | None:
+    async def _compare(self) -> Hold | None:
+        # The note before the guard and the head last: another node may be signing meanwhile.
+        newest = await self._newest()
+        guarded = self._guard.last()
+        head = await self._log.head()
         try:
             if await self._tree.root(head.size) != head.root:
                 return Hold("read-back", head.size, head.root, head.size, await self._tree.root(head.size))
         except Tampered:
             return Hold("read-back", head.size, head.root, head.size, head.root)
         signed: list[tuple[str, int, bytes]] = []
-        guarded = self._guard.last()
-        newest = await self._newest()
         if guarded is not None:
             signed.append(("guard", guarded.size, guarded.root))
         if newest is not None:
@@ -327,4 +347,4 @@ class Publisher:
             self._witnessed_at = datetime.fromtimestamp(max(times), UTC) if times else self._clock.now()
         except NotEnough:
             witnessed = False
-        self._latest = Published(checkpoint, whole, witnessed)
+        self._latest, self._note = Published(checkpoint, whole, witnessed), note

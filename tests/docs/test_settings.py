@@ -40,7 +40,7 @@ def test_every_setting_is_read_somewhere():
     )
     code += (ROOT / "gateway" / "config.py").read_text(encoding="utf-8").split("def public_url", 1)[1]
     names = [item.name for item in dataclasses.fields(Settings)]
-    for group in ("server", "limits", "tokens", "delivery", "retention", "log", "rabbitmq"):
+    for group in ("server", "limits", "tokens", "delivery", "retention", "log", "rabbitmq", "postgres"):
         names += [item.name for item in dataclasses.fields(getattr(Settings(), group))]
     unread = [name for name in names if not re.search(rf"\.{name}\b", code)]
     assert [name for name in unread if not ANOMALY_SIGNALS.match(name)] == []

@@ -1,7 +1,9 @@
 """Kill the gateway under load, again and again, and let an auditor judge who knows only inputs, outputs and the log.
 
-    make chaos                                             50 rounds
+    make chaos                                             50 rounds, then 200 of a cluster
     python -m tests.faults.chaos --rounds 5 --seed 7       fewer, others
+    python -m tests.faults.chaos --cluster                 two nodes on one PostgreSQL: a node, all nodes or the database
+                                                           are killed, or a node is paused; the others go on
 
 One round: senders push signed reports, three offices pull and acknowledge, and after a
 random number of receipts the node gets SIGKILL and is started again. Senders ask again with
@@ -34,12 +36,15 @@ from gateway.client.agency import AgencyClient, Profile
 from gateway.model.canonical import canonical_json
 from gateway.model.errors import HutongError, Unavailable
 from gateway.simulation.scenario_s1 import CHILD, FATHER, PLACE
+from tests.support.cluster import ClusterProcess
 from tests.support.gateway_process import GatewayProcess
+from tests.support.postgres import PostgresServer
 
 SENDER = "health.440113"
 RECIPIENTS = ("police.440113", "civil_affairs.440113", "procuratorate.440113")
 SENDERS_AT_ONCE = 16
 REPORTS_A_ROUND = 150
+FAULTS = ("node", "all", "database", "pause")
 NUMBER = re.compile(r"(?:情况|摘要) (r\d+-\d+)")
 
 
@@ -72,7 +77,7 @@ def report(number: str) -> bytes:
 
 
 class Chaos:
-    def __init__(self, gateway: GatewayProcess, seed: int) -> None:
+    def __init__(self, gateway: GatewayProcess | ClusterProcess, seed: int) -> None:
         self.gateway, self.random, self.seen = gateway, random.Random(seed), Witnessed()
         self.is_up = asyncio.Event()
         self.answered = 0
@@ -102,7 +107,8 @@ class Chaos:
         await self.killed.wait()
         if self.answered < self.kill_after:
             return
-        self.is_up.clear()
+        if isinstance(self.gateway, GatewayProcess):
+            self.is_up.clear()  # a cluster stays up
         self.gateway.kill()
         await asyncio.to_thread(self.gateway.start)
         self.is_up.set()
@@ -116,8 +122,8 @@ class Chaos:
                 await self.is_up.wait()
                 try:
                     answer = await client.submit(body, "application/cloudevents+json")
-                except Unavailable:
-                    await asyncio.sleep(0)
+                except HutongError as error:
+                    await _ask_again_later(error)
                     continue
                 self.seen.receipts[number] = orjson.dumps(answer, option=orjson.OPT_SORT_KEYS)
             self.answered += 1
@@ -129,8 +135,8 @@ class Chaos:
     async def _ask_again(self, client: AgencyClient, number: str, body: bytes) -> None:
         try:
             again = await client.submit(body, "application/cloudevents+json")
-        except Unavailable:
-            return
+        except HutongError as error:
+            return await _ask_again_later(error)
         if orjson.dumps(again, option=orjson.OPT_SORT_KEYS) != self.seen.receipts[number]:
             self.seen.changed_receipts.append(number)
 
@@ -148,17 +154,22 @@ class Chaos:
                     self.seen.applied[office][number].add(item.delivery)
                     self.seen.handed_over.add((item.delivery, item.revision))
                     await client.acknowledge(item)
-            except Unavailable:
-                await asyncio.sleep(0)
-            except HutongError as lost:
-                if getattr(lost, "status", 0) != 409:  # a lease that lapsed while the node was down
-                    raise
+            except HutongError as error:
+                if getattr(error, "status", 0) != 409:  # a lease that lapsed while the node was down
+                    await _ask_again_later(error)
 
     def _missing(self, office: str) -> set[str]:
         return self.seen.receipts.keys() - self.seen.applied[office].keys()
 
 
-def judge(seen: Witnessed, gateway: GatewayProcess) -> list[str]:
+async def _ask_again_later(error: HutongError) -> None:
+    """Nobody answered, or the answer was to ask again; any other answer is an error of the test."""
+    if not isinstance(error, Unavailable) and getattr(error, "status", 0) != 503:
+        raise error
+    await asyncio.sleep(0.01)
+
+
+def judge(seen: Witnessed, gateway: GatewayProcess | ClusterProcess) -> list[str]:
     """The auditor: every broken promise in words; empty when all held."""
     broken = [f"{number}: another receipt the second time" for number in seen.changed_receipts]
     notices = defaultdict(list)
@@ -170,6 +181,8 @@ def judge(seen: Witnessed, gateway: GatewayProcess) -> list[str]:
         broken += [f"{number}: applied twice at {office}" for number, ids in applied.items() if len(ids) > 1]
     if not json.loads(gateway.run("log", "verify", "--json").stdout)["verified"]:
         broken.append("the log does not verify")
+    if isinstance(gateway, ClusterProcess):
+        broken += gateway.contradictions()
     decided = {
         (record["envelope"]["delivery"], record["envelope"]["revision"])
         for record in _all_records(gateway, "disclosure_decided")
@@ -181,7 +194,7 @@ def judge(seen: Witnessed, gateway: GatewayProcess) -> list[str]:
     return broken
 
 
-def _all_records(gateway: GatewayProcess, event: str) -> list[dict[str, Any]]:
+def _all_records(gateway: GatewayProcess | ClusterProcess, event: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     before: list[str] = []
     while page := json.loads(
@@ -192,25 +205,54 @@ def _all_records(gateway: GatewayProcess, event: str) -> list[dict[str, Any]]:
     return found
 
 
+_SETTINGS = "\n[delivery]\nlease_seconds = 4\nwebhook_timeout_seconds = 1\n"
+
+
 def prepare(folder: Path) -> GatewayProcess:
     """A fresh gateway with short leases, and its four offices."""
     gateway = GatewayProcess(folder)
-    text = gateway.config.read_text()
-    gateway.config.write_text(text + "\n[delivery]\nlease_seconds = 4\nwebhook_timeout_seconds = 1\n")
+    gateway.config.write_text(gateway.config.read_text() + _SETTINGS)
     gateway.start()
     for office in (SENDER, *RECIPIENTS):
         gateway.add_office(office)
     return gateway
 
 
+def prepare_cluster(folder: Path, database: PostgresServer, faults: tuple[str, ...]) -> ClusterProcess:
+    """The same of two nodes on a database."""
+    cluster = ClusterProcess(folder, database, faults=faults)
+    for node in cluster.nodes:
+        node.config.write_text(node.config.read_text() + _SETTINGS)
+    cluster.start_all()
+    for office in (SENDER, *RECIPIENTS):
+        cluster.nodes[0].add_office(office)
+    return cluster
+
+
 def run(folder: Path, rounds: int, seed: int) -> list[str]:
-    gateway = prepare(folder)
+    return _run(prepare(folder), rounds, seed)
+
+
+def run_cluster(folder: Path, rounds: int, seed: int, faults: tuple[str, ...] = FAULTS) -> list[str]:
+    database = PostgresServer()
+    try:
+        database.start()
+        return _run(prepare_cluster(folder, database, faults), rounds, seed)
+    finally:
+        database.stop()
+
+
+def _run(gateway: GatewayProcess | ClusterProcess, rounds: int, seed: int) -> list[str]:
     chaos = Chaos(gateway, seed)
     try:
         for number in range(rounds):
             kill_after = chaos.random.randrange(1, REPORTS_A_ROUND)
             asyncio.run(chaos.round(number, kill_after))
-            print(f"round {number + 1}/{rounds}: killed after {kill_after} receipts, {len(chaos.seen.receipts)} in all")
+            broken = f" ({gateway.history[-1]})" if isinstance(gateway, ClusterProcess) and gateway.history else ""
+            print(
+                f"round {number + 1}/{rounds}: killed{broken} after {kill_after} receipts, {len(chaos.seen.receipts)} in all",
+                flush=True,
+            )
         return judge(chaos.seen, gateway)
     finally:
         gateway.stop()
@@ -220,9 +262,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=20261123)
+    parser.add_argument("--cluster", action="store_true", help="two nodes on one PostgreSQL")
+    parser.add_argument("--fault", action="append", choices=FAULTS, help="only these, with --cluster")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hutong-chaos-") as folder:
-        broken = run(Path(folder) / "g", arguments.rounds, arguments.seed)
+        if arguments.cluster:
+            faults = tuple(arguments.fault or FAULTS)
+            broken = run_cluster(Path(folder) / "g", arguments.rounds, arguments.seed, faults)
+        else:
+            broken = run(Path(folder) / "g", arguments.rounds, arguments.seed)
     for line in broken:
         print("BROKEN", line)
     print(f"{arguments.rounds} rounds, {len(broken)} broken promises")

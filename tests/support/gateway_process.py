@@ -22,14 +22,15 @@ def free_port() -> int:
 class GatewayProcess:
     """One gateway in a folder. `start` returns when it serves; `kill` is SIGKILL, `stop` is SIGTERM."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *init: str) -> None:
+        """`init` are further arguments of `hutong init`."""
         self.directory = directory
         self.config = directory / "hutong.toml"
         self.profiles = directory / "offices"
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.log = bytearray()
-        self.run("init", str(directory), "--port", str(self.port), config=False)
+        self.run("init", str(directory), "--port", str(self.port), *init, config=False)
         limits = "[limits]\nnotices_per_second = 100000\nburst_notices = 1000000\n\n[server]"
         self.config.write_text(self.config.read_text().replace("[server]", limits))
 

@@ -22,8 +22,9 @@ _REMEDY = "stop signing and let two security administrators look"
 class FileCheckpointGuard:
     """Must be made once with `create`; a lost guard is not replaced by an empty one."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, is_shared: bool = False) -> None:
+        """`is_shared`: other nodes write it too, so it is read anew each time."""
+        self._path, self._is_shared = path, is_shared
         self._last: Head | None = None
         self._generation: int | None = None
         if not path.is_file():
@@ -64,6 +65,8 @@ class FileCheckpointGuard:
         raise Tampered("the record of the last signed tree cannot be read", remedy=_REMEDY)
 
     def advance(self, head: Head) -> None:
+        if self._is_shared:
+            self._last = self._generation = None
         last = self._last or self.last()
         if last is not None and (head.size < last.size or (head.size == last.size and head.root != last.root)):
             raise Tampered("a larger or another tree was signed before", remedy=_REMEDY)

@@ -60,10 +60,13 @@ Result = TypeVar("Result")
 
 
 class FileKeyStore:
-    """KeyStore in one file. All methods may be called from any thread; one process owns the store."""
+    """KeyStore in one file. All methods may be called from any thread; one process owns the store, or the nodes of one
+    cluster share it: then each makes batches of its own, and forgets what it knows when another has changed the file."""
 
-    def __init__(self, lock: OwnerLock, connection: sqlite3.Connection, kek: bytes) -> None:
+    def __init__(self, lock: OwnerLock, connection: sqlite3.Connection, kek: bytes, *, is_shared: bool = False) -> None:
         """Use `open_key_store`."""
+        self._is_shared = is_shared
+        self._seen_version = -1
         self._lock = lock
         self._connection = connection
         self._kek = kek
@@ -88,7 +91,7 @@ class FileKeyStore:
         self._refill_wanted.set()
         self._refiller.join()
         with self._turn:
-            if self._stock:
+            if self._stock and not self._is_shared:
                 self._connection.execute(_QUERIES["set_property"], ("stock", bytes.fromhex(self._stock[0].id)))
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
@@ -123,6 +126,8 @@ class FileKeyStore:
         return taken
 
     def open(self, key: KeyId) -> bytes | None:
+        if self._is_shared:
+            self._guarded(self._look_for_changes)
         with self._stock_turn:
             known = self._open_keys.get(key)
             if known is not None:
@@ -155,10 +160,13 @@ class FileKeyStore:
             place = b"secret " + name.encode()
             row = self._connection.execute(_QUERIES["named_secret"], (name,)).fetchone()
             if row is None:
-                found = secrets.token_bytes(32)
-                self._connection.execute(_QUERIES["add_named_secret"], (name, _wrapped(self._wrap, found, place)))
-            else:
-                found = _unwrapped(self._wrap, row[0], place)
+                with _transaction(self._connection):  # another node may have been first
+                    row = self._connection.execute(_QUERIES["named_secret"], (name,)).fetchone()
+                    if row is None:
+                        made = _wrapped(self._wrap, secrets.token_bytes(32), place)
+                        self._connection.execute(_QUERIES["add_named_secret"], (name, made))
+                        row = (made,)
+            found = _unwrapped(self._wrap, row[0], place)
             self._secrets[name] = found
             return found
 
@@ -174,7 +182,7 @@ class FileKeyStore:
         def read() -> SigningKey:
             row = self._connection.execute(_QUERIES["current_signing_key"], (purpose,)).fetchone()
             if row is None:
-                return self._new_signing_key(purpose, "EdDSA")
+                return self._new_signing_key(purpose, "EdDSA", only_first=True)
             key = load_signing_key(_unwrapped(self._wrap, row[1], b"sign " + row[0].encode()), row[0])
             self._signing[purpose] = key
             return key
@@ -213,9 +221,19 @@ class FileKeyStore:
 
     # Inside.
 
+    def _look_for_changes(self) -> None:
+        """Forget the keys that are open when another node wrote to the file: it may have destroyed one of them."""
+        version = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        if version != self._seen_version:
+            self._seen_version = version
+            with self._stock_turn:
+                self._open_keys.clear()
+
     def _begin(self) -> None:
         row = self._connection.execute(_QUERIES["property"], ("stock",)).fetchone()
-        if row is not None:
+        if row is not None and self._is_shared:
+            self._connection.execute(_QUERIES["drop_property"], ("stock",))
+        elif row is not None:
             rest = self._connection.execute(_QUERIES["unused_data_keys"], (row[0],)).fetchall()
             self._connection.execute(_QUERIES["drop_property"], ("stock",))
             self._stock.extend(
@@ -239,7 +257,9 @@ class FileKeyStore:
 
     def _refill(self) -> None:
         with self._turn:
-            first = max(self._last_key + 1, time.time_ns() // 1_000_000 << 80)
+            # beneath the milliseconds a random part, so that two nodes never make the same id
+            apart = secrets.randbits(66) << 13 if self._is_shared else 0
+            first = max(self._last_key + 1, time.time_ns() // 1_000_000 << 80 | apart)
             ids = [(first + n).to_bytes(_ID_BYTES, "big") for n in range(_BATCH)]
             fresh = [(id_, secrets.token_bytes(32)) for id_ in ids]
             rows = [(id_, _wrapped(self._wrap, secret, b"data " + id_)) for id_, secret in fresh]
@@ -274,10 +294,15 @@ class FileKeyStore:
             if any(key.id in gone for key in self._stock):
                 self._stock = deque(key for key in self._stock if key.id not in gone)
 
-    def _new_signing_key(self, purpose: str, algorithm: str) -> SigningKey:
+    def _new_signing_key(self, purpose: str, algorithm: str, *, only_first: bool = False) -> SigningKey:
         key = new_signing_key(algorithm)
         wrapped = _wrapped(self._wrap, key.private_bytes(), b"sign " + key.kid.encode())
         with _transaction(self._connection):
+            row = (
+                self._connection.execute(_QUERIES["current_signing_key"], (purpose,)).fetchone() if only_first else None
+            )
+            if row is not None:  # another node was first
+                return load_signing_key(_unwrapped(self._wrap, row[1], b"sign " + row[0].encode()), row[0])
             self._connection.execute(_QUERIES["retire_signing_key"], (purpose,))
             jwk = canonical_json(key.public().jwk())
             self._connection.execute(_QUERIES["add_signing_key"], (key.kid, purpose, jwk, wrapped))
@@ -333,19 +358,22 @@ def create_key_store(directory: Path, root: RootKey) -> None:
         os.close(handle)
 
 
-def open_key_store(directory: Path, root: RootKey) -> FileKeyStore:
+def open_key_store(directory: Path, root: RootKey, *, is_shared: bool = False) -> FileKeyStore:
     """Open an existing key store and become its owner; a first batch of keys is in stock when it returns.
+
+    `is_shared`: be one of the nodes that have it open, on storage that they share (which has to keep POSIX locks). The
+    file then has a rollback journal, since a write-ahead log needs memory that two machines do not have in common.
 
     Raises Unavailable when there is none or another process owns it, InvalidDocument when folder or file are
     open to others, of another shape, or not of this root key.
     """
     check_private(directory, directory=True)
     check_private(directory / KEYS_FILE)
-    lock = OwnerLock(directory)
+    lock = OwnerLock(directory, is_shared=is_shared)
     try:
-        connection = _connect(directory / KEYS_FILE)
+        connection = _connect(directory / KEYS_FILE, "TRUNCATE" if is_shared else "WAL")
         try:
-            store = FileKeyStore(lock, connection, _read_kek(connection, root))
+            store = FileKeyStore(lock, connection, _read_kek(connection, root), is_shared=is_shared)
             store._begin()
         except BaseException:
             connection.close()
@@ -356,9 +384,9 @@ def open_key_store(directory: Path, root: RootKey) -> FileKeyStore:
     return store
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "wal_autocheckpoint=0"):
+def _connect(path: Path, journal: str = "WAL") -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=15)
+    for setting in (f"journal_mode={journal}", "synchronous=FULL", "secure_delete=ON", "wal_autocheckpoint=0"):
         connection.execute(f"PRAGMA {setting}")
     return connection
 

@@ -110,7 +110,10 @@ class Chaos:
         if isinstance(self.gateway, GatewayProcess):
             self.is_up.clear()  # a cluster stays up
         self.gateway.kill()
-        await asyncio.to_thread(self.gateway.start)
+        if isinstance(self.gateway, ClusterProcess) and self.gateway.broken[0] == "database":
+            self.gateway.start()  # a database dies with the thread that started it
+        else:
+            await asyncio.to_thread(self.gateway.start)
         self.is_up.set()
 
     async def _send(self, waiting: Any, session: aiohttp.ClientSession) -> None:
@@ -136,7 +139,8 @@ class Chaos:
         try:
             again = await client.submit(body, "application/cloudevents+json")
         except HutongError as error:
-            return await _ask_again_later(error)
+            await _ask_again_later(error)
+            return
         if orjson.dumps(again, option=orjson.OPT_SORT_KEYS) != self.seen.receipts[number]:
             self.seen.changed_receipts.append(number)
 

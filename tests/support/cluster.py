@@ -19,7 +19,7 @@ PAUSE_SECONDS = 7.0  # longer than the server lets a transaction stand
 
 
 class ClusterProcess:
-    """Offered like one `GatewayProcess`: what `kill` breaks is drawn, `start` mends it."""
+    """Offered like one `GatewayProcess`: what `kill` breaks goes through the faults in turn, `start` mends it."""
 
     def __init__(
         self, folder: Path, database: PostgresServer, nodes: int = 2, faults: tuple[str, ...] = ("node",)
@@ -45,7 +45,7 @@ class ClusterProcess:
 
     def kill(self) -> None:
         """SIGKILL or SIGSTOP of a node, SIGKILL of the whole database; SIGKILL of all nodes at once."""
-        fault = self.random.choice(self.faults)
+        fault = self.faults[len(self.history) % len(self.faults)]
         node = self.random.choice(self.nodes)
         self.broken = (fault, node)
         self.history.append(fault)

@@ -124,7 +124,7 @@ class PostgresServer:
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
 
     def start(self) -> PostgresServer:
-        """Start, or recover after a kill; returns when it takes connections."""
+        """Start, or recover after a kill; returns when it takes connections. The server dies with the calling thread."""
         switch = "on" if self._durable else "off"
         settings = {
             "port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": self.folder,

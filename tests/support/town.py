@@ -8,7 +8,7 @@ from io import BytesIO
 
 from gateway.assembly import create, running
 from gateway.client.agency import AgencyClient, Answered, Profile
-from gateway.config import DeliverySettings, LimitSettings, RabbitSettings, ServerSettings, Settings
+from gateway.config import DeliverySettings, LimitSettings, PostgresSettings, RabbitSettings, ServerSettings, Settings
 from gateway.crypto.signing import new_signing_key
 from gateway.model.agency import Office
 from gateway.model.identifiers import parse_office_id
@@ -40,8 +40,9 @@ class Town:
 
 
 @asynccontextmanager
-async def town(folder, *, clock=None, rabbitmq=None, port=0, **delivery):
-    """`delivery` overrides delivery settings; a `clock` takes the system clock's place; `rabbitmq` are its settings."""
+async def town(folder, *, clock=None, rabbitmq=None, port=0, postgres="", **delivery):
+    """`delivery` overrides delivery settings; a `clock` takes the system clock's place; `rabbitmq` are its settings;
+    `postgres` is the address of an empty database, and makes the gateway the first node of a cluster."""
     settings = Settings(
         name="test.hutong.example",
         directory=folder / "data",
@@ -50,6 +51,8 @@ async def town(folder, *, clock=None, rabbitmq=None, port=0, **delivery):
         limits=LimitSettings(notices_per_second=100_000, burst_notices=100_000),
         delivery=DeliverySettings(**delivery),
         rabbitmq=rabbitmq or RabbitSettings(),
+        storage="postgres" if postgres else "embedded",
+        postgres=PostgresSettings(address=postgres, connections=4),
     )
     lines, clients = BytesIO(), {}
     await create(settings, by="test")

@@ -1,0 +1,106 @@
+"""Two nodes on one database: any node answers anything, and what one is told the other knows."""
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import BytesIO
+
+import pytest
+
+from gateway.assembly import running
+from gateway.client.agency import AgencyClient, Profile
+from gateway.config import ServerSettings
+from gateway.model.agency import OfficeState
+from gateway.services.verify_log import verify_log
+from tests.scenarios.test_answers_to_a_delivery import report
+from tests.support.gateway_process import free_port
+from tests.support.town import CANONICAL, town
+
+pytestmark = [pytest.mark.slow, pytest.mark.services]
+
+SENDER = "police.440100"
+
+
+class Pair:
+    """A town and its second node, with a client of every office at each."""
+
+    def __init__(self, first, second, others):
+        self.first, self.gateway, self.others = first, second, others
+
+    async def client(self, office):
+        """The office at the second node, with a token that the first one gave."""
+        other = self.others[office]
+        other._token, other._token_until = await self.first.clients[office].token(), time.monotonic() + 600
+        return other
+
+
+@asynccontextmanager
+async def second_node(first, folder):
+    port = free_port()
+    settings = replace(
+        first.gateway.settings,
+        directory=folder / "data-2",
+        server=ServerSettings(port=port, public_url=first.gateway.url),
+    )
+    settings.directory.mkdir(mode=0o700)
+    others = {}
+    async with running(settings, log_stream=BytesIO()) as gateway:
+        for office, client in first.clients.items():
+            profile = Profile(client.profile.office, f"http://127.0.0.1:{port}", client.profile.key)
+            others[office] = await AgencyClient(profile).__aenter__()
+        try:
+            yield Pair(first, gateway, others)
+        finally:
+            for client in others.values():
+                await client.__aexit__(None, None, None)
+
+
+@pytest.fixture
+async def pair(tmp_path, postgres):
+    url = await postgres.make_database()
+    async with town(tmp_path, postgres=url) as first, second_node(first, tmp_path) as both:
+        yield both
+        assert not first.failures()
+    await postgres.drop_database(url)
+
+
+async def test_two_nodes_are_one_gateway(pair):
+    first, second = pair.first.clients[SENDER], await pair.client(SENDER)
+
+    # A repetition at the other node is answered with the first receipt.
+    receipt = await first.submit(report(1), CANONICAL)
+    assert await second.submit(report(1), CANONICAL) == receipt
+
+    # What came in at one node goes out at the other, and is acknowledged at either.
+    office = (await pair.first.gateway.engines.store.deliveries.offices_due(datetime.now(UTC), 9))[0][0]
+    at_first, at_second = pair.first.clients[office], await pair.client(office)
+    (item,) = await at_second.pull()
+    await at_first.acknowledge(item)
+    assert await at_second.pull() == []
+
+    # Whoever waits at one node is woken by what comes in at the other.
+    woken = asyncio.ensure_future(at_second.pull(wait_seconds=30))
+    async with asyncio.timeout(15):
+        while not pair.gateway.engines.doorbell._local.waiting:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await first.submit(report(2), CANONICAL)
+        (item,) = await woken
+    await at_second.acknowledge(item)
+
+    # A suspension that was answered at one node is known at the other.
+    enrol, directories = pair.first.gateway.services.enrol, pair.gateway.services.directories
+    await enrol.set_state(office, OfficeState.SUSPENDED, reason="test", by="test")
+    assert directories.current.offices[office].state is OfficeState.SUSPENDED
+
+    # One log, signed by one of them and known to both.
+    proofs = [gateway.engines.proof for gateway in (pair.first.gateway, pair.gateway)]
+    logs = [gateway.engines.store.log for gateway in (pair.first.gateway, pair.gateway)]
+    assert await logs[0].head() == await logs[1].head()
+    assert (await verify_log(logs[1])).verified
+    async with asyncio.timeout(20):
+        while any(proof.publisher.latest is None for proof in proofs):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    assert [proof.publisher.hold for proof in proofs] == [None, None]
+    assert proofs[0].publisher.origin == proofs[1].publisher.origin

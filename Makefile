@@ -35,6 +35,7 @@ types: setup
 
 chaos: setup
 	$(PY) -m tests.faults.chaos
+	$(PY) -m tests.faults.chaos --cluster --rounds 200
 
 soak: setup
 	$(PY) -m tests.faults.soak

@@ -98,7 +98,7 @@ async def test_two_nodes_are_one_gateway(pair):
     proofs = [gateway.engines.proof for gateway in (pair.first.gateway, pair.gateway)]
     logs = [gateway.engines.store.log for gateway in (pair.first.gateway, pair.gateway)]
     assert await logs[0].head() == await logs[1].head()
-    assert (await verify_log(logs[1])).verified
+    assert (await verify_log(logs[1])).is_verified
     async with asyncio.timeout(20):
         while any(proof.publisher.latest is None for proof in proofs):  # noqa: ASYNC110
             await asyncio.sleep(0.1)

@@ -16,6 +16,7 @@ from gateway.assembly import Documents
 from gateway.cli.frame import EXIT_NO, Admin, config_option, json_option, settings_of, show, speaks, table
 from gateway.config import Settings
 from gateway.engines.files.packs import disclosure_files
+from gateway.engines.postgres.inspect import inspect_database
 from gateway.engines.rabbitmq.check import check_broker
 from gateway.model.agency import QueueUse
 from gateway.model.errors import HutongError, Unavailable
@@ -38,7 +39,8 @@ class Finding:
 @speaks
 async def doctor(config: Path, as_json: bool) -> None:
     settings = settings_of(config)
-    findings = [*_files(settings), *_clock(), *_documents(settings), *await _node(settings)]
+    findings = [*_files(settings), *_clock(), *_documents(settings)]
+    findings += [*await _database(settings), *await _node(settings)]
     rows = [{"what": finding.what, "state": finding.state, "remedy": finding.remedy} for finding in findings]
     if as_json:
         show(rows)
@@ -81,6 +83,19 @@ def _documents(settings: Settings) -> Iterator[Finding]:
         first = error.problems[0] if error.problems else None
         where = f" at {first.position}: {first.message}" if first else ""
         yield Finding(f"{error.message}{where}", "wrong", error.remedy or (first.remedy if first else ""))
+
+
+async def _database(settings: Settings) -> list[Finding]:
+    """What a cluster needs of its database."""
+    if not settings.is_clustered:
+        return []
+    try:
+        return [
+            Finding(what, "ok" if holds else level, "" if holds else remedy)
+            for what, holds, level, remedy in await inspect_database(settings.postgres.url)
+        ]
+    except HutongError as error:
+        return [Finding(error.message, "wrong", error.remedy or "start the database, check postgres.address")]
 
 
 async def _node(settings: Settings) -> list[Finding]:

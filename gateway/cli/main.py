@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "init": ("init", "init", "建立网关 · make a gateway: settings, keys, store"),
     "serve": ("serve", "serve", "运行节点 · run a node"),
     "migrate": ("migrate", "migrate", "升级存储 · bring the store to this version"),
+    "move": ("move", "move", "迁入集群 · from the embedded store to a cluster's database, verified"),
     "backup": ("backup", "backup", "备份 · copy data or keys, also while the gateway runs"),
     "restore": ("backup", "restore", "恢复 · put a backup back where nothing is"),
     "doctor": ("doctor", "doctor", "自检 · check settings, keys, clock, store"),

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from gateway.engines.postgres import crossing, migrate
+from gateway.engines.postgres.inspect import inspect_database
 from gateway.engines.postgres.sequencer import Sequencer
 from gateway.engines.postgres.store import QUERIES, PostgresStore
 from gateway.model.delivery import DeliveryState
@@ -316,3 +317,19 @@ async def test_plain_code_waits_for_what_is_asynchronous_and_gets_its_errors():
         await crossing.run(lambda: crossing.wait(value(-2)))
     with pytest.raises(RuntimeError):
         crossing.wait(asyncio.get_running_loop().create_future())
+
+
+async def test_the_doctor_finds_what_a_database_lacks(store, units, database):
+    found = {what: (holds, remedy) for what, holds, _, remedy in await inspect_database(database)}
+    wrong = {what for what, (holds, _) in found.items() if not holds}
+    assert any(what.startswith("database: PostgreSQL") for what in found)
+    assert "database syncs what it commits" in wrong or await _setting(database, "fsync") == "on"
+    assert all(remedy for what, (holds, remedy) in found.items() if not holds)
+
+
+async def _setting(database, name):
+    connection = await asyncpg.connect(database)
+    try:
+        return await connection.fetchval("SELECT current_setting($1)", name)
+    finally:
+        await connection.close()

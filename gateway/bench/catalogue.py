@@ -28,7 +28,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "two-cores": Measurement("accept", "two_cores", ("accept-two-cores",)),
     "latency": Measurement("accept", "latency", ("latency-p50", "latency-p99")),
     "store": Measurement("storing", "storing", ("store",)),
-    "decide": Measurement("thinking", "deciding", ("decide", "release-1", "release-8")),
+    "decide": Measurement("thinking", "deciding", ("decide", "release-1", "release-8", "release-whole")),
     "policy": Measurement("thinking", "policy", ("policy-load", "policy-diff")),
     "pull": Measurement("pulling", "pulling", ("pull",)),
     "log": Measurement("thinking", "log", ("log-append",)),

@@ -34,7 +34,7 @@ def at_least(gate: float, ambition: float) -> Target:
     return Target(gate, ambition)
 
 
-def at_most(gate: float, ambition: float | None = None) -> Target:
+def at_most(gate: float | None, ambition: float | None = None) -> Target:
     return Target(gate, ambition, is_least=False)
 
 

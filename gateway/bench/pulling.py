@@ -39,7 +39,7 @@ async def pulling(effort: Effort) -> Sequence[Row]:
             each = (cpu_seconds(burst.node.pid) - spent) / max(1, count)
             request = (await burst(1.0, target=empty, pid=pid)).cpu_each
             curve = await meter.measure()
-            thought = cpu_each(lambda: ours.releases(["police"]))
+            thought = cpu_each(ours.release)
             with TemporaryDirectory(prefix="hutong-bench-", dir=os.environ.get("HUTONG_BENCH_DIR")) as folder:
                 rates = await store_rates(Path(folder), 1_000)
             stored = 1 / rates.leased + 1 / rates.disclosed + 1 / rates.concluded

@@ -19,11 +19,8 @@ _NAME_BYTES = 16  # 128 bits, 32 hexadecimal digits
 
 
 def _message(*parts: str) -> bytes:
-    message = b""
-    for part in parts:
-        encoded = part.encode("utf-8", "surrogatepass")
-        message += len(encoded).to_bytes(4, "big") + encoded
-    return message
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return b"".join([len(part).to_bytes(4, "big") + part for part in encoded])
 
 
 @lru_cache(maxsize=1024)
@@ -32,15 +29,11 @@ def _path_part(path: str) -> bytes:
     return _message(path)
 
 
-def _value_message(path: str, value: str) -> bytes:
-    """The same as `_message(path, value)`."""
+def _named(prefix: str, key: bytes, path: str, value: str) -> str:
+    """The name of `_message(path, value)`."""
     encoded = value.encode("utf-8", "surrogatepass")
-    return b"%b%b%b" % (_path_part(path), len(encoded).to_bytes(4, "big"), encoded)
-
-
-def _named(prefix: str, key: bytes, message: bytes) -> str:
-    digest = hmac.digest(key, message, "sha256")
-    return prefix + digest[:_NAME_BYTES].hex()
+    message = b"%b%b%b" % (_path_part(path), len(encoded).to_bytes(4, "big"), encoded)
+    return prefix + hmac.digest(key, message, "sha256")[:_NAME_BYTES].hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +50,14 @@ class ReleaseSecret:
         return hmac.digest(self.value, _message("hutong/" + label, *parts), "sha256")
 
 
+@lru_cache(maxsize=1024)
 def pseudonym_key(secret: ReleaseSecret, recipient: OfficeId, purpose: str, epoch: str) -> bytes:
     return secret.derive("pseudonym", recipient, purpose, epoch)
 
 
 def pseudonym(key: bytes, path: str, value: str) -> str:
     """`path` is the canonical path (`persons[].id_no`), so one person keeps a pseudonym over its roles."""
-    return _named("ps-", key, _value_message(path, value))
+    return _named("ps-", key, path, value)
 
 
 def relay_key(secret: ReleaseSecret, recipient: OfficeId, case_handle: str) -> bytes:
@@ -72,14 +66,17 @@ def relay_key(secret: ReleaseSecret, recipient: OfficeId, case_handle: str) -> b
 
 def relay_handle(key: bytes, path: str, value: str) -> str:
     """A handle the gateway forwards through: stable for one recipient in one case while the endpoint stays."""
-    return _named("rl-", key, _value_message(path, value))
+    return _named("rl-", key, path, value)
 
 
 def case_handle(secret: ReleaseSecret, recipient: OfficeId, case: CaseId, opening: int = 1) -> str:
     """The case's name towards one recipient. `opening` rises when a closed case is opened again."""
-    return _named("case-", secret.derive("case", recipient), _message(case, str(opening)))
+    return (
+        "case-"
+        + hmac.digest(secret.derive("case", recipient), _message(case, str(opening)), "sha256")[:_NAME_BYTES].hex()
+    )
 
 
 def message_handle(secret: ReleaseSecret, recipient: OfficeId, notice: NoticeId) -> str:
     """A notice's name towards one recipient, for replies and corrections."""
-    return _named("msg-", secret.derive("message", recipient), _message(notice))
+    return "msg-" + hmac.digest(secret.derive("message", recipient), _message(notice), "sha256")[:_NAME_BYTES].hex()

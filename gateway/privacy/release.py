@@ -27,8 +27,9 @@ from gateway.model.access import Decision, Obligation
 from gateway.model.canonical import canonical_json
 from gateway.model.identifiers import GATEWAY_URN, DeliveryId, NoticeType, OfficeId, agency_of
 from gateway.model.notice import JsonObject, ReleasedNotice
-from gateway.privacy.projection import DISCLOSURE, FormFlag, Projector, Run, without_unencodable
+from gateway.privacy.projection import Projector
 from gateway.privacy.pseudonym import ReleaseSecret, pseudonym, pseudonym_key, relay_handle, relay_key
+from gateway.privacy.running import DISCLOSURE, FormFlag, Run, without_unencodable
 
 OBLIGATIONS = "_obligations"
 MEDIA_TYPE = "application/json"
@@ -169,10 +170,10 @@ def _content(body: dict[str, Any], disclosure: bytes, decision: Decision) -> byt
 def _attributes(context: ReleaseContext) -> tuple[bytes, bytes]:
     """The members of the canonical event after `data`, which is the first by name: those before and those after
     `id` and `revision`, as they stand there: the first without braces, the last with the closing one."""
-    before = {
+    before: dict[str, Any] = {
         "datacontenttype": MEDIA_TYPE,
         "delivery": context.delivery,
-        "expirytime": context.expires_at.isoformat(),
+        "expirytime": context.expires_at,
     }
     if context.dataschema:
         before["dataschema"] = context.dataschema
@@ -180,7 +181,7 @@ def _attributes(context: ReleaseContext) -> tuple[bytes, bytes]:
         "source": GATEWAY_URN,
         "specversion": "1.0",
         "subject": context.case_handle,
-        "time": context.time.isoformat(),
+        "time": context.time,
         "type": f"hutong.notice.{context.type}.v1",
     }
     return canonical_json(before)[1:-1], canonical_json(after)[1:]

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from gateway.model.access import PRESETS, Decision, Facet
 from gateway.model.fields import FieldSpec
 from gateway.privacy.forms import allowed, kind_of
-from gateway.privacy.projection import NOTICE_REFERENCES, PERSON_REFERENCES
 from gateway.privacy.release import ReleaseNotes, release
+from gateway.privacy.steps import NOTICE_REFERENCES, PERSON_REFERENCES
 from tests.unit.privacy.bodies import bodies
 from tests.unit.privacy.building import PROJECTOR, SPECS, TABLES, context, decision
 

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from gateway.model.access import DELIVER, PRESETS, Decision, Facet, FieldDecision
 from gateway.model.identifiers import NoticeType, PolicyHash
 from gateway.privacy.forms import KINDS
-from gateway.privacy.projection import NOTICE_REFERENCES, PERSON_REFERENCES, Projector
+from gateway.privacy.projection import Projector
 from gateway.privacy.release import release
 from gateway.privacy.segments import Layout, join
+from gateway.privacy.steps import NOTICE_REFERENCES, PERSON_REFERENCES
 from gateway.validation.catalogue import KINDS as CATALOGUE_KINDS
 from gateway.validation.catalogue import Catalogue
 from tests.unit.privacy.bodies import bodies

@@ -30,7 +30,7 @@ name = "bench.hutong.example"
 region = "440113"
 directory = "data"
 key_directory = "keys"
-
+{storage}
 [limits]
 notices_per_second = 1000000
 burst_notices = 10000000
@@ -55,19 +55,20 @@ class Node:
         return self.directory / "offices"
 
 
-def made_in(directory: Path) -> Path:
-    """The settings file of a new gateway."""
+def made_in(directory: Path, database: str = "") -> Path:
+    """The settings file of a new gateway, whose store is in an empty `database` where one is named."""
     file = directory / "hutong.toml"
-    file.write_text(_SETTINGS.format(port=free_port()), encoding="utf-8")
+    storage = f'storage = "postgres"\n\n[postgres]\naddress = "{database}"\n' if database else ""
+    file.write_text(_SETTINGS.format(port=free_port(), storage=storage), encoding="utf-8")
     return file
 
 
 @asynccontextmanager
-async def running_node(cores: Collection[int] = (SERVER_CORE,)) -> AsyncIterator[Node]:
+async def running_node(cores: Collection[int] = (SERVER_CORE,), database: str = "") -> AsyncIterator[Node]:
     """A fresh gateway with its offices, on these cores; gone when the block is left."""
     with TemporaryDirectory(prefix="hutong-bench-", dir=os.environ.get("HUTONG_BENCH_DIR")) as folder:
         directory = Path(folder)
-        file = made_in(directory)
+        file = made_in(directory, database)
         await create(load_settings(file), by="bench")
         async with started(file, cores) as node:
             await _enrol(node)

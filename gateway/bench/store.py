@@ -25,6 +25,7 @@ from gateway.model.audit import EventName, LogEvent, Slot
 from gateway.model.delivery import Delivery, DeliveryState, NewDelivery, lane_of
 from gateway.model.identifiers import KeyId, NoticeType, OfficeId, PersonId
 from gateway.ports.storage import Acceptance, Conclusion, Disclosure, Epochs, PersonLink, SealedSegment
+from gateway.ports.store import Store
 
 _RECIPIENTS = tuple(OfficeId(f"police.999999.unit-{n}") for n in range(40))
 _SENDER = OfficeId("civil_affairs.999999")
@@ -154,13 +155,7 @@ async def store_rates(directory: Path, notices: int = 10_000, group: int = 100) 
     try:
         maker = UnitMaker(SystemIds(SystemClock(), store.delivery_ids))
         before = flush_rate(directory)
-        spent = 0.0
-        for _ in range(notices // group):
-            units = [maker.acceptance() for _ in range(group)]
-            start = time.perf_counter()
-            await asyncio.gather(*map(store.notices.accept, units))
-            spent += time.perf_counter() - start
-        accepted = notices / spent
+        accepted = notices / await accept_time(store, maker, notices, group)
         leased, disclosed, concluded = await _deliver(store, maker, notices, group)
         flushes = (before + flush_rate(directory)) / 2
         return StoreRates(flushes, accepted, leased, disclosed, concluded)
@@ -168,12 +163,23 @@ async def store_rates(directory: Path, notices: int = 10_000, group: int = 100) 
         await store.close()
 
 
+async def accept_time(store: Store, maker: UnitMaker, notices: int, group: int) -> float:
+    """Seconds in which a store takes so many notices, of so many callers at a time."""
+    spent = 0.0
+    for _ in range(notices // group):
+        units = [maker.acceptance() for _ in range(group)]
+        start = time.perf_counter()
+        await asyncio.gather(*map(store.notices.accept, units))
+        spent += time.perf_counter() - start
+    return spent
+
+
 async def store_rate(directory: Path) -> float:
     """Notices accepted for each flush the disk could do in the same time."""
     return (await store_rates(directory)).accepted_per_flush
 
 
-async def _deliver(store: SqliteStore, maker: UnitMaker, wanted: int, group: int) -> tuple[float, float, float]:
+async def _deliver(store: Store, maker: UnitMaker, wanted: int, group: int) -> tuple[float, float, float]:
     spent, done = [0.0, 0.0, 0.0], 0
     while done < wanted:
         now = datetime.now(UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from datetime import timedelta
 
 import asyncpg
@@ -12,6 +13,8 @@ from gateway.engines.postgres import crossing, migrate
 from gateway.engines.postgres.inspect import inspect_database
 from gateway.engines.postgres.sequencer import Sequencer
 from gateway.engines.postgres.store import QUERIES, PostgresStore
+from gateway.engines.sqlite.migrate import STORE_FILE
+from gateway.engines.sqlite.store import SqliteStore
 from gateway.model.delivery import DeliveryState
 from gateway.model.errors import InvalidDocument, Tampered, Unavailable
 from gateway.ports.storage import Accepted, Concluded, Disclosed, Epochs, Replayed, Stale
@@ -333,3 +336,21 @@ async def _setting(database, name):
         return await connection.fetchval("SELECT current_setting($1)", name)
     finally:
         await connection.close()
+
+
+async def test_both_engines_have_the_same_tables(database, tmp_path):
+    """What a migration adds on one engine it adds on the other."""
+    SqliteStore.create(tmp_path / "store")
+    embedded = sqlite3.connect(tmp_path / "store" / STORE_FILE)
+    names = [row[0] for row in embedded.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    theirs = {name: {row[1] for row in embedded.execute(f"PRAGMA table_info({name})")} for name in names}
+    embedded.close()
+    connection = await asyncpg.connect(database)
+    ours: dict[str, set[str]] = {}
+    for row in await connection.fetch(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+    ):
+        ours.setdefault(row[0], set()).add(row[1])
+    await connection.close()
+    of_the_cluster_alone = {"log_event", "log_outbox", "log_indexed", "store_shape"}
+    assert {name: columns for name, columns in ours.items() if name not in of_the_cluster_alone} == theirs

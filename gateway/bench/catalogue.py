@@ -31,7 +31,6 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "decide": Measurement("thinking", "deciding", ("decide", "release-1", "release-8", "release-whole")),
     "clustered": Measurement("clustered", "accepting", ("clustered-accept", "clustered-cpu")),
     "clustered-store": Measurement("clustered", "storing", ("clustered-store",)),
-    "decide": Measurement("thinking", "deciding", ("decide", "release-1", "release-8")),
     "policy": Measurement("thinking", "policy", ("policy-load", "policy-diff")),
     "pull": Measurement("pulling", "pulling", ("pull",)),
     "log": Measurement("thinking", "log", ("log-append",)),

@@ -23,7 +23,7 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[brokers.Runni
         pytest.skip("RabbitMQ is not installed; see ops/test-services.sh")
     cluster = brokers.Cluster(tmp_path_factory.mktemp("rabbitmq") / "one")
     try:
-        yield cluster.start().running
+        yield brokers.Running.of(cluster.start().brokers[0])
     finally:
         cluster.stop()
 

@@ -35,6 +35,8 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "pull": Measurement("pulling", "pulling", ("pull",)),
     "log": Measurement("thinking", "log", ("log-append",)),
     "adapter": Measurement("thinking", "parsing", ("adapter-canonical",)),
+    "relay": Measurement("relaying", "relaying", ("relay",)),
+    "failover": Measurement("relaying", "failover", ("failover",)),
     "restart": Measurement("starting", "restart", ("restart",)),
 }
 

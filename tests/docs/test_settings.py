@@ -14,7 +14,7 @@ from gateway.services.authenticate import TokenSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 ANOMALY_SIGNALS = re.compile("watch_minutes|alarm_")  # read by the anomaly signals, which are still to come
-EXAMPLES = sorted((ROOT / "ops" / "config").glob("*.toml"))
+EXAMPLES = sorted((ROOT / "ops").glob("co*/*.toml"))
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
@@ -22,8 +22,8 @@ def test_an_example_loads_as_it_is(file):
     assert load_settings(file).region == "440113"
 
 
-def test_there_is_an_example_for_each_way_to_run_one_node():
-    assert {file.stem for file in EXAMPLES} >= {"embedded", "single-node"}
+def test_there_is_an_example_for_each_way_to_run_it():
+    assert {file.stem for file in EXAMPLES} >= {"embedded", "single-node", "three-node", "hutong"}
 
 
 def test_the_edge_courier_and_tokens_have_no_defaults_of_their_own():

@@ -70,7 +70,7 @@ async def judge(whole, load, count):
 
 
 async def test_a_broker_that_is_killed_and_then_loses_its_disk_costs_time_and_nothing_else(tmp_path, own_broker):
-    running = own_broker.running
+    running = brokers.Running.of(own_broker)
     async with under_load(tmp_path, running, "%2F", running.settings("/", **QUICK)) as (whole, load):
         load._vhost = "/"
         sending = asyncio.create_task(load.send(range(60)))

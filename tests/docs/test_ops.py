@@ -1,0 +1,124 @@
+"""What stands in ops/ fits the code: files parse, commands and variables exist, times fit each other."""
+
+import configparser
+import re
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from gateway.cli.main import main
+from gateway.config import ServerSettings, load_settings
+from gateway.http.routes import ROUTES
+
+ROOT = Path(__file__).resolve().parents[2]
+OPS = ROOT / "ops"
+PATHS = {route.path for route in ROUTES}
+KNOWN_VARIABLES = set(
+    re.findall(r"HUTONG_[A-Z_]+", "".join(path.read_text() for path in (ROOT / "gateway").rglob("*.py")))
+)
+TEXTS = [path for path in OPS.rglob("*") if path.suffix in (".md", ".yaml", ".service", ".timer", ".toml", ".conf")]
+
+
+def named(text):
+    """Every `hutong ...` in a text, as the words after it."""
+    return re.findall(r"(?:`|bin/)hutong ((?:[a-z-]+ ?)+)((?:[^`\n]*))", text)
+
+
+def resolve(words):
+    """The command that these words name, and its options; None where there is none."""
+    command = main
+    for word in words:
+        if not isinstance(command, click.Group):
+            break
+        found = command.get_command(click.Context(command), word)
+        if found is None:
+            return None
+        command = found
+    return command
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(OPS).as_posix())
+def test_every_command_and_option_named_there_exists(path):
+    text = path.read_text(encoding="utf-8")
+    for words, rest in named(text):
+        command = resolve(words.split())
+        assert command is not None, words
+        known = {option for one in command.params for option in one.opts} | {"--help"}
+        assert set(re.findall(r"--[a-z-]+", rest)) <= known, (words, rest)
+
+
+def test_every_variable_named_there_is_read_somewhere():
+    for path in [*TEXTS, OPS / "container" / "Dockerfile"]:
+        for name in set(re.findall(r"HUTONG_[A-Z]+(?:_[A-Z]+)*", path.read_text(encoding="utf-8"))):
+            if not name.startswith("HUTONG_TEST"):
+                assert name in KNOWN_VARIABLES, (path, name)
+
+
+def test_the_compose_file_is_whole_and_gives_a_node_time_to_drain():
+    document = yaml.safe_load((OPS / "compose" / "compose.yaml").read_text(encoding="utf-8"))
+    services = document["services"]
+    assert set(services) == {"gateway", "database", "broker"}
+    for service in services.values():
+        assert service["healthcheck"]["test"]
+        for volume in service.get("volumes", ()):
+            source = volume.split(":")[0]
+            assert source in document["volumes"] or source.startswith("."), source
+    assert set(services["gateway"]["depends_on"]) == {"database", "broker"}
+    assert int(services["gateway"]["stop_grace_period"][:-1]) > ServerSettings().drain_seconds
+    for volume in services["broker"]["volumes"]:
+        if volume.startswith("../"):
+            assert (OPS / "compose" / volume.split(":")[0]).exists()
+    assert "/healthz" in str(services["gateway"]["healthcheck"])
+
+
+def test_the_manifests_are_whole_and_ask_paths_that_exist():
+    documents = list(yaml.safe_load_all((OPS / "kubernetes" / "gateway.yaml").read_text(encoding="utf-8")))
+    by_kind = {one["kind"]: one for one in documents}
+    pod = by_kind["StatefulSet"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[probe]["httpGet"]["path"] in PATHS
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz", "a store that is away is no reason to restart"
+    pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pod["terminationGracePeriodSeconds"] > ServerSettings().drain_seconds + pause
+    mounted = {one["name"] for one in container["volumeMounts"]}
+    given = {one["name"] for one in pod["volumes"]} | {
+        one["metadata"]["name"] for one in by_kind["StatefulSet"]["spec"]["volumeClaimTemplates"]
+    }
+    assert mounted == given
+    labels = by_kind["StatefulSet"]["spec"]["template"]["metadata"]["labels"]
+    assert by_kind["Service"]["spec"]["selector"].items() <= labels.items()
+    assert by_kind["PodDisruptionBudget"]["spec"]["minAvailable"] < by_kind["StatefulSet"]["spec"]["replicas"]
+    assert {one["name"] for one in container["env"]} <= KNOWN_VARIABLES
+
+
+@pytest.mark.parametrize("unit", sorted((OPS / "systemd").iterdir()), ids=lambda path: path.name)
+def test_a_unit_parses_and_has_what_its_kind_needs(unit):
+    parsed = configparser.RawConfigParser(strict=True)
+    parsed.optionxform = str
+    parsed.read_string(unit.read_text(encoding="utf-8"))
+    assert parsed["Unit"]["Description"]
+    if unit.suffix == ".timer":
+        assert (unit.with_suffix(".service")).exists()
+    elif unit.name == "hutong.service":
+        assert float(parsed["Service"]["TimeoutStopSec"]) > ServerSettings().drain_seconds
+        assert int(parsed["Service"]["LimitNOFILE"]) > 2 * ServerSettings().max_connections
+
+
+def test_the_brokers_configuration_asks_every_question_where_the_gateway_answers():
+    lines = dict(
+        line.split(" = ", 1)
+        for line in (OPS / "rabbitmq" / "rabbitmq.conf").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    )
+    questions = {name.split(".")[1].removesuffix("_path"): url for name, url in lines.items() if name.endswith("_path")}
+    assert questions.keys() == {"user", "vhost", "resource", "topic"}
+    for question, url in questions.items():
+        assert url.endswith(f"/internal/rabbitmq/{question}")
+    assert "/internal/rabbitmq/{question}" in PATHS
+    plugins = (OPS / "rabbitmq" / "enabled_plugins").read_text()
+    assert "rabbitmq_auth_backend_http" in plugins
+    assert "rabbitmq_management" in plugins
+    assert int(lines["max_message_size"]) > load_settings(OPS / "config" / "single-node.toml").limits.max_body_bytes

@@ -16,7 +16,7 @@ run: setup
 	$(VENV)/bin/hutong demo
 
 test: setup
-	@bash ops/test-services.sh $(PY) -m pytest
+	@bash ops/test-services.sh $(PY) -m pytest -n 2 --dist loadfile
 
 test-fast: setup
 	$(PY) -m pytest -m "not slow and not services"
@@ -38,6 +38,7 @@ chaos: setup
 	$(PY) -m tests.faults.chaos --cluster --rounds 200
 
 soak: setup
+	HYPOTHESIS_PROFILE=explore $(PY) -m pytest -m hypothesis
 	$(PY) -m tests.faults.soak
 
 bench: setup

@@ -1,4 +1,8 @@
-"""Fixtures of the services that several rooms of tests use; each is started by the first test that asks for it."""
+"""Fixtures of the services that several rooms of tests use; each is started by the first test that asks for it.
+
+Properties are tried with the same examples each time, unless somebody goes looking for new ones:
+`HYPOTHESIS_PROFILE=explore` draws them (`make soak` does), and what it finds becomes an example of its own.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,15 @@ from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from tests.support import postgres as databases
 from tests.support import rabbitmq as brokers
+
+
+settings.register_profile("repeatable", derandomize=True, database=None)
+settings.register_profile("explore", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.fixture(scope="session")

@@ -418,7 +418,7 @@ def write_age(value: Any) -> str:
 
 def read_phone(text: str) -> Any:
     plain = half_width(text).strip()
-    if _SCIENTIFIC.fullmatch(plain) or re.fullmatch(r"[0-9]+\.[0-9]*", plain):
+    if _is_floating(plain):
         raise Unmappable("ruined-number", "a spreadsheet turned a telephone number into a floating-point number")
     return read_text(plain)
 
@@ -464,7 +464,7 @@ def write_student_no(value: Any) -> str:
 def read_school_code(text: str) -> Any:
     """学校标识码, 10 digits; a spreadsheet takes leading zeros away."""
     plain = half_width(text).strip()
-    if _SCIENTIFIC.fullmatch(plain) or re.fullmatch(r"[0-9]+\.[0-9]*", plain):
+    if _is_floating(plain):
         raise Unmappable("ruined-number", "a spreadsheet turned a school code into a floating-point number")
     if plain.isdigit() and len(plain) < 10:
         return Noted(plain, "lost-leading-zeros", "a school code has 10 digits; most likely it lost leading zeros")
@@ -472,9 +472,16 @@ def read_school_code(text: str) -> Any:
 
 
 def write_school_code(value: Any) -> str:
-    if not isinstance(value, str) or not value or value != value.strip() or (value.isdigit() and len(value) < 10):
+    """Raises Unwritable for what would not read back as itself."""
+    if not isinstance(value, str) or not value or value != half_width(value).strip():
+        raise Unwritable
+    if _is_floating(value) or (value.isdigit() and len(value) < 10):
         raise Unwritable
     return value
+
+
+def _is_floating(text: str) -> bool:
+    return bool(_SCIENTIFIC.fullmatch(text) or re.fullmatch(r"[0-9]+\.[0-9]*", text))
 
 
 def read_case_number(text: str) -> Any:

@@ -108,6 +108,18 @@ def without_empty(value: object) -> object:
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("code", ["1.2E+17", "12.", "00", "１２", " 4401 "])
+def test_a_school_code_that_reads_like_a_ruined_number_survives_as_it_is(name, code):
+    adapter = ADAPTERS[name]
+    data = {"persons": [{"ref": "p1", "roles": ["minor"], "school": {"code": code}}]}
+    encoded = adapter.encode(
+        release(data, "RPT-M", str(adapter.agency)), office(str(adapter.agency)), adapter.media_types[0]
+    )
+    (back,) = adapter.decode(encoded.body, encoded.media_type, office(str(adapter.agency)), {}).items
+    assert by_ref(back.data) == by_ref(data)
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
 @BOUNDED
 @given(data=bodies(), kind=st.sampled_from(["RPT-M", "GRD-P", "GRD-R", "LED", "REF", "ANS"]))
 def test_decoding_what_was_encoded_gives_it_back(name, data, kind):

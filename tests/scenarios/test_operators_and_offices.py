@@ -112,7 +112,9 @@ def test_the_log_verifies_and_its_search_is_itself_logged(gateway):
     assert rows
 
 
-def test_permits_that_no_disclosure_rested_on_are_listed_as_stale(gateway):
+def test_permits_that_no_disclosure_rested_on_are_listed_as_stale(gateway, tmp_path):
+    submit(gateway, "WJ-6", tmp_path)
+    assert pull(gateway, "police.440113")
     stale = {one["rule"] for one in json.loads(gateway.run("policy", "stale-grants", "--json").stdout)}
     assert "deliver-protection-order" in stale
     assert "deliver-reports" not in stale

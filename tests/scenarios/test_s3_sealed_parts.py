@@ -1,6 +1,7 @@
 """S3: a sealed record and a reporter are nowhere: not in bytes, sizes or codes, not in what is asked of the store or written to the log."""
 
 import json
+from collections import Counter
 
 import pytest
 
@@ -46,7 +47,9 @@ async def everything_seen(folder, extra):
         ask = store.notices._readers.ask
 
         async def counted(question):
-            asked.append(1)
+            name = question.__qualname__.removesuffix(".<locals>.<lambda>").removesuffix(".<locals>.question")
+            if name.startswith(("SqliteDeliveries.", "SqliteNotices.")):  # the publisher asks the log on its own beat
+                asked.append(name)
             return await ask(question)
 
         receipt = await whole.clients[OWNER].submit(twin("1", extra), CANONICAL)
@@ -59,7 +62,7 @@ async def everything_seen(folder, extra):
                     headers = {name: len(value) for name, value in item.headers.items()}
                     seen[office, accept] = (item.content_type, len(item.body), headers, item.body)
                     await client.give_back(item, "look-again", 0)
-        queries = len(asked)
+        queries = Counter(asked)
         del store.notices._readers.ask
         status = await whole.clients[OWNER].notice(receipt["notice"])
         states = [(one["recipient"], one["state"]) for one in status["deliveries"]]
@@ -78,6 +81,7 @@ async def test_twins_with_and_without_what_is_set_apart_are_answered_alike(tmp_p
     plain = await everything_seen(tmp_path / "plain", {})
     other = await everything_seen(tmp_path / "other", dict(extra))
     assert plain[0], "somebody got something"
+    assert plain[5], "the store was asked"
     assert shape(plain[0]) == shape(other[0])
     assert plain[1:3] == other[1:3]
     vaulted = [one for one in other[4] if one[0] != "reporter_vaulted"]  # intake alone says that a vault was filled

@@ -16,7 +16,6 @@ from hypothesis import settings
 from tests.support import postgres as databases
 from tests.support import rabbitmq as brokers
 
-
 settings.register_profile("repeatable", derandomize=True, database=None)
 settings.register_profile("explore", print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))

@@ -21,3 +21,5 @@ python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . 2>/dev/null \
   || "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -e .
+# A first start that has to compile the program takes twice as long; the compiled files are checked against their sources.
+"$venv/bin/python" -m compileall -q gateway adapters

@@ -26,8 +26,6 @@ from datetime import date, datetime, time
 from typing import Any
 from xml.sax.saxutils import escape as xml_escape
 
-import openpyxl
-
 from adapters.kit.json_codec import charset_parameter, text_of_bytes
 from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable
 from gateway.model.notice import Gap
@@ -217,6 +215,8 @@ def read_xlsx(raw: bytes, limits: Limits) -> Iterator[Row]:
             )
         raise Unreadable("old-format", "file", "the workbook is in the old xls format", "save it as xlsx")
     _check_zip(raw)
+    import openpyxl  # takes a fifth of a second: the first workbook waits for it, not the start of every gateway
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # missing styles and the like do not concern the cells

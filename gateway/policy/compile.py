@@ -35,6 +35,7 @@ from gateway.policy.vocabulary import UNKNOWN, FactSpec, Vocabulary
 
 MAX_CONTEXTS = 200_000
 MAX_JOINT_MATCHES = 600
+_FACETS = tuple(map(Facet, range(128)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class _Bits:
     stands: int
     falls: int
     owed: int
+    facets: int  # the rule's, as a bare number: operators of an enumeration cost many times as much
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,8 @@ def _lay_out(
             stands, falls = bits_of([rule.where], True), bits_of(rule.unless, False)
         else:
             stands, falls = bits_of(standing_boxes(rule, vocabulary), False), 0
-        laid.append(_Bits(rule, stands, falls, sum(1 << index[o] for o in set(rule.obligations))))
+        owed = sum(1 << index[one] for one in set(rule.obligations))
+        laid.append(_Bits(rule, stands, falls, owed, int(rule.facets)))
     return laid, boxes
 
 
@@ -290,25 +293,25 @@ def answer(bits: Sequence[_Bits], match: int, accepted: int = -1) -> Answer:
             if rule.owed & ~accepted:
                 refused.append(rule)
             else:
-                granted |= rule.rule.facets
+                granted |= rule.facets
                 permits.append(rule)
         elif rule.rule.kind is RuleKind.LIMIT:
-            allowed &= 0 if rule.owed & ~accepted else rule.rule.facets
+            allowed &= 0 if rule.owed & ~accepted else rule.facets
             limits.append(rule)
         else:
-            floor |= rule.rule.facets
+            floor |= rule.facets
             floors.append(rule.rule.id)
     bracket = granted & allowed
-    giving = [rule for rule in permits if rule.rule.facets & bracket]
-    cutting = [rule.rule.id for rule in limits if granted & ~(0 if rule.owed & ~accepted else rule.rule.facets)]
-    cutting += [rule.rule.id for rule in refused if rule.rule.facets & allowed & ~bracket]
+    giving = [rule for rule in permits if rule.facets & bracket]
+    cutting = [rule.rule.id for rule in limits if granted & ~(0 if rule.owed & ~accepted else rule.facets)]
+    cutting += [rule.rule.id for rule in refused if rule.facets & allowed & ~bracket]
     owed = 0
     if bracket:
         for rule in (*giving, *limits):
             owed |= rule.owed
     because = tuple(sorted({*(rule.rule.id for rule in giving), *floors}))
     shown = bracket | floor
-    decision = FieldDecision(Facet(shown), because, tuple(sorted(set(cutting))), Facet(floor))
+    decision = FieldDecision(_FACETS[shown], because, tuple(sorted(set(cutting))), _FACETS[floor])
     return Answer(shown, floor, decision, owed)
 
 

@@ -17,7 +17,7 @@ SESSION = {
     "application_name": "hutong",
     "idle_in_transaction_session_timeout": "5s",
     "lock_timeout": "10s",
-    "statement_timeout": "60s",
+    "statement_timeout": "12s",
     "tcp_user_timeout": "10s",
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
@@ -26,7 +26,7 @@ SESSION = {
     "synchronous_commit": "on",
 }
 CONNECT_SECONDS = 5.0
-COMMAND_SECONDS = 70.0
+COMMAND_SECONDS = 15.0  # a half-open connection is found by then
 
 # The transaction lost against another one and may simply be tried again.
 LOST = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
@@ -60,11 +60,18 @@ def unavailable(error: BaseException) -> Unavailable:
     return away
 
 
-async def connect(url: str) -> asyncpg.Connection:
-    """A connection of our own. Raises Unavailable; never names the address or the user."""
+async def connect(url: str, *, takes_its_time: bool = False) -> asyncpg.Connection:
+    """A connection of our own. Raises Unavailable; never names the address or the user.
+
+    `takes_its_time`: for migrations, moves and vacuum, whose single statements may run for minutes.
+    """
+    settings = SESSION | ({"statement_timeout": "0"} if takes_its_time else {})
     try:
         return await asyncpg.connect(
-            url, server_settings=SESSION, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS
+            url,
+            server_settings=settings,
+            timeout=CONNECT_SECONDS,
+            command_timeout=None if takes_its_time else COMMAND_SECONDS,
         )
     except (*AWAY, asyncpg.PostgresError) as error:
         raise unavailable(error) from error

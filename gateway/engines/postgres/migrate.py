@@ -55,7 +55,7 @@ def steps() -> tuple[Step, ...]:
 
 async def create_store(url: str) -> None:
     """Make a new, empty store in a database. Raises InvalidDocument when there is one already, or something else."""
-    connection = await connect(url)
+    connection = await connect(url, takes_its_time=True)
     try:
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
@@ -81,7 +81,7 @@ async def migrate_store(url: str, *, only_before: bool = False) -> int:
     `only_before` leaves out an `after` half that is last, so that older nodes go on working beside newer ones. Raises
     InvalidDocument for a shape of newer code, Unavailable when there is no store.
     """
-    connection = await connect(url)
+    connection = await connect(url, takes_its_time=True)
     try:
         while True:  # a transaction for each half: a crash leaves whole ones
             async with connection.transaction():

@@ -46,7 +46,7 @@ async def copy_store(directory: Path, url: str) -> int:
         if check_shape(source) != len(steps()):
             raise InvalidDocument("the store has the shape of another release", remedy="run `hutong migrate` first")
         await create_store(url)
-        target = await connect(url)
+        target = await connect(url, takes_its_time=True)
         try:
             async with target.transaction():
                 return await _copy(source, target)

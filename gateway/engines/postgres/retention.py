@@ -35,7 +35,7 @@ class PostgresRetention(SqliteRetention):
         return await super().forget(erasure, person, subject, at, records)
 
     async def empty_journal(self) -> None:
-        connection = await connect(self._url)
+        connection = await connect(self._url, takes_its_time=True)
         try:
             await connection.execute(f"VACUUM {_TABLES}")
         except AWAY as error:

@@ -36,6 +36,7 @@ types: setup
 chaos: setup
 	$(PY) -m tests.faults.chaos
 	$(PY) -m tests.faults.chaos --cluster --rounds 200
+	$(PY) -m tests.faults.broker_chaos --rounds 50
 
 soak: setup
 	HYPOTHESIS_PROFILE=explore $(PY) -m pytest -m hypothesis

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from uuid import uuid4
 
 import aio_pika
 import pytest
@@ -25,7 +26,7 @@ COMMITTEE = "civil_affairs.440113"
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared(tmp_path_factory, rabbitmq):
     """A town with its vhost, for tests that leave offices and queues to each other."""
-    name = await rabbitmq.make_vhost("test-shared")
+    name = await rabbitmq.make_vhost(f"test-{uuid4().hex[:12]}")
     async with opened(tmp_path_factory.mktemp("shared"), rabbitmq, name) as found:
         yield found, name
     await rabbitmq.drop_vhost(name)

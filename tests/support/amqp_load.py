@@ -23,19 +23,25 @@ PATIENCE = 3.0  # seconds for one answer: shorter than any repair, so that an of
 class Load:
     """`received` counts, for every notice the sender holds a receipt for, the deliveries the recipient applied."""
 
-    def __init__(self, broker, vhost, sender, recipient, key):
-        self._broker, self._vhost, self._sender, self._recipient, self._key = broker, vhost, sender, recipient, key
+    def __init__(self, brokers, vhost, sender, recipient, key):
+        self._brokers, self._next = list(brokers), 0
+        self._vhost, self._sender, self._recipient, self._key = vhost, sender, recipient, key
         self.receipts: dict[int, dict] = {}
         self.changed: list[int] = []
         self.applied: dict[str, set[str]] = defaultdict(set)  # by the notice's number: delivery ids
         self.grew = asyncio.Condition()
+
+    def _any(self):
+        """One broker after the other, so that a dead one is got over."""
+        self._next += 1
+        return self._brokers[self._next % len(self._brokers)]
 
     async def send(self, numbers):
         """Until each has its receipt; whatever is not answered is asked again with the same bytes."""
         waiting = list(numbers)
         while waiting:
             try:
-                async with AmqpOffice(self._broker, self._vhost, self._sender) as office:
+                async with AmqpOffice(self._any(), self._vhost, self._sender) as office:
                     while waiting:
                         answer = await asyncio.wait_for(office.submit(report(waiting[0])), PATIENCE)
                         if answer.headers["status"] == "202":
@@ -57,7 +63,7 @@ class Load:
         """For ever: read, apply by delivery, acknowledge to the gateway, then to the broker."""
         while True:
             with suppress(*LOST):
-                async with AmqpOffice(self._broker, self._vhost, self._recipient, self._key) as office:
+                async with AmqpOffice(self._any(), self._vhost, self._recipient, self._key) as office:
                     await office.read_inbox()
                     while True:
                         message = await office.next(PATIENCE)

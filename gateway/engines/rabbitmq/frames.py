@@ -17,7 +17,7 @@ METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8
 HEARTBEAT_FRAME = b"\x08\x00\x00\x00\x00\x00\x00\xce"
 BASIC_ACK, BASIC_NACK, BASIC_RETURN = b"\x00\x3c\x00\x50", b"\x00\x3c\x00\x78", b"\x00\x3c\x00\x32"
 _PUBLISH, _BASIC = b"\x00\x3c\x00\x28\x00\x00", b"\x00\x3c\x00\x00"
-_MANDATORY = b"\x01"
+_MANDATORY, _NOT_MANDATORY = b"\x01", b"\x00"
 _PERSISTENT = b"\x02"
 
 # Bits of the property flags, in the order in which properties are written (AMQP 0-9-1 4.2.6.1).
@@ -29,7 +29,8 @@ _head = struct.Struct(">BHI").pack
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is published. `expires_ms` drops it from the queue when nobody took it by then; empty texts are left out."""
+    """What is published. `expires_ms` drops it from the queue when nobody took it by then; empty texts are left out.
+    `is_mandatory`: that no queue takes it is told. Not for direct replies, which the broker hands over beside any queue."""
 
     exchange: str
     key: str
@@ -40,11 +41,17 @@ class Message:
     correlation_id: str = ""
     kind: str = ""
     expires_ms: int | None = None
+    is_mandatory: bool = True
 
 
 def publish_frames(message: Message, channel: int, frame_max: int) -> bytes:
-    """basic.publish (mandatory), content header (persistent) and body, ready for the socket."""
-    method = _PUBLISH + _short(message.exchange) + _short(message.key) + _MANDATORY
+    """basic.publish, content header (persistent) and body, ready for the socket."""
+    method = (
+        _PUBLISH
+        + _short(message.exchange)
+        + _short(message.key)
+        + (_MANDATORY if message.is_mandatory else _NOT_MANDATORY)
+    )
     flags, values = _DELIVERY_MODE, []
     if message.content_type:
         flags |= _CONTENT_TYPE

@@ -312,7 +312,7 @@ class _Session:
                 await message.ack()
 
     async def _answer(self, arrived: Arrived, message: AbstractIncomingMessage, answer: Answer) -> None:
-        """Until the answer is safe in a queue. A direct reply whose asker is gone goes to its queue of receipts."""
+        """Until the answer is safe in a queue. A direct reply is not: whoever is gone by then asks again."""
         own = receipts_queue(arrived.office)
         target = message.reply_to or own
         if not (target == own or target.startswith(DIRECT_REPLY)):
@@ -321,13 +321,10 @@ class _Session:
             reply = Message(
                 "", target, answer.body, answer.media_type, answer.headers,
                 correlation_id=message.correlation_id or message.message_id or "", kind=answer.kind,
+                is_mandatory=target == own,
             )  # fmt: skip
             try:
                 await self._publish(target, reply)
-            except NotTaken:
-                if target == own:
-                    await asyncio.sleep(1.0)
-                target = own
             except Unavailable as away:
                 await asyncio.sleep(away.retry_after.total_seconds())
             else:

@@ -1,0 +1,185 @@
+"""The agencies' queues: order within a case, answers before acknowledgements, poison set aside, nobody else's queue written to."""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
+import aio_pika
+import pytest
+
+from gateway.engines.rabbitmq.address import addresses
+from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
+from gateway.engines.rabbitmq.management import Management
+from gateway.engines.rabbitmq.publisher import Publisher
+from gateway.engines.rabbitmq.queues import RabbitQueues, connect
+from gateway.model.agency import QueueUse
+from gateway.ports.agency_queues import Answer, QueueFull, Release
+from tests.support.stored import POLICE, SCHOOL
+
+pytestmark = pytest.mark.services
+
+HOUR = timedelta(hours=1)
+
+
+class Desk:
+    """Answers with what it was sent; `slow` bodies wait until they are let go; `bad` ones are poison."""
+
+    def __init__(self):
+        self.began, self.let_go = [], asyncio.Event()
+        self.came_back, self.empty = asyncio.Queue(), []
+        self.grew = asyncio.Event()
+
+    def lane_of(self, message):
+        return message.headers.get("case", "")
+
+    async def take(self, message):
+        self.began.append(message.body)
+        self.grew.set()
+        if message.body.startswith(b"slow"):
+            await self.let_go.wait()
+        return Answer(message.body, "text/plain", "test", {"status": "200"}, is_poison=message.body == b"bad")
+
+    async def returned(self, release):
+        await self.came_back.put(release)
+
+    def emptied(self, office):
+        self.empty.append(office)
+
+    async def has_begun(self, count):
+        async with asyncio.timeout(10):
+            while len(self.began) < count:
+                self.grew.clear()
+                await self.grew.wait()
+
+
+class Node:
+    """One gateway's queues, running."""
+
+    def __init__(self, settings):
+        known = addresses(settings)
+        self.desk = Desk()
+        self.publisher = Publisher(known, 100, 5.0, lambda _: None)
+        bell = RabbitDoorbell(self.publisher)
+        self.queues = RabbitQueues(
+            known, settings, self.publisher, bell, Management(settings.management, known[0]), lambda _: None
+        )
+
+    async def __aenter__(self):
+        await self.queues.serve({POLICE: QueueUse.RELEASES, SCHOOL: QueueUse.DOORBELLS})
+        self._tasks = [asyncio.create_task(self.publisher.run()), asyncio.create_task(self.queues.run(self.desk))]
+        await self.publisher.wait_up()
+        async with asyncio.timeout(10):
+            while not self.queues.is_up:
+                await self.queues.serve({POLICE: QueueUse.RELEASES, SCHOOL: QueueUse.DOORBELLS})
+                await asyncio.sleep(0)
+        return self
+
+    async def __aexit__(self, *_):
+        for task in self._tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+@pytest.fixture
+async def node(rabbitmq, vhost):
+    async with Node(rabbitmq.settings(vhost, max_waiting=2, delivery_limit=2)) as made:
+        yield made
+
+
+@pytest.fixture
+async def channel(rabbitmq, vhost):
+    async with await connect(addresses(rabbitmq.settings(vhost))[0], 5.0) as connection:
+        yield await connection.channel()
+
+
+async def say(channel, *bodies, case="", **properties):
+    exchange = await channel.get_exchange("hutong.submit", ensure=False)
+    for body in bodies:
+        message = aio_pika.Message(
+            body, headers={"Case": case}, delivery_mode=2, message_id=body.decode(), **properties
+        )
+        await exchange.publish(message, f"submit.{POLICE}")
+
+
+async def answers(channel, count, queue=f"receipts.{POLICE}"):
+    came = asyncio.Queue()
+    consumer = await channel.get_queue(queue, ensure=False)
+    tag = await consumer.consume(came.put, no_ack=True)
+    got = [await asyncio.wait_for(came.get(), 10) for _ in range(count)]
+    await consumer.cancel(tag)
+    return [(one.body, one.correlation_id, one.type, one.headers["status"]) for one in got]
+
+
+async def count(channel, queue):
+    return (await channel.declare_queue(queue, passive=True)).declaration_result.message_count
+
+
+async def test_messages_of_one_case_are_worked_on_in_their_order_and_others_pass_by(node, channel):
+    await say(channel, b"slow-1", b"second", case="one")
+    await say(channel, b"other", case="two")
+    await say(channel, b"alone-1", b"alone-2")
+    await node.desk.has_begun(4)
+    assert set(node.desk.began) == {b"slow-1", b"other", b"alone-1", b"alone-2"}, "the second waits for the first"
+    node.desk.let_go.set()
+    got = await answers(channel, 5)
+    order = [body for body, *_ in got]
+    assert order.index(b"slow-1") < order.index(b"second")
+    assert all(one == (body, body.decode(), "test", "200") for one, body in zip(got, order, strict=True))
+    assert await count(channel, f"submit.{POLICE}") == 0
+
+
+async def test_what_was_in_work_when_a_node_died_is_worked_on_by_another_in_the_same_order(rabbitmq, vhost, channel):
+    settings = rabbitmq.settings(vhost)
+    async with Node(settings) as first:
+        await say(channel, b"slow-1", b"slow-2", case="one")
+        await first.desk.has_begun(1)
+    async with Node(settings) as second:
+        second.desk.let_go.set()
+        assert [body for body, *_ in await answers(channel, 2)] == [b"slow-1", b"slow-2"]
+
+
+async def test_a_poison_message_is_answered_and_set_aside_for_a_person(node, channel):
+    await say(channel, b"bad", b"good")
+    assert {body for body, *_ in await answers(channel, 2)} == {b"bad", b"good"}
+    async with asyncio.timeout(10):
+        while await count(channel, "dead.submit") != 1:
+            pass
+
+
+async def test_an_answer_goes_to_a_direct_reply_or_the_own_queue_and_nowhere_else(node, channel):
+    await channel.declare_queue("victim", durable=True)
+    await say(channel, b"misled", reply_to="victim")
+    assert [body for body, *_ in await answers(channel, 1)] == [b"misled"]
+    assert await count(channel, "victim") == 0
+    direct = asyncio.Queue()
+    reply = await channel.get_queue("amq.rabbitmq.reply-to", ensure=False)
+    await reply.consume(direct.put, no_ack=True)
+    await say(channel, b"direct", reply_to="amq.rabbitmq.reply-to")
+    assert (await asyncio.wait_for(direct.get(), 10)).body == b"direct"
+    assert await count(channel, f"receipts.{POLICE}") == 0, "answered once"
+
+
+async def test_releases_are_bounded_and_bells_do_not_pile_up(node, channel):
+    for name in ("d1.1", "d2.1"):
+        await node.queues.put(POLICE, Release(b"locked", name, "lease"), HOUR)
+    with pytest.raises(QueueFull):
+        while True:  # a quorum queue takes a few more than it is told while messages are on their way
+            await node.queues.put(POLICE, Release(b"locked", "d3.1", "lease"), HOUR)
+    for _ in range(5):
+        await node.queues.ring(SCHOOL)
+    assert await count(channel, f"inbox.{SCHOOL}") == 1
+    await node.queues.purge(POLICE)
+    assert await count(channel, f"inbox.{POLICE}") == 0
+    assert node.desk.empty == [POLICE, SCHOOL], "both had to be made"
+
+
+async def test_what_runs_out_of_time_or_is_rejected_comes_back_with_its_name_and_lease(node, channel):
+    await node.queues.put(POLICE, Release(b"locked", "d1.1", "l1"), timedelta(milliseconds=50))
+    back = await asyncio.wait_for(node.desk.came_back.get(), 10)
+    assert (back.office, back.name, back.lease, back.why) == (POLICE, "d1.1", "l1", "expired")
+    await node.queues.put(POLICE, Release(b"locked", "d2.3", "l2"), HOUR)
+    inbox = await channel.get_queue(f"inbox.{POLICE}", ensure=False)
+    await (await inbox.get()).reject(requeue=False)
+    back = await asyncio.wait_for(node.desk.came_back.get(), 10)
+    assert (back.name, back.lease, back.why) == ("d2.3", "l2", "rejected")

@@ -31,6 +31,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "decide": Measurement("thinking", "deciding", ("decide", "release-1", "release-8", "release-whole")),
     "clustered": Measurement("clustered", "accepting", ("clustered-accept", "clustered-cpu")),
     "clustered-store": Measurement("clustered", "storing", ("clustered-store",)),
+    "peers": Measurement("peers", "peers", ("decide-peers",)),
     "policy": Measurement("thinking", "policy", ("policy-load", "policy-diff")),
     "pull": Measurement("pulling", "pulling", ("pull",)),
     "log": Measurement("thinking", "log", ("log-append",)),

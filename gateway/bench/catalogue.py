@@ -28,6 +28,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "two-cores": Measurement("accept", "two_cores", ("accept-two-cores",)),
     "latency": Measurement("accept", "latency", ("latency-p50", "latency-p99")),
     "store": Measurement("storing", "storing", ("store",)),
+    "beside": Measurement("storing", "beside", ("store-beside",)),
     "decide": Measurement("thinking", "deciding", ("decide", "release-1", "release-8", "release-whole")),
     "clustered": Measurement("clustered", "accepting", ("clustered-accept", "clustered-cpu")),
     "clustered-store": Measurement("clustered", "storing", ("clustered-store",)),

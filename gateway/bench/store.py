@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from gateway.audit.record import prepare
 from gateway.engines.sqlite.store import SqliteStore
 from gateway.engines.system.clock import SystemClock
 from gateway.engines.system.ids import SystemIds
+from gateway.engines.system.interpreter import SWITCH_SECONDS
 from gateway.model.audit import EventName, LogEvent, Slot
 from gateway.model.delivery import Delivery, DeliveryState, NewDelivery, lane_of
 from gateway.model.identifiers import KeyId, NoticeType, OfficeId, PersonId
@@ -172,6 +175,54 @@ async def accept_time(store: Store, maker: UnitMaker, notices: int, group: int) 
         await asyncio.gather(*map(store.notices.accept, units))
         spent += time.perf_counter() - start
     return spent
+
+
+async def rates_beside(directory: Path, rounds: int, group: int = 100) -> tuple[float, float]:
+    """Notices a second alone, and next to a thread that computes without pause, in alternation; as a serving node is set."""
+    home = directory / "store"
+    SqliteStore.create(home)
+    store = SqliteStore.open(home, SystemClock())
+    maker = UnitMaker(SystemIds(SystemClock(), store.delivery_ids))
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    neighbour = _Neighbour()
+    neighbour.start()
+    spent = {False: 0.0, True: 0.0}
+    try:
+        for number in range(2 * rounds + 1):
+            is_busy = number % 2 == 0
+            for _ in range(3):
+                units = [maker.acceptance() for _ in range(group)]
+                if is_busy:
+                    neighbour.work.set()
+                start = time.perf_counter()
+                await asyncio.gather(*map(store.notices.accept, units))
+                spent[is_busy] += time.perf_counter() - start if number else 0.0  # the first round warms up
+                neighbour.work.clear()
+        notices = 3 * rounds * group
+        return notices / spent[False], notices / spent[True]
+    finally:
+        neighbour.end()
+        sys.setswitchinterval(interval)
+        await store.close()
+
+
+class _Neighbour(threading.Thread):
+    """Computes in plain Python for as long as `work` is set: an event loop that never rests."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.work = threading.Event()
+        self._is_over = False
+
+    def run(self) -> None:
+        while self.work.wait() and not self._is_over:
+            sum([number * number for number in range(500)])
+
+    def end(self) -> None:
+        self._is_over = True
+        self.work.set()
+        self.join()
 
 
 async def store_rate(directory: Path) -> float:

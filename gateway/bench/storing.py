@@ -1,4 +1,4 @@
-"""The store alone, against the disk (see `store`)."""
+"""The store alone against the disk (see `store`), and its writer beside an event loop that never rests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gateway.bench.measuring import Effort, Row, at_least, medians
-from gateway.bench.store import store_rates
+from gateway.bench.store import rates_beside, store_rates
 
 
 async def storing(effort: Effort) -> Sequence[Row]:
@@ -29,3 +29,18 @@ async def storing(effort: Effort) -> Sequence[Row]:
     return (
         Row("store", "存储：每组 100 条", "store alone, groups of 100", "F", at_least(4, 7), ratios, medians(raws)),
     )
+
+
+async def beside(effort: Effort) -> Sequence[Row]:
+    """Notices stored in groups of 100 next to a thread that computes without pause, against the writer alone."""
+    ratios, raws = [], []
+    for number in range(effort.rounds):
+        effort.tell(f"store-beside {number + 1}/{effort.rounds}")
+        with TemporaryDirectory(prefix="hutong-bench-", dir=os.environ.get("HUTONG_BENCH_DIR")) as folder:
+            alone, busy = await rates_beside(Path(folder), 1 if effort.is_quick else 5)
+        ratios.append(busy / alone)
+        raws.append({"alone_per_second": alone, "beside_per_second": busy})
+    return (
+        Row("store-beside", "存储：事件循环满载时", "the writer next to a saturated event loop", "the same alone",
+            at_least(0.7, 0.9), ratios, medians(raws)),
+    )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 from pathlib import Path
 
@@ -12,16 +11,14 @@ import uvloop
 
 from gateway.cli.frame import config_option, fail, settings_of
 from gateway.config import Settings
+from gateway.engines.system.interpreter import set_for_serving, set_for_start
 from gateway.model.errors import HutongError
-
-# While a gateway starts nearly all that is made stays: looking for garbage every 700 objects costs a fifth of the start.
-_AT_START, _RUNNING = (100_000, 20, 50), (10_000, 20, 50)
 
 
 @click.command(help="运行节点 · run a node")
 @config_option
 def serve(config: Path) -> None:
-    gc.set_threshold(*_AT_START)
+    set_for_start()
     settings = settings_of(config)
     try:
         uvloop.run(_serve(settings))
@@ -37,14 +34,7 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running(settings) as gateway:
-        _leave_the_start_alone()
+        set_for_serving()
         click.echo(f"护通运行于 Hutong serves {gateway.url}", err=True)
         await stop.wait()
         click.echo("正在收尾 draining", err=True)
-
-
-def _leave_the_start_alone() -> None:
-    """Schemas, divisions and policy stay for ever: the collector need not look at them again, nor come so often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_RUNNING)

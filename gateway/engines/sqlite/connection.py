@@ -15,6 +15,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 PAGE_BYTES = 8192
 APPLICATION_ID = 0x48555430  # "HUT0"
 
@@ -97,13 +99,21 @@ class Statements:
         return self.run(name, values).fetchall()
 
     def all_of_keys(self, name: str, keys: Iterable[bytes]) -> list[tuple[Any, ...]]:
-        """The rows of a query that takes keys end to end (`:keys`, `:size`, `:count`); one statement for each length they have."""
+        """The blobs that a query gathers for keys it takes end to end (`:keys`, `:size`, `:count`); one statement for each length they have."""
         by_size: dict[int, list[bytes]] = {}
         for key in keys:
             by_size.setdefault(len(key), []).append(key)
         found: list[tuple[Any, ...]] = []
         for size, same in by_size.items():
-            found += self.all(name, {"keys": b"".join(sorted(same)), "size": size, "count": len(same)})
+            rows = self.gathered(name, {"keys": b"".join(sorted(same)), "size": size, "count": len(same)})
+            found += [tuple(map(bytes.fromhex, row)) for row in rows]
+        return found
+
+    def gathered(self, name: str, values: Mapping[str, Any] | Sequence[Any]) -> list[Any]:
+        """What a query gathers into the JSON array of its one row. For many rows on the writer: each row that is fetched
+        gives up the interpreter's lock, and next to a busy event loop each return of it is waited for."""
+        row = self.one(name, values)
+        found: list[Any] = [] if row is None else orjson.loads(row[0])
         return found
 
     def one(self, name: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> tuple[Any, ...] | None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from gateway.delivery.transitions import is_repetition, may_move
 from gateway.engines.sqlite import lanes
 from gateway.engines.sqlite.connection import Statements
@@ -230,15 +232,13 @@ class SqliteDeliveries:
             if len(found) >= limit:
                 break
             values = (request.recipient, urgency, request.now, request.now, limit - len(found))
-            found += [row[0] for row in sql.all("leasable", values)]
+            found += sql.gathered("leasable", values)
         return found
 
     def _leased(self, tx: Transaction, request: LeaseRequest) -> Sequence[Delivery]:
         numbers = self._leasable(tx.sql, request, request.limit)
-        tx.sql.many(
-            "lease",
-            [(secrets.token_urlsafe(TOKEN_BYTES), request.until, request.until, number) for number in numbers],
-        )
+        granted = [(number, secrets.token_urlsafe(TOKEN_BYTES)) for number in numbers]
+        tx.sql.run("lease", {"granted": orjson.dumps(granted).decode(), "until": request.until})
         return self._deliveries(tx.sql, numbers)
 
     def _standing(self, sql: Statements, delivery: DeliveryId) -> _Standing | None:

@@ -1,7 +1,8 @@
 -- name: occupied_lanes
--- Which of the lanes have a delivery that holds up others. The lanes come end to end, with their size and count.
+-- Which of the lanes have a delivery that holds up others. The lanes come end to end, with their size and count; one row with all answers.
 WITH RECURSIVE each (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM each WHERE n + 1 < :count)
-SELECT substr(:keys, :size * n + 1, :size) AS key FROM each WHERE EXISTS (SELECT 1 FROM delivery WHERE lane = key AND state < 2);
+SELECT json_group_array(json_array(hex(substr(:keys, :size * n + 1, :size)))) FROM each
+WHERE EXISTS (SELECT 1 FROM delivery WHERE lane = substr(:keys, :size * n + 1, :size) AND state < 2);
 
 -- name: add_deliveries
 -- Store the deliveries of a group.
@@ -13,14 +14,18 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 INSERT OR IGNORE INTO expiry (at, notice) VALUES (?, ?);
 
 -- name: leasable
--- Deliveries of one recipient and urgency that may be leased now, longest ready first.
-SELECT number FROM delivery INDEXED BY delivery_inbox
-WHERE recipient = ? AND urgency = ? AND state = 1 AND ready_at <= ? AND expires_at > ?
-ORDER BY ready_at LIMIT ?;
+-- Deliveries of one recipient and urgency that may be leased now, longest ready first; one row with all of them.
+SELECT json_group_array(number) FROM (
+  SELECT number FROM delivery INDEXED BY delivery_inbox
+  WHERE recipient = ? AND urgency = ? AND state = 1 AND ready_at <= ? AND expires_at > ?
+  ORDER BY ready_at LIMIT ?
+);
 
 -- name: lease
--- Give a delivery to a holder until an instant.
-UPDATE delivery SET lease_token = ?, lease_expires_at = ?, ready_at = ?, lease_disclosed = 0 WHERE number = ?;
+-- Give deliveries to a holder until an instant: pairs of number and token, as JSON.
+UPDATE delivery SET lease_token = granted.token, lease_expires_at = :until, ready_at = :until, lease_disclosed = 0
+FROM (SELECT value ->> 0 AS number, value ->> 1 AS token FROM json_each(:granted)) AS granted
+WHERE delivery.number = granted.number;
 
 -- name: delivery_by_number
 -- One delivery with what it takes from its notice.

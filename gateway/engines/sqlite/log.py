@@ -121,9 +121,11 @@ def _chain_heads(sql: Statements, subjects: set[bytes]) -> dict[bytes, Link]:
     """The link that the next record of each known subject gets."""
     if not subjects:
         return {}
-    rows = sql.all("chain_heads", {"subjects": b"".join(sorted(subjects)), "count": len(subjects)})
+    rows = sql.gathered("chain_heads", {"subjects": b"".join(sorted(subjects)), "count": len(subjects)})
+    blob = bytes.fromhex
     return {
-        subject: Link(chain + 1, EventId(text_of(event)), entry_root(entry)) for subject, chain, event, entry in rows
+        blob(subject): Link(chain + 1, EventId(text_of(blob(event))), entry_root(blob(entry)))
+        for subject, chain, event, entry in rows
     }
 
 

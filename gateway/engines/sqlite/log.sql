@@ -20,9 +20,10 @@ SELECT max(place) + 1 FROM log_leaf;
 SELECT entry FROM log_leaf WHERE place >= ? AND place < ? ORDER BY place;
 
 -- name: chain_heads
--- The newest record of each subject: subject, running number, event, entry. The subjects come end to end, 32 bytes each, with their count.
+-- The newest record of each subject: subject, running number, event, entry. The subjects come end to end, 32 bytes each, with their count;
+-- one row with all answers.
 WITH RECURSIVE each (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM each WHERE n + 1 < :count)
-SELECT s.subject, s.chain, l.event, l.entry
+SELECT json_group_array(json_array(hex(s.subject), s.chain, hex(l.event), hex(l.entry)))
 FROM each
 CROSS JOIN log_subject AS s ON s.subject = substr(:subjects, 32 * n + 1, 32)
   AND s.chain = (SELECT max(chain) FROM log_subject WHERE subject = substr(:subjects, 32 * n + 1, 32))

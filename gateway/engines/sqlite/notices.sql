@@ -14,14 +14,14 @@ CROSS JOIN receipt AS r ON r.notice = k.notice;
 SELECT a.person, p.key FROM person_alias AS a JOIN person AS p ON p.id = a.person WHERE a.alias = ?;
 
 -- name: persons_present
--- Which of the persons are there. The ids come end to end, with their size and count.
+-- Which of the persons are there. The ids come end to end, with their size and count; one row with all answers.
 WITH RECURSIVE each (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM each WHERE n + 1 < :count)
-SELECT p.id, p.id FROM each CROSS JOIN person AS p ON p.id = substr(:keys, :size * n + 1, :size);
+SELECT json_group_array(json_array(hex(p.id), hex(p.id))) FROM each CROSS JOIN person AS p ON p.id = substr(:keys, :size * n + 1, :size);
 
 -- name: persons_of_aliases
--- Whom those of the aliases that are known belong to. They come end to end, with their size and count.
+-- Whom those of the aliases that are known belong to. They come end to end, with their size and count; one row with all answers.
 WITH RECURSIVE each (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM each WHERE n + 1 < :count)
-SELECT a.alias, a.person FROM each CROSS JOIN person_alias AS a ON a.alias = substr(:keys, :size * n + 1, :size);
+SELECT json_group_array(json_array(hex(a.alias), hex(a.person))) FROM each CROSS JOIN person_alias AS a ON a.alias = substr(:keys, :size * n + 1, :size);
 
 -- name: add_notices
 -- Store the notices of a group.

@@ -232,7 +232,7 @@ class SqliteDeliveries:
             if len(found) >= limit:
                 break
             values = (request.recipient, urgency, request.now, request.now, limit - len(found))
-            found += sql.gathered("leasable", values)
+            found += [row[0] for row in sql.all("leasable", values)]
         return found
 
     def _leased(self, tx: Transaction, request: LeaseRequest) -> Sequence[Delivery]:

@@ -14,12 +14,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 INSERT OR IGNORE INTO expiry (at, notice) VALUES (?, ?);
 
 -- name: leasable
--- Deliveries of one recipient and urgency that may be leased now, longest ready first; one row with all of them.
-SELECT json_group_array(number) FROM (
-  SELECT number FROM delivery INDEXED BY delivery_inbox
-  WHERE recipient = ? AND urgency = ? AND state = 1 AND ready_at <= ? AND expires_at > ?
-  ORDER BY ready_at LIMIT ?
-);
+-- Deliveries of one recipient and urgency that may be leased now, longest ready first.
+SELECT number FROM delivery INDEXED BY delivery_inbox
+WHERE recipient = ? AND urgency = ? AND state = 1 AND ready_at <= ? AND expires_at > ?
+ORDER BY ready_at LIMIT ?;
 
 -- name: lease
 -- Give deliveries to a holder until an instant: pairs of number and token, as JSON.

@@ -178,3 +178,16 @@ WHERE c.sender = ? AND c.number > ? ORDER BY c.number LIMIT ?;
 -- name: word_beside_word
 -- Whether one record has two words; the first is the rarer.
 SELECT 1 FROM log_word AS one JOIN log_word AS two ON two.place = one.place AND two.word = ?2 WHERE one.word = ?1 LIMIT 1;
+
+-- name: places_that_have_word
+-- Those of the places whose records have a word, newest first.
+SELECT place FROM log_word WHERE word = ? AND place = ANY (?::bigint[]) ORDER BY place DESC;
+
+-- name: places_that_have_subject
+-- Those of the places whose records are about a subject, newest first.
+SELECT place FROM log_subject WHERE subject = ? AND place = ANY (?::bigint[]) ORDER BY place DESC;
+
+-- name: log_records_at
+-- Records by their places, newest first.
+SELECT l.place, l.event, r.name, r.at, l.entry, r.opening FROM log_leaf AS l JOIN log_record AS r ON r.place = l.place
+WHERE l.place = ANY (?::bigint[]) ORDER BY l.place DESC;

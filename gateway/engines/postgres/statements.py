@@ -37,6 +37,8 @@ _PREPARED: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 
 class Statements:
+    asks_together = True  # each question is a journey to the server
+
     def __init__(
         self, connection: asyncpg.Connection, queries: Mapping[str, Query], fault: FaultPoint = no_fault
     ) -> None:

@@ -68,6 +68,8 @@ def _repeated(query: str, row: tuple[int, int], times: int) -> str:
 class Statements:
     """Runs named queries on one connection, past the fault point."""
 
+    asks_together = False  # a question costs no journey: one after the other is cheapest
+
     def __init__(
         self, connection: sqlite3.Connection, queries: Mapping[str, str], fault: FaultPoint = no_fault
     ) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -391,18 +391,39 @@ def _search(sql: Statements, query: LogQuery, words: list[str], before: int, lim
             places = sql.all("newest_places_of_word", (words[0], before, _SCAN_STEP))
         else:
             places = sql.all("newest_places", (before, _SCAN_STEP))
-        for (place,) in places:
-            if place < first:
-                return found
-            record = _stored(sql.one("log_record_at", (place,))) if _has_all(sql, place, words, subjects) else None
-            if record is not None and _fits(record, query):
+        recent = [place for (place,) in places if place >= first]
+        for record in _records_with(sql, recent, words, subjects, limit - len(found)):
+            if _fits(record, query):
                 found.append(record)
                 if len(found) == limit:
                     return found
+        if len(recent) < len(places):
+            return found
         if len(places) < _SCAN_STEP:
             return found
         before = places[-1][0]
     return found
+
+
+def _records_with(
+    sql: Statements, places: Sequence[int], words: Sequence[str], subjects: Sequence[bytes], wanted: int
+) -> Iterator[StoredRecord]:
+    """The records at those of the places that have all words and subjects, in the order of the places.
+
+    Where each question is a journey, many go together; `wanted` is how many are likely to be looked at.
+    """
+    if not sql.asks_together:
+        for place in places:
+            if _has_all(sql, place, words, subjects) and (record := _stored(sql.one("log_record_at", (place,)))):
+                yield record
+        return
+    for word in words:
+        places = [place for (place,) in sql.all("places_that_have_word", (word, list(places)))] if places else []
+    for subject in subjects[1:]:
+        places = [place for (place,) in sql.all("places_that_have_subject", (subject, list(places)))] if places else []
+    for start in range(0, len(places), max(wanted, 1)):
+        for row in sql.all("log_records_at", (list(places[start : start + max(wanted, 1)]),)):
+            yield _of_row(row)
 
 
 def _has_all(sql: Statements, place: int, words: Sequence[str], subjects: Sequence[bytes]) -> bool:

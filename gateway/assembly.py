@@ -272,6 +272,8 @@ async def running(
         stack.push_async_callback(edge.stop)
         await _serve_admin(stack, settings, engines, services)
         stack.callback(services.drain)
+        if settings.is_clustered:
+            stack.push_async_callback(_leave, settings, edge)
         yield Gateway(settings, url, documents, engines, services)
 
 
@@ -769,6 +771,12 @@ async def _expire_for_ever(expire: Expire) -> None:
         with suppress(Unavailable):  # the store is away: the next beat finds the same deliveries
             await expire()
         await _pause(EXPIRE_EVERY)
+
+
+async def _leave(settings: Settings, edge: HttpEdge) -> None:
+    """Still answer, but say on each answer and to the balancer that this node closes: nobody begins a request into nothing."""
+    edge.begin_drain()
+    await _pause(timedelta(seconds=settings.server.leave_seconds))
 
 
 async def _pause(time: timedelta) -> None:

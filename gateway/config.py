@@ -36,6 +36,9 @@ class ServerSettings:
     header_seconds: float = 10.0  # a fresh connection has this long for its first request: no slow drip
     body_seconds: float = 30.0  # 1 MiB over a poor county line takes about 10
     keepalive_seconds: float = 75.0  # longer than the proxies' usual 60, so that they close first
+    leave_seconds: float = (
+        5.0  # a node of a cluster that closes says so this long, so that the balancer looks elsewhere
+    )
     drain_seconds: float = 30.0  # how long a closing gateway waits for requests in flight
     trusted_proxies: tuple[str, ...] = ()  # networks; only these may name the peer in X-Forwarded-For
     metrics_readers: tuple[str, ...] = ("127.0.0.0/8", "::1/128")  # networks; to others /metrics does not exist

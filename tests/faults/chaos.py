@@ -44,7 +44,7 @@ SENDER = "health.440113"
 RECIPIENTS = ("police.440113", "civil_affairs.440113", "procuratorate.440113")
 SENDERS_AT_ONCE = 16
 REPORTS_A_ROUND = 150
-FAULTS = ("node", "all", "database", "pause")
+FAULTS = ("node", "all", "database", "pause", "restart")
 NUMBER = re.compile(r"(?:情况|摘要) (r\d+-\d+)")
 
 
@@ -58,6 +58,7 @@ class Witnessed:
         default_factory=lambda: {name: defaultdict(set) for name in RECIPIENTS}
     )
     handed_over: set[tuple[str, int]] = field(default_factory=set)
+    unanswered: int = 0  # requests that had to be made again
 
 
 def report(number: str) -> bytes:
@@ -126,7 +127,7 @@ class Chaos:
                 try:
                     answer = await client.submit(body, "application/cloudevents+json")
                 except HutongError as error:
-                    await _ask_again_later(error)
+                    await self._ask_again_later(error)
                     continue
                 self.seen.receipts[number] = orjson.dumps(answer, option=orjson.OPT_SORT_KEYS)
             self.answered += 1
@@ -139,7 +140,7 @@ class Chaos:
         try:
             again = await client.submit(body, "application/cloudevents+json")
         except HutongError as error:
-            await _ask_again_later(error)
+            await self._ask_again_later(error)
             return
         if orjson.dumps(again, option=orjson.OPT_SORT_KEYS) != self.seen.receipts[number]:
             self.seen.changed_receipts.append(number)
@@ -160,17 +161,17 @@ class Chaos:
                     await client.acknowledge(item)
             except HutongError as error:
                 if getattr(error, "status", 0) != 409:  # a lease that lapsed while the node was down
-                    await _ask_again_later(error)
+                    await self._ask_again_later(error)
+
+    async def _ask_again_later(self, error: HutongError) -> None:
+        """Nobody answered, or the answer was to ask again; any other answer is an error of the test."""
+        if not isinstance(error, Unavailable) and getattr(error, "status", 0) != 503:
+            raise error
+        self.seen.unanswered += 1
+        await asyncio.sleep(0.01)
 
     def _missing(self, office: str) -> set[str]:
         return self.seen.receipts.keys() - self.seen.applied[office].keys()
-
-
-async def _ask_again_later(error: HutongError) -> None:
-    """Nobody answered, or the answer was to ask again; any other answer is an error of the test."""
-    if not isinstance(error, Unavailable) and getattr(error, "status", 0) != 503:
-        raise error
-    await asyncio.sleep(0.01)
 
 
 def judge(seen: Witnessed, gateway: GatewayProcess | ClusterProcess) -> list[str]:
@@ -209,7 +210,7 @@ def _all_records(gateway: GatewayProcess | ClusterProcess, event: str) -> list[d
     return found
 
 
-_SETTINGS = "\n[delivery]\nlease_seconds = 4\nwebhook_timeout_seconds = 1\n"
+_SETTINGS = "leave_seconds = 2\n\n[delivery]\nlease_seconds = 4\nwebhook_timeout_seconds = 1\n"
 
 
 def prepare(folder: Path) -> GatewayProcess:
@@ -257,6 +258,7 @@ def _run(gateway: GatewayProcess | ClusterProcess, rounds: int, seed: int) -> li
                 f"round {number + 1}/{rounds}: killed{broken} after {kill_after} receipts, {len(chaos.seen.receipts)} in all",
                 flush=True,
             )
+        print(f"{chaos.seen.unanswered} requests had to be made again")
         return judge(chaos.seen, gateway)
     finally:
         gateway.stop()

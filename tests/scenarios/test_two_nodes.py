@@ -42,7 +42,7 @@ async def second_node(first, folder):
     settings = replace(
         first.gateway.settings,
         directory=folder / "data-2",
-        server=ServerSettings(port=port, public_url=first.gateway.url),
+        server=ServerSettings(port=port, public_url=first.gateway.url, leave_seconds=0.01),
     )
     settings.directory.mkdir(mode=0o700)
     others = {}

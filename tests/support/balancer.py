@@ -1,7 +1,6 @@
 """What stands before a cluster: a balancer of connections, in a thread of its own.
 
-A new connection goes to the next node in turn; a node that refuses it is passed over. Connections to a node that dies
-break, as they would.
+A new connection goes to the next node in turn that says it is ready. Connections to a node that dies break, as they would.
 """
 
 from __future__ import annotations
@@ -41,13 +40,25 @@ class Balancer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(self._count):
+            node = next(self._nodes)
             try:
-                inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", next(self._nodes))
-            except OSError:
+                if not await _is_ready(node):
+                    continue
+                inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", node)
+            except (OSError, TimeoutError):
                 continue
             await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
             return
         writer.transport.abort()
+
+
+async def _is_ready(port: int) -> bool:
+    async with asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /readyz HTTP/1.1\r\nHost: balancer\r\nConnection: close\r\n\r\n")
+        answer = await reader.readline()
+        writer.close()
+        return b" 200 " in answer
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

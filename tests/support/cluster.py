@@ -44,7 +44,8 @@ class ClusterProcess:
         return self
 
     def kill(self) -> None:
-        """SIGKILL or SIGSTOP of a node, SIGKILL of the whole database; SIGKILL of all nodes at once."""
+        """SIGKILL or SIGSTOP of a node, SIGKILL of the whole database, SIGKILL of all nodes at once; or a node that is
+        restarted as for an upgrade."""
         fault = self.faults[len(self.history) % len(self.faults)]
         node = self.random.choice(self.nodes)
         self.broken = (fault, node)
@@ -57,6 +58,8 @@ class ClusterProcess:
         elif fault == "all":
             for one in self.nodes:
                 one.kill()
+        elif fault == "restart":
+            pass  # the node goes on until `start` tells it to end
         else:
             node.kill()
 
@@ -72,6 +75,9 @@ class ClusterProcess:
             node.process.send_signal(signal.SIGCONT)
         elif fault == "all":
             self.start_all()
+        elif fault == "restart":
+            node.stop()
+            node.start()
         else:
             node.start()
 

@@ -47,7 +47,7 @@ async def town(folder, *, clock=None, rabbitmq=None, port=0, postgres="", **deli
         name="test.hutong.example",
         directory=folder / "data",
         key_directory=folder / "keys",
-        server=ServerSettings(port=port),
+        server=ServerSettings(port=port, leave_seconds=0.01),
         limits=LimitSettings(notices_per_second=100_000, burst_notices=100_000),
         delivery=DeliverySettings(**delivery),
         rabbitmq=rabbitmq or RabbitSettings(),

@@ -58,6 +58,7 @@ from gateway.engines.system.ids import SystemIds
 from gateway.engines.system.logs import EventLog
 from gateway.geography.divisions import DivisionTree
 from gateway.http.admin import AdminServices, make_admin_app
+from gateway.http.admin_conflicts import conflict_routes
 from gateway.http.admin_emergency import emergency_routes
 from gateway.http.admin_log import log_routes
 from gateway.http.admin_policies import PolicyServices, policy_routes
@@ -94,6 +95,7 @@ from gateway.services.attempt import Attempt
 from gateway.services.authenticate import Authenticate, TokenSettings
 from gateway.services.broker_access import BrokerAccess
 from gateway.services.cases import Cases
+from gateway.services.clear_conflict import ClearConflict
 from gateway.services.conflicts import ConflictsOnRecord
 from gateway.services.consents import Consents
 from gateway.services.dead_letters import DeadLetters
@@ -108,6 +110,7 @@ from gateway.services.formats import Formats
 from gateway.services.gateway_notices import GatewayNotices
 from gateway.services.govern import Policies
 from gateway.services.keep import Keeper
+from gateway.services.people import People
 from gateway.services.preview import Preview
 from gateway.services.pull import Pull
 from gateway.services.push import Push
@@ -205,6 +208,7 @@ class Services:
     show_consent: ShowConsent
     record_use: RecordUse
     emergency: EmergencyAccess
+    clear_conflict: ClearConflict
     follow: Follow
     access: AnswerAccess
     enrol: Enrol
@@ -345,7 +349,27 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         clock=clock,
         idempotency_secret=keys.secret("idempotency"),
     )
-    conflicts = ConflictsOnRecord(store.notices, keeper.open)
+    staff = LocalStaff(storage=store.staff, teller=teller, clock=clock)
+
+    async def settle() -> None:
+        """Until nothing decided before can leave any more."""
+        await _pause(timedelta(seconds=settings.delivery.ticket_seconds))
+        await recall.everyone("conflict-reversed")
+
+    clear_conflict = ClearConflict(
+        storage=store.consents,
+        retention=store.retention,
+        notices=store.notices,
+        people=People(notices=store.notices, retention=store.retention, keeper=keeper, keys=keys, teller=teller),
+        keys=keys,
+        ids=ids,
+        teller=teller,
+        staff=staff,
+        directories=directories,
+        clock=clock,
+        settle=settle,
+    )
+    conflicts = ConflictsOnRecord(store.notices, keeper.open, clear_conflict.covers)
     consents = Consents(store.consents, keys, ids, conflicts)
 
     gateway_notices = GatewayNotices(settings.region, submit.on_behalf)
@@ -384,6 +408,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         conflicts=conflicts,
         consents=consents,
         emergencies=emergency_in_force,
+        clearings=clear_conflict.for_notice,
         teller=teller,
     )
     decider = Decider()
@@ -452,7 +477,6 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         pause=_pause,
         report=lambda error: engines.events.error("submission_failed", error),
     )
-    staff = LocalStaff(storage=store.staff, teller=teller, clock=clock)
     administer_policies = AdministerPolicies(
         storage=store.policies,
         policies=policies,
@@ -542,6 +566,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
             record=record_consent, keys=keys, purposes=lambda: _purpose_titles(policies.current())
         ),
         record_use=RecordUse(deliveries=store.deliveries, log=store.log, receipts=receipts, teller=teller, clock=clock),
+        clear_conflict=clear_conflict,
         emergency=EmergencyAccess(
             rules=documents.safeguards.emergency,
             reasons=documents.codes.codes("emergency_reason"),
@@ -701,6 +726,7 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
             *log_routes(log_admin(settings, engines.proof, services.proof)),
             *retention_routes(RetentionServices(services.proof.erase, services.proof.legal_holds)),
             *emergency_routes(services.emergency, services.staff),
+            *conflict_routes(services.clear_conflict),
             *policy_routes(
                 PolicyServices(
                     services.administer_policies,

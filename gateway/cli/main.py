@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "erase": ("erase", "erase", "删除个人信息 · erase a person, with a second one's approval"),
     "legal-hold": ("legal_hold", "legal_hold", "证据保全 · set or lift a legal hold"),
     "consent": ("consent", "consent", "同意 · record, withdraw, show"),
+    "conflict": ("conflict", "conflict", "利益冲突 · clear an unknown conflict of a guardian, with two persons"),
     "emergency": ("emergency", "emergency", "紧急破例 · list, review"),
     "log": ("log", "log", "交换日志 · search, show, verify"),
     "bench": ("bench", "bench", "测速 · measure against the limits of this machine, in the same run"),

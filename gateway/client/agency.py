@@ -23,7 +23,7 @@ import jwt
 from gateway.crypto.detached import DetachedVerifier, sign_detached
 from gateway.crypto.signing import SigningKey, VerifyKey, load_signing_key, verify_key
 from gateway.model.canonical import canonical_json
-from gateway.model.errors import Problem, Refusal, Tampered, Unavailable
+from gateway.model.errors import BadSignature, Problem, Refusal, Tampered, Unavailable
 from gateway.model.identifiers import OfficeId, office_urn, parse_office_id
 
 CLIENT_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -276,8 +276,21 @@ class AgencyClient:
         return {"Hutong-Signature": sign_detached(self.profile.key, body)}
 
     async def _verified(self, signature: str, body: bytes) -> None:
-        await self._gateway_key("")
-        self._verifier.verify(signature, body, self._gateway_keys.get)
+        missing: list[str] = []
+
+        def key_of(kid: str) -> VerifyKey | None:
+            key = self._gateway_keys.get(kid)
+            if key is None:
+                missing.append(kid)
+            return key
+
+        try:
+            self._verifier.verify(signature, body, key_of)
+        except BadSignature:
+            if not missing:
+                raise
+            await self._gateway_key(missing[0])  # a key not seen before: asked for once, not with every delivery
+            self._verifier.verify(signature, body, self._gateway_keys.get)
 
     async def _gateway_key(self, kid: str) -> VerifyKey | None:
         if kid not in self._gateway_keys:

@@ -248,8 +248,16 @@ class Enforce:
     ) -> PreparedRecord:
         """What was shown of what is there: a form that the policy grants on an absent field discloses nothing."""
         there = self._fields_in(opened.data, delivery.notice_type)
-        shown = {name: found for name in there if (found := decision.fields.get(name)) and found.shown}
-        cut = [found for name in there if (found := decision.fields.get(name)) and found.cut_by]
+        because, limits = {*_rules(decision, DELIVER)}, set[str]()
+        shown: list[tuple[str, str]] = []
+        for name in there:
+            found = decision.fields.get(name)
+            if found is None:
+                continue
+            if found.shown:
+                shown.append((str(name), shown_name(found.shown)))
+                because.update(found.because)
+            limits.update(found.cut_by)
         values: dict[str, LogValue | None] = {
             **about(delivery),
             "revision": revision,
@@ -258,9 +266,9 @@ class Enforce:
             "policy": decision.policy,
             "outcome": outcome_code(decision),
             "as_of": now,
-            "fields": tuple(sorted((str(name), shown_name(found.shown)) for name, found in shown.items())),
-            "because": tuple(sorted({*_rules(decision, DELIVER), *(r for one in shown.values() for r in one.because)})),
-            "limits": tuple(sorted({rule for found in cut for rule in found.cut_by})),
+            "fields": tuple(sorted(shown)),
+            "because": tuple(sorted(because)),
+            "limits": tuple(sorted(limits)),
             "obligations": tuple(sorted({obligation.name for obligation in decision.obligations})),
             "transport": way.transport,
         }

@@ -125,6 +125,10 @@ class Catalogue:
         _walk(root, data, "", frozenset(), found)
         return found
 
+    def gather_fields(self, data: Mapping[str, Any], notice_type: NoticeType, found: set[FieldId]) -> None:
+        """Add the ids of all fields that `data` holds."""
+        _gather(self._roots[notice_type], data, frozenset(), found)
+
     def sensitivity(self, spec: FieldSpec, age_band: str | None, value: Any) -> tuple[SensitivityClass, str]:
         """Class and compartment of one value: the highest of field, subject's age and content (DOMAIN 4.1).
 
@@ -187,9 +191,32 @@ def _walk(node: _Node, value: Any, pointer: str, roles: frozenset[str], found: l
 
 
 def fields_in(catalogue: Catalogue, data: Mapping[str, Any], notice_type: NoticeType) -> frozenset[FieldId]:
-    """The fields that a notice holds, whatever their values."""
-    leaves = catalogue.walk(data, notice_type)
-    return frozenset(spec.id for leaf in leaves if isinstance(leaf, Leaf) for spec in leaf.specs)
+    """The fields that a notice holds, whatever their values: those of `Catalogue.walk`, without making its leaves."""
+    found: set[FieldId] = set()
+    catalogue.gather_fields(data, notice_type, found)
+    return frozenset(found)
+
+
+def _gather(node: _Node, value: Any, roles: frozenset[str], found: set[FieldId]) -> None:
+    """As `_walk`, for the ids alone."""
+    members, item = node.members, node.item
+    if node.specs:
+        specs = node.by_roles.get(roles)
+        if specs is None:
+            specs = node.by_roles[roles] = _specs_for(node, roles)
+        for spec in specs:
+            found.add(spec.id)
+    elif members is not None:
+        if isinstance(value, dict):
+            if node.is_person:
+                roles = person_roles(value)
+            for name, member in value.items():
+                known = members.get(name)
+                if known is not None:
+                    _gather(known, member, roles, found)
+    elif item is not None and isinstance(value, list):
+        for element in value:
+            _gather(item, element, roles, found)
 
 
 def person_roles(person: Mapping[str, Any]) -> frozenset[str]:

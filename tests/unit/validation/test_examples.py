@@ -12,7 +12,7 @@ import pytest
 from gateway.engines.files.documents import default_catalogue, default_rules
 from gateway.model.identifiers import NoticeType, OfficeId
 from gateway.model.notice import REPORTS, SubmittedNotice, ValidNotice
-from gateway.validation.catalogue import UnknownLeaf
+from gateway.validation.catalogue import Leaf, UnknownLeaf, fields_in
 from gateway.validation.validate import validate
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "schemas" / "examples"
@@ -63,3 +63,13 @@ def test_every_notice_type_has_examples_of_both_kinds():
     for prefix in ("pass-", "fail-"):
         seen = {path.parent.name for path in FILES if path.name.startswith(prefix)}
         assert seen == set(default_catalogue().notice_types)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_the_fields_that_a_disclosure_tells_of_are_those_of_the_walk(path: Path):
+    example = json.loads(path.read_text(encoding="utf-8"))
+    catalogue = RULES.catalogue
+    for kind in catalogue.notice_types:  # members of another type are unknown here, as are wrong shapes
+        leaves = catalogue.walk(example["data"], kind)
+        walked = {spec.id for leaf in leaves if isinstance(leaf, Leaf) for spec in leaf.specs}
+        assert fields_in(catalogue, example["data"], kind) == walked

@@ -58,6 +58,18 @@ RELEASE: dict[str, Any] = {
     "additionalProperties": False,
 }
 
+DOORBELL: dict[str, Any] = {
+    "type": "object",
+    "required": ["specversion", "id", "source", "type"],
+    "properties": {
+        "specversion": {"const": "1.0"},
+        "id": {"type": "string", "pattern": f"^{_UUID}$"},
+        "source": {"const": "urn:hutong:gateway"},
+        "type": {"const": "hutong.doorbell.v1"},
+    },
+    "additionalProperties": False,
+}
+
 PUSH_HEADERS: dict[str, Any] = {
     "type": "object",
     "required": ["Hutong-Delivery", "Hutong-Revision", "Hutong-Signature", "Content-Type"],
@@ -89,6 +101,19 @@ _MESSAGES: dict[str, Any] = {
         "contentType": "application/json",
         "payload": {"$ref": "#/components/schemas/InboxItems"},
     },
+    "doorbell": {
+        "title": "提示：有待领取 something waits",
+        "contentType": "application/cloudevents+json",
+        "payload": {"$ref": "#/components/schemas/Doorbell"},
+    },
+    "lockedRelease": {
+        "title": "加密的投递：打开后即 inboxItems 的一项 one item of the inbox as a compact JWE (ECDH-ES, A256GCM)",
+        "contentType": "application/jose",
+    },
+    "answer": {
+        "title": "回执或问题（头 status） a receipt or a problem, its status in the header `status`",
+        "contentType": "application/json",
+    },
     "changes": {
         "title": "本单位通报的变化 what changed with one's own notices",
         "contentType": "application/json",
@@ -119,17 +144,31 @@ def asyncapi_document(url: str) -> dict[str, Any]:
             ),
             "inbox": _channel("/v1/inbox", "长轮询，租约 / long poll, leases", "inboxItems"),
             "changes": _channel("/v1/notices", "长轮询，游标 / long poll, cursor", "changes"),
+            "queue": _channel(
+                "inbox.{office}",
+                "AMQP 0-9-1 队列（docs/amqp.md）：提示，或加密内容 / a queue of the message broker (docs/amqp.md): bells, or encrypted releases",
+                "doorbell",
+                "lockedRelease",
+            ),
+            "receipts": _channel(
+                "receipts.{office}",
+                "对 submit.{office} 的回答 / answers to what was published to `hutong.submit` under `submit.{office}`",
+                "answer",
+            ),
         },
         "operations": {
             "pushRelease": _operation("webhook", "release", "nativeRelease"),
             "handOut": _operation("inbox", "inboxItems"),
             "tellChanges": _operation("changes", "changes"),
+            "ringOrPut": _operation("queue", "doorbell", "lockedRelease"),
+            "answer": _operation("receipts", "answer"),
         },
         "components": {
             "messages": _MESSAGES,
             "schemas": {
                 "Release": RELEASE,
                 "PushHeaders": PUSH_HEADERS,
+                "Doorbell": DOORBELL,
                 "InboxItems": SCHEMAS["InboxItems"],
                 "Changes": SCHEMAS["Changes"],
             },

@@ -5,11 +5,13 @@ import json
 from uuid import uuid4
 
 import aio_pika
+import jsonschema
 import pytest
 import pytest_asyncio
 from aiormq.exceptions import ChannelAccessRefused
 
 from gateway.client.agency import Answered
+from gateway.http.asyncapi import asyncapi_document
 from gateway.model.agency import QueueUse
 from tests.scenarios.test_s7_consent_withdrawn import CITY, CONTRACTOR, agreed, referral
 from tests.scenarios.test_webhooks import report
@@ -79,7 +81,7 @@ async def test_a_bell_says_that_something_waits_and_nothing_of_what(shared, rabb
         await bell.ack()
         event = json.loads(bell.body)
         assert event.keys() == {"specversion", "id", "source", "type"}
-        assert event["type"] == "hutong.doorbell.v1"
+        jsonschema.validate(event, asyncapi_document(whole.gateway.url)["components"]["schemas"]["Doorbell"])
         items = await police.client.pull()
         assert len(items) >= 5
         for item in items:

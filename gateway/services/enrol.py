@@ -62,6 +62,7 @@ class Enrol:
 
     async def add(self, office: Office, *, by: str) -> Office:
         """Enrol an office or replace its entry. Raises InvalidDocument with every problem found."""
+        await self._directories.refresh()  # another node may have changed it since
         problems = self._problems(office)
         if problems:
             raise InvalidDocument("the office's entry does not hold", problems=tuple(problems))
@@ -80,6 +81,7 @@ class Enrol:
         Returns when nothing decided before the change can leave any more: two seconds after its commit. What waits
         unread in the office's queue is taken back, its live connections at the message broker are closed.
         """
+        await self._directories.refresh()
         office = dataclasses.replace(self.office(office_id), state=state)
         stored = await self._put(office, _STATE_EVENTS[state], {"reason": reason}, by)
         if state is not OfficeState.ACTIVE:
@@ -89,6 +91,7 @@ class Enrol:
 
     async def rotate_key(self, office_id: OfficeId, jwk: Mapping[str, Any], *, overlap: timedelta, by: str) -> Office:
         """Add a signing key; the older ones go on verifying until the overlap is over."""
+        await self._directories.refresh()
         office, now = self.office(office_id), self._clock.now()
         kept = tuple(
             dataclasses.replace(key, not_after=min(key.not_after or now + overlap, now + overlap))
@@ -108,6 +111,7 @@ class Enrol:
 
         Returns when nothing decided before the change can leave for the old address any more.
         """
+        await self._directories.refresh()
         changed = dataclasses.replace(self.office(caller.office.id), webhook=webhook)
         problems = self._problems(changed)
         if problems:

@@ -14,6 +14,7 @@ already stays with it: publishing was the disclosure.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import timedelta
 
 from gateway.model.agency import QueueUse
@@ -48,6 +49,7 @@ class Recall:
         self._teller, self._doorbell, self._clock = teller, doorbell, clock
         self._ticket_life, self._signal = ticket_life, signal
         self._owed: dict[OfficeId, tuple[float, str]] = {}  # when (monotonic), and why
+        self._to_cut_off: dict[OfficeId, str] = {}  # whose connections could not be closed yet, and why
 
     async def __call__(self, offices: Iterable[OfficeId], why: str, *, may_follow: bool = False) -> None:
         """Take back what waits for these offices. `may_follow`: something decided before may still be on its way for
@@ -74,6 +76,8 @@ class Recall:
             await self._queues.disconnect(office)
         except Unavailable:
             self._signal("office-still-connected")
+            self._to_cut_off[office] = why
+            self._doorbell.ring([office])
         await self([office], why)
 
     def owe(self, office: OfficeId, why: str) -> None:
@@ -87,6 +91,11 @@ class Recall:
 
     async def settle(self) -> timedelta | None:
         """Do what is owed and due; returns how long until the next is. Raises Unavailable, and owes it still."""
+        for office, why in list(self._to_cut_off.items()):
+            with suppress(Unavailable):  # tried again with the next round; the others do not wait for it
+                await self._queues.disconnect(office)
+                self._to_cut_off.pop(office, None)
+                self.owe(office, why)
         now = self._clock.monotonic()
         for office, (at, why) in list(self._owed.items()):
             if at <= now:

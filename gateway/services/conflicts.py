@@ -1,7 +1,8 @@
-"""What do other notices say about a guardian of this one?
+"""What do other notices say about a guardian, or the school, of this one?
 
 A guardian suspected in one report is in conflict in every notice that names them (DOMAIN 5.6 K1), so
-a later notice without an infringer must not look harmless. Found by the person, never by a name; somebody without an
+a later notice without an infringer must not look harmless; a school that a report about a child accuses gets nothing
+more of that child, of older notices either (K5, S9). Found by the person, never by a name; somebody without an
 identifier is nobody the gateway has met before, and costs no question.
 """
 
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.consent.conflict import Conflict, Reason, guardian_conflicts
+from gateway.consent.conflict import Conflict, Reason, guardian_conflicts, institution_conflict
 from gateway.model.errors import Tampered
 from gateway.model.identifiers import CaseId, NoticeId, NoticeType, PersonId
+from gateway.model.notice import REPORTS
 from gateway.ports.storage import NoticeStorage, StoredNotice
 from gateway.services.keep import OpenedNotice, aliases_of
 
@@ -41,11 +43,12 @@ class _Said:
 
     known: frozenset[PersonId]
     unknown: frozenset[PersonId]
+    schools: frozenset[str]  # the codes of schools it accuses (K5)
     case: CaseId
     at: datetime
 
 
-_NOTHING = _Said(frozenset(), frozenset(), CaseId(""), datetime.min.replace(tzinfo=UTC))
+_NOTHING = _Said(frozenset(), frozenset(), frozenset(), CaseId(""), datetime.min.replace(tzinfo=UTC))
 
 
 class ConflictsOnRecord:
@@ -87,6 +90,19 @@ class ConflictsOnRecord:
                     reasons |= {_BY_TYPE[kind]}
         return reasons
 
+    async def accuse(self, school: str, opened: OpenedNotice, people: Iterable[Mapping[str, Any]]) -> bool:
+        """Whether another notice about a child of this one accuses the school with this code (K5), however late it came."""
+        for person in people:
+            known = opened.persons.get(str(person.get("ref")))
+            if known is None or "minor" not in person.get("roles", ()) or not any(aliases_of(person)):
+                continue
+            for notice, kind in await self._notices.notices_of(known.link.person, LOOKED_AT):
+                if kind not in REPORTS or notice == opened.stored.id:
+                    continue
+                if school in (await self._said_by(notice, kind)).schools:
+                    return True
+        return False
+
     async def _said_by(self, notice: NoticeId, kind: NoticeType) -> _Said:
         said = self._said.get(notice)
         if said is None:
@@ -116,6 +132,16 @@ class ConflictsOnRecord:
         return _Said(
             frozenset(persons[ref] for ref in accused if ref in persons),
             frozenset(persons[ref] for ref in unknown if ref in persons),
+            _accused_schools(opened.data, people),
             stored.case,
             stored.received_at,
         )
+
+
+def _accused_schools(data: Mapping[str, Any], people: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    schools = {
+        code
+        for person in people
+        if isinstance(school := person.get("school"), Mapping) and isinstance(code := school.get("code"), str)
+    }
+    return frozenset(code for code in schools if institution_conflict(data, school_code=code).conflict is Conflict.YES)

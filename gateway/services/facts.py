@@ -65,7 +65,7 @@ class Gathered:
 
 
 class FactGatherer:
-    """Hot path: pure but for the case's summary, notices naming an identified guardian, officers' findings on guardians of
+    """Hot path: pure but for the case's summary, notices naming an identified guardian, or for a school its pupil, officers' findings on guardians of
     whom nothing is known, and, only where consent is the one basis, the children's consent records."""
 
     def __init__(
@@ -113,9 +113,7 @@ class FactGatherer:
             "consent": None if covered.state is ConsentState.UNKNOWN else covered.state.value,
             "age_band": _minors_bands(people, day),
             "conflict": _CONFLICT[notice_conflict(findings) if findings else _without_guardians(people, data)],
-            "recipient_conflict": _OF_RECIPIENT[
-                institution_conflict(data, school_code=_own_school(recipient)).conflict
-            ],
+            "recipient_conflict": await self._of_recipient(opened, people, _own_school(recipient)),
             "track": _track(data),
             "agreement": "in_force" if recipient.agreements else "none",
             "own_subject": await self._own_subject(delivery, recipient, people),
@@ -130,6 +128,14 @@ class FactGatherer:
         gathered = facts(policy.vocabulary, known, accepts=recipient.accepts_obligations, persons=persons)
         slots = self._teller.slots(opened.persons.values(), people, delivery.case, day)
         return Gathered(gathered, slots, covered.events)
+
+    async def _of_recipient(
+        self, opened: OpenedNotice, people: Iterable[Mapping[str, Any]], school: str | None
+    ) -> str | None:
+        found = institution_conflict(opened.data, school_code=school).conflict
+        if school is not None and found is not Conflict.YES and await self._conflicts.accuse(school, opened, people):
+            found = Conflict.YES
+        return _OF_RECIPIENT[found]
 
     def _relation(self, division: DivisionCode, data: JsonObject, day: date) -> str | None:
         """Where the recipient stands to the child's place: the incident, or else where the child lives."""

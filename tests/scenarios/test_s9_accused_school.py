@@ -15,14 +15,14 @@ SCHOOL, CODE = "education.440113.xuexiao", "3144019999"
 POLICE, CITY = "police.440100", "civil_affairs.440100"
 
 
-def victim():
-    return person("p1", "minor", years=8, name="李小测", serial=2, school={"code": CODE, "name": "测试小学"})
+def victim(serial=2):
+    return person("p1", "minor", years=8, name="李小测", serial=serial, school={"code": CODE, "name": "测试小学"})
 
 
-def report(number, **place):
+def report(number, pupil=2, **place):
     data = {
         "urgency": 1, "purpose": "P01", "legal_basis": ["L20"],
-        "requested_recipients": [SCHOOL], "persons": [victim()],
+        "requested_recipients": [SCHOOL], "persons": [victim(pupil)],
         "harm": {"types": ["H21"]}, "place": {"region": "440113102", **place},
     }  # fmt: skip
     return notice("RPT", CITY, number, data, f"case-{number}")
@@ -36,14 +36,31 @@ async def decided(whole, sent, office):
 async def test_the_school_a_matter_accuses_reads_nothing_and_doubt_counts_as_an_accusation(tmp_path):
     async with town(tmp_path) as whole, await join(whole, SCHOOL, school_code=CODE) as school:
         seen = {}
-        for number, related in (("accused", True), ("cleared", False), ("unsaid", None)):
+        for pupil, (number, related) in enumerate((("accused", True), ("cleared", False), ("unsaid", None))):
             place = {} if related is None else {"school_related": related}
-            sent = await whole.clients[CITY].submit(report(number, **place), CANONICAL)
+            sent = await whole.clients[CITY].submit(report(number, 20 + pupil, **place), CANONICAL)
             got = await received(school)
             seen[number] = (len(got), await decided(whole, sent, SCHOOL))
         assert seen["accused"][0] == seen["unsaid"][0] == 0
         assert not [state for _, states in (seen["accused"], seen["unsaid"]) for state in states if state != "refused"]
         assert seen["cleared"] == (1, ["acknowledged"])
+        assert not whole.failures()
+
+
+async def test_an_accusation_learnt_later_cuts_what_the_school_was_still_to_get(tmp_path):
+    """Notices that look harmless by themselves: decided right before the first byte, with what is known by then."""
+    async with town(tmp_path) as whole, await join(whole, SCHOOL, school_code=CODE) as school:
+        first = await whole.clients[CITY].submit(report("before", school_related=False), CANONICAL)
+        assert len(await received(school)) == 1
+        waiting = await whole.clients[CITY].submit(report("waiting", school_related=False), CANONICAL)
+        await whole.clients[CITY].submit(report("accusation", school_related=True), CANONICAL)
+        after = await whole.clients[CITY].submit(report("after", school_related=False), CANONICAL)
+        assert await received(school) == []
+        assert await decided(whole, first, SCHOOL) == ["acknowledged"]
+        assert await decided(whole, waiting, SCHOOL) == await decided(whole, after, SCHOOL) == ["refused"]
+        other = await whole.clients[CITY].submit(report("other-child", school_related=False, pupil=7), CANONICAL)
+        assert len(await received(school)) == 1, "a school is accused about a child, not about every pupil"
+        assert await decided(whole, other, SCHOOL) == ["acknowledged"]
         assert not whole.failures()
 
 

@@ -94,6 +94,7 @@ from gateway.services.answer_question import AnswerQuestion
 from gateway.services.attempt import Attempt
 from gateway.services.authenticate import Authenticate, TokenSettings
 from gateway.services.broker_access import BrokerAccess
+from gateway.services.bulk import BulkFiles
 from gateway.services.cases import Cases
 from gateway.services.clear_conflict import ClearConflict
 from gateway.services.conflicts import ConflictsOnRecord
@@ -199,6 +200,7 @@ class Services:
     replays: Replays
     preview: Preview
     submit: Submit
+    bulk: BulkFiles
     pull: Pull
     push: Push
     relay: Relay
@@ -538,6 +540,20 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
             ids=ids,
         ),
         submit=submit,
+        bulk=BulkFiles(
+            settings=settings,
+            files=store.files,
+            submit=submit,
+            adapter_for=formats.reader,
+            directories=directories,
+            receipts=receipts,
+            teller=teller,
+            keys=keys,
+            clock=clock,
+            ids=ids,
+            pause=_pause,
+            trouble=lambda name: engines.events.write("background_trouble", signal=name),
+        ),
         pull=Pull(
             settings=settings,
             deliveries=store.deliveries,
@@ -684,6 +700,7 @@ def _api(settings: Settings, engines: Engines, services: Services) -> ApiService
     registry.register(BrokerMetrics(engines.broker))
     return ApiServices(
         submit=services.submit,
+        bulk=services.bulk,
         pull=services.pull,
         acknowledge=services.acknowledge,
         follow=services.follow,
@@ -770,6 +787,7 @@ async def _background(settings: Settings, engines: Engines, services: Services) 
                 ("index", lambda: index_for_ever(engines.store.log)),
                 ("watch", lambda: watch_for_ever(services.proof.watch)),
                 ("expire", lambda: _expire_for_ever(services.expire)),
+                ("bulk", services.bulk.run),
             ],
         )
         begin_following(tasks, leadership, engines.doorbell, services.directories, proof.hold)

@@ -34,6 +34,7 @@ class ServerSettings:
     tls_client_authorities: str = ""  # PEM bundle; set: mutual TLS is offered and tokens are bound to certificates
     max_connections: int = 4096  # 1,024 clients are the load to hold; the rest of the usual 8,192 files is the store's
     header_seconds: float = 10.0  # a fresh connection has this long for its first request: no slow drip
+    file_seconds: float = 900.0  # for a bulk file: 64 MiB over a poor county line take about 11 minutes
     body_seconds: float = 30.0  # 1 MiB over a poor county line takes about 10
     keepalive_seconds: float = 75.0  # longer than the proxies' usual 60, so that they close first
     leave_seconds: float = (
@@ -50,6 +51,7 @@ class LimitSettings:
 
     max_body_bytes: int = 1024 * KIB  # a notice is about 3 KiB; a day's CSV of a county about 500 KiB
     max_small_body_bytes: int = 64 * KIB  # bodies that are no notices: token requests, acknowledgements, replies
+    max_file_bytes: int = 128 * 1024 * KIB  # a bulk file: 100,000 rows of a wide ledger are about 60 MiB
     max_batch_items: int = 500  # keeps one request's transaction short
     max_depth: int = 64  # the deepest schema nests 8; parsers are safe to 1,024
     max_line_bytes: int = 8190  # the request line, and each header

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.kit.adapter import MappedAdapter
+from adapters.kit.adapter import RowsAdapter
 from adapters.kit.codetables import shared_tables
 from adapters.kit.json_codec import JsonCodec
 from adapters.kit.lens import CustomField, Reading, fill, text_of
@@ -45,7 +45,7 @@ class _CurrentCarer:
         """As above: a carer of a release stands in the extension block."""
 
 
-class Judiciary(MappedAdapter):
+class Judiciary(RowsAdapter):
     def after_reading(self, tree: Tree, reading: Reading) -> None:
         kind = (text_of(tree.get("ywlx")) or "").strip()
         offender = next((person for person in reading.persons if person["roles"] == ["guardian"]), None)

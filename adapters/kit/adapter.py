@@ -9,7 +9,7 @@ say goes into `customs`, `before_reading`, `after_reading` and `before_writing`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -24,12 +24,21 @@ from adapters.kit.lens import (
     read_time,
 )
 from adapters.kit.mapping import AgencyMapping
-from adapters.kit.native import Codec, NativeItem, Tree, Unreadable, get_at, set_at
+from adapters.kit.native import (
+    BULK_LIMITS,
+    Codec,
+    NativeItem,
+    RowCodec,
+    Tree,
+    Unreadable,
+    get_at,
+    set_at,
+)
 from gateway.model.agency import Office
 from gateway.model.errors import Problem
 from gateway.model.identifiers import AgencyName, NoticeType
 from gateway.model.notice import Gap, ReleasedNotice, SubmittedNotice
-from gateway.ports.translation import Decoded, Encoded, RefusedItem
+from gateway.ports.translation import Decoded, DecodedRow, Encoded, RefusedItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +92,17 @@ class MappedAdapter:
             items = self.codec.read(raw, media_type)
         except Unreadable as error:
             return Decoded((RefusedItem(error.problem.position, (error.problem,)),))
-        out: list[SubmittedNotice | RefusedItem] = []
+        out = [row.item for row in self._rows(items, raw, sender)]
+        if not out:
+            nothing = Problem("empty", "", "the input holds no notice", "send at least one")
+            return Decoded((RefusedItem("", (nothing,)),))
+        return Decoded(tuple(out), is_batch=len(out) > 1)
+
+    def _rows(self, items: Iterable[NativeItem | Unreadable], raw: bytes, sender: Office) -> Iterator[DecodedRow]:
         seen: dict[str, int] = {}
         for number, item in enumerate(items):
             if isinstance(item, Unreadable):
-                out.append(RefusedItem(item.problem.position, (item.problem,)))
+                yield DecodedRow(item.problem.position, RefusedItem(item.problem.position, (item.problem,)))
                 continue
             notice = self.read_item(item, raw, number, sender)
             if isinstance(notice, SubmittedNotice):
@@ -95,11 +110,7 @@ class MappedAdapter:
                 count = seen[notice.native_id] = seen.get(notice.native_id, 0) + 1
                 if count > 1:
                     notice = replace(notice, native_id=f"{notice.native_id}#{count}")
-            out.append(notice)
-        if not out:
-            nothing = Problem("empty", "", "the input holds no notice", "send at least one")
-            return Decoded((RefusedItem("", (nothing,)),))
-        return Decoded(tuple(out), is_batch=len(out) > 1)
+            yield DecodedRow(item.position, notice)
 
     def read_item(self, item: NativeItem, raw: bytes, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
         reading = Reading(item.locate or self.codec.position, self.codec.scalar_key, gaps=list(item.gaps))
@@ -184,3 +195,17 @@ class MappedAdapter:
         tree = self.lens.write(rest, outgoing.type, envelope)
         self.after_writing(tree, outgoing)
         return tree
+
+
+class RowsAdapter(MappedAdapter):
+    """An adapter whose files hold one notice per row: these may also come in bulk."""
+
+    codec: RowCodec
+
+    def decode_rows(self, raw: bytes, media_type: str, sender: Office) -> Iterator[DecodedRow]:
+        # rows without a number of their own get one from the file's digest, which is taken once
+        digest = hashlib.sha256(raw).digest()
+        try:
+            yield from self._rows(self.codec.rows(raw, media_type, BULK_LIMITS), digest, sender)
+        except Unreadable as lost:
+            yield DecodedRow(lost.problem.position, RefusedItem(lost.problem.position, (lost.problem,)))

@@ -7,9 +7,10 @@ two systems would see different notices). JSON Lines is one notice per line.
 
 from __future__ import annotations
 
+import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,21 +124,28 @@ class JsonCodec:
             if isinstance(value, list):
                 return [self._item(entry, f"/{index}", gaps) for index, entry in enumerate(value)]
             return [self._item(value, "", gaps)]
-        out: list[NativeItem | Unreadable] = []
-        for number, line in enumerate(text.split("\n"), 1):
+        return list(self._lines(text, gaps, self.limits))
+
+    def rows(self, raw: bytes, media_type: str, limits: Limits) -> Iterator[NativeItem | Unreadable]:
+        text, gaps = text_of_bytes(raw, limits, charset_parameter(media_type))
+        yield from self._lines(text, gaps, limits)
+
+    def _lines(self, text: str, gaps: list[Gap], limits: Limits) -> Iterator[NativeItem | Unreadable]:
+        count = 0
+        for number, line in enumerate(io.StringIO(text, newline="\n"), 1):
             if not line.strip():
                 continue
-            if len(out) >= self.limits.max_items:
+            count += 1
+            if count > limits.max_items:
                 raise Unreadable(
-                    "too-many", f"line {number}", f"more than {self.limits.max_items} lines", "send smaller files"
+                    "too-many", f"line {number}", f"more than {limits.max_items} lines", "send smaller files"
                 )
             try:
-                out.append(self._item(parse_strict(line, self.limits), f"line {number}", gaps))
+                yield self._item(parse_strict(line, limits), f"line {number}", gaps)
             except Unreadable as error:
                 problem = error.problem
                 where = f"line {number}" + (f", {problem.position}" if problem.position else "")
-                out.append(Unreadable(problem.code, where, problem.message, problem.remedy))
-        return out
+                yield Unreadable(problem.code, where, problem.message, problem.remedy)
 
     def _item(self, value: Any, position: str, gaps: list[Gap]) -> NativeItem | Unreadable:
         if not isinstance(value, dict):

@@ -7,7 +7,7 @@ tree per notice and writes a tree back; it knows nothing of notices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
@@ -45,9 +45,13 @@ class Limits:
     max_depth: int = 48
     max_nodes: int = 400_000
     max_items: int = 100_000
+    max_cells: int = 4_000_000
+    max_unpacked: int = 128 * 1024 * 1024
 
 
 DEFAULT_LIMITS = Limits()
+# A ledger of 100,000 rows with forty columns, read row by row: what is held at once is a group of rows, not the file.
+BULK_LIMITS = Limits(max_bytes=256 * 1024 * 1024, max_cells=12_000_000, max_unpacked=512 * 1024 * 1024)
 
 
 class Codec(Protocol):
@@ -68,6 +72,14 @@ class Codec(Protocol):
     def write(self, tree: Tree) -> bytes: ...
 
     def position(self, path: Position) -> str: ...
+
+
+class RowCodec(Codec, Protocol):
+    """A codec of files that hold one notice per row."""
+
+    def rows(self, raw: bytes, media_type: str, limits: Limits) -> Iterator[NativeItem | Unreadable]:
+        """One after another, as they are reached. Raises Unreadable where the rest of the file is lost."""
+        ...
 
 
 @lru_cache(maxsize=8192)

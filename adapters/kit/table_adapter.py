@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adapters.kit.adapter import MappedAdapter
+from adapters.kit.adapter import RowsAdapter
 from adapters.kit.lens import CustomField
 from adapters.kit.mapping import AgencyMapping
 from adapters.kit.native import Tree
@@ -12,7 +12,7 @@ from adapters.kit.tables import TableCodec, heading
 from gateway.ports.translation import Encoded
 
 
-class TableAdapter(MappedAdapter):
+class TableAdapter(RowsAdapter):
     """CSV and XLSX with one mapping; headings are those of the mapping, spelled as `heading` spells them."""
 
     codec: TableCodec

@@ -37,8 +37,7 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 _SEARCHED_ROWS = 12
 _EMPTY_RUN = 5_000
-_MAX_CELLS = 4_000_000
-_MAX_UNPACKED = 128 * 1024 * 1024
+_MAX_SHARED = 128 * 1024 * 1024  # what is no sheet (shared texts, styles) is held whole
 _ERRORS = frozenset({"#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # ECMA-376 ST_Xstring
 
@@ -71,15 +70,18 @@ class TableCodec:
     extension_style: str = "flat"
 
     def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
+        return list(self.rows(raw, media_type, self.limits))
+
+    def rows(self, raw: bytes, media_type: str, limits: Limits) -> Iterator[NativeItem | Unreadable]:
         gaps: list[Gap] = []
         if raw[:4] == b"PK\x03\x04" or raw[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" or "spreadsheetml" in media_type:
-            rows: Iterable[Row] = read_xlsx(raw, self.limits)
+            rows: Iterable[Row] = read_xlsx(raw, limits)
         else:
-            text, gaps = text_of_bytes(raw, self.limits, charset_parameter(media_type))
-            rows = read_csv(text, self.limits)
-        return list(self._items(rows, gaps))
+            text, gaps = text_of_bytes(raw, limits, charset_parameter(media_type))
+            rows = read_csv(text, limits)
+        yield from self._items(rows, gaps, limits)
 
-    def _items(self, rows: Iterable[Row], gaps: list[Gap]) -> Iterator[NativeItem | Unreadable]:
+    def _items(self, rows: Iterable[Row], gaps: list[Gap], limits: Limits) -> Iterator[NativeItem | Unreadable]:
         columns: list[str] = []
         sheet_now: str | None = None
         searched = count = 0
@@ -102,9 +104,9 @@ class TableCodec:
             if not any(cell.strip() for cell in cells):
                 continue
             count += 1
-            if count > self.limits.max_items:
+            if count > limits.max_items:
                 where = place(sheet, number)
-                yield Unreadable("too-many", where, f"more than {self.limits.max_items} rows", "send smaller files")
+                yield Unreadable("too-many", where, f"more than {limits.max_items} rows", "send smaller files")
                 return
             yield self._row(columns, sheet, number, cells, gaps)
         if not found_any:
@@ -214,7 +216,7 @@ def read_xlsx(raw: bytes, limits: Limits) -> Iterator[Row]:
                 "encrypted", "file", "the workbook is protected by a password", "save it without a password"
             )
         raise Unreadable("old-format", "file", "the workbook is in the old xls format", "save it as xlsx")
-    _check_zip(raw)
+    _check_zip(raw, limits)
     import openpyxl  # takes a fifth of a second: the first workbook waits for it, not the start of every gateway
 
     try:
@@ -224,12 +226,12 @@ def read_xlsx(raw: bytes, limits: Limits) -> Iterator[Row]:
     except Exception:  # noqa: BLE001 - the foreign parser raises anything on damaged files; each is a refusal
         raise Unreadable("not-xlsx", "file", "the workbook cannot be opened", "save it again as xlsx") from None
     try:
-        yield from _sheets(book)
+        yield from _sheets(book, limits.max_cells)
     finally:
         book.close()
 
 
-def _sheets(book: Any) -> Iterator[Row]:
+def _sheets(book: Any, max_cells: int) -> Iterator[Row]:
     cells_read = 0
     for sheet in book.worksheets:
         if sheet.sheet_state != "visible":
@@ -239,9 +241,9 @@ def _sheets(book: Any) -> Iterator[Row]:
             empty = 0
             for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
                 cells_read += len(row)
-                if cells_read > _MAX_CELLS:
+                if cells_read > max_cells:
                     raise Unreadable(
-                        "too-large", place(sheet.title, number), f"more than {_MAX_CELLS} cells", "send smaller files"
+                        "too-large", place(sheet.title, number), f"more than {max_cells} cells", "send smaller files"
                     )
                 cells = [cell_text(value) for value in row]
                 if not any(cells):
@@ -259,11 +261,13 @@ def _sheets(book: Any) -> Iterator[Row]:
             ) from None
 
 
-def _check_zip(raw: bytes) -> None:
+def _check_zip(raw: bytes, limits: Limits) -> None:
     try:
         archive = zipfile.ZipFile(io.BytesIO(raw))
         members = archive.infolist()
-        if len(members) > 2_000 or sum(member.file_size for member in members) > _MAX_UNPACKED:
+        unpacked = sum(member.file_size for member in members)
+        shared = sum(member.file_size for member in members if not member.filename.startswith("xl/worksheets/"))
+        if len(members) > 2_000 or unpacked > limits.max_unpacked or shared > _MAX_SHARED:
             raise Unreadable(
                 "too-large", "file", "the workbook unpacks to more than any register", "send smaller files"
             )

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "doctor": ("doctor", "doctor", "自检 · check settings, keys, clock, store"),
     "office": ("office", "office", "单位管理 · add, list, show, suspend, resume, rotate-key"),
     "submit": ("submit", "submit", "报送 · push a file as an office"),
+    "bulk": ("bulk", "bulk", "批量文件 · list, show, rows of bulk files"),
     "pull": ("pull", "pull", "收取 · fetch what waits for an office"),
     "agent": ("agent", "agent", "代理 · sign, forward and fetch on the agency's side: MLLP, file drop, inbox"),
     "case": ("case", "case", "个案 · notices and deliveries of a case, no content"),

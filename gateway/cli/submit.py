@@ -9,6 +9,7 @@ import click
 
 from gateway.cli.frame import json_option, show, speaks
 from gateway.client.agency import AgencyClient, Profile
+from gateway.config import LimitSettings
 
 MEDIA_TYPES = {
     ".json": "application/cloudevents+json",
@@ -23,6 +24,8 @@ MEDIA_TYPES = {
     ".jsonl": "application/jsonl",
 }
 
+ROW_TYPES = frozenset({MEDIA_TYPES[".csv"], MEDIA_TYPES[".xlsx"], MEDIA_TYPES[".jsonl"]})
+
 profile_option = click.option(
     "--profile", type=click.Path(path_type=Path), default=Path("offices"), help="单位配置目录 folder of office profiles"
 )
@@ -33,16 +36,39 @@ profile_option = click.option(
 @click.option("--as", "office", required=True, metavar="OFFICE", help="以此单位身份 as this office")
 @click.option("--media-type", help="媒体类型，默认按扩展名 media type, by default from the file's name")
 @click.option("--check", "is_check", is_flag=True, help="只校验不存储 sandbox: nothing is stored")
+@click.option(
+    "--bulk/--no-bulk",
+    "bulk",
+    default=None,
+    help="作为批量文件 as a bulk file, its rows to follow; by default above 1 MiB where the file holds rows",
+)
 @click.option("--officer", default="", help="经办人代号 pseudonymous reference to the officer acting")
 @profile_option
 @json_option
 @speaks
 async def submit(
-    file: Path, office: str, media_type: str | None, is_check: bool, officer: str, profile: Path, as_json: bool
+    file: Path,
+    office: str,
+    media_type: str | None,
+    is_check: bool,
+    bulk: bool | None,
+    officer: str,
+    profile: Path,
+    as_json: bool,
 ) -> None:
     body = file.read_bytes()
     kind = media_type or media_type_of(file, body)
+    if bulk is None:
+        bulk = len(body) > LimitSettings().max_body_bytes and kind in ROW_TYPES and not is_check
     async with AgencyClient(Profile.load(profile, office), officer=officer) as client:
+        if bulk:
+            taken = await client.submit_file(body, kind)
+            if as_json:
+                show(taken)
+            else:
+                click.echo(f"{taken['type']} file {taken['file']}")
+                click.echo(f"  各行进度 rows follow: hutong bulk show {taken['file']} --as {office}")
+            return
         answer = await (client.check(body, kind) if is_check else client.submit(body, kind))
     if as_json:
         show(answer)

@@ -126,6 +126,25 @@ class AgencyClient:
                 await self.verify_receipt(receipt["receipt"])
         return answer
 
+    async def submit_file(self, body: bytes, media_type: str) -> Any:
+        """Push a bulk file; answers its receipt, verified. Its rows follow: see `file` and `file_rows`."""
+        answer = await self._call("POST", "/v1/files", body, {"Content-Type": media_type, **self._signature(body)})
+        await self.verify_receipt(answer["receipt"])
+        return answer
+
+    async def files(self) -> Any:
+        """One's own bulk files with their progress, newest first."""
+        return await self._call("GET", "/v1/files", None, {})
+
+    async def file(self, file: str) -> Any:
+        """How far one's own bulk file is."""
+        return await self._call("GET", f"/v1/files/{file}", None, {})
+
+    async def file_rows(self, file: str, cursor: str = "0", limit: int = 500, *, only_refused: bool = False) -> Any:
+        """`{"rows": [...], "cursor": ...}`: each row's receipt or problems, from the cursor on."""
+        query = f"after={cursor}&max={limit}" + ("&outcome=refused" if only_refused else "")
+        return await self._call("GET", f"/v1/files/{file}/rows?{query}", None, {})
+
     async def check(self, body: bytes, media_type: str) -> Any:
         return await self._call(
             "POST", "/v1/notices:check", body, {"Content-Type": media_type, **self._signature(body)}

@@ -19,6 +19,7 @@ from gateway.http.broker_access import BrokerQuestions
 from gateway.http.consents import Consents
 from gateway.http.draining import Drain
 from gateway.http.emergency import Emergency
+from gateway.http.files import Files
 from gateway.http.health import Health
 from gateway.http.inbox import Inbox
 from gateway.http.limits import OfficeRates, Strangers
@@ -51,6 +52,7 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
     gate = Gate(services.authenticate, rates, strangers, settings)
     tokens = TokenEndpoint(services.authenticate, gate, settings)
     notices = Notices(services.submit, services.follow, gate, rates, drain, settings)
+    files = Files(services.bulk, gate, settings)
     inbox = Inbox(
         services.pull,
         services.acknowledge,
@@ -84,6 +86,10 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
         "check": notices.check,
         "follow": notices.follow,
         "changes": notices.changes,
+        "file-submit": files.post,
+        "files": files.list,
+        "file": files.status,
+        "file-rows": files.rows,
         "inbox": inbox.page,
         "inbox-next": inbox.next,
         "ack": inbox.ack,

@@ -104,6 +104,17 @@ SCHEMAS: dict[str, Any] = {
             "receipt": {"type": "string", "description": "compact JWS (RFC 7515), typ hutong-receipt+jwt"},
         },
     },
+    "FileReceipt": {
+        "type": "object",
+        "required": ["type", "file", "body_sha256", "bytes", "receipt"],
+        "properties": {
+            "type": {"type": "string"},
+            "file": {"type": "string"},
+            "body_sha256": {"type": "string"},
+            "bytes": {"type": "integer"},
+            "receipt": {"type": "string", "description": "compact JWS (RFC 7515), typ hutong-receipt+jwt"},
+        },
+    },
     "BatchItem": {
         "description": "what the notice would have been answered alone, with its status / 单独报送时的回答，加上 status",
         "anyOf": [

@@ -93,6 +93,13 @@ _REQUEST_ID = Parameter(
 )
 _DELIVERY = Parameter("delivery", "path", "投递编号 / delivery id", _TEXT, is_required=True)
 _NOTICE = Parameter("notice", "path", "通报编号 / notice id", _TEXT, is_required=True)
+_FILE = Parameter("file", "path", "批量文件编号 / bulk file id", _TEXT, is_required=True)
+_AFTER = Parameter(
+    "after", "query", "上次回答给出的游标 / the cursor of the last answer", {"type": "string", "maxLength": 16}
+)
+_OUTCOME = Parameter(
+    "outcome", "query", "只看未成为通报的行 / rows that became no notice alone", {"type": "string", "enum": ["refused"]}
+)
 _WAIT = Parameter(
     "wait", "query", "最长等待秒数 / seconds to wait at most", {"type": "integer", "minimum": 0, "default": 0}
 )
@@ -177,6 +184,28 @@ ROUTES: tuple[Route, ...] = (
         "follow", "GET", "/v1/notices/{notice}", "查看自己通报的投递状态", "follow the deliveries of one's own notice",
         "office-or-suspended", (Success(200, "状态 / status", schema="AnyObject"),), codes=("not-found",),
         parameters=(_NOTICE, *_ACTOR),
+    ),
+    Route(
+        "file-submit", "POST", "/v1/files", "报送批量文件（最多十万行），各行随后入网",
+        "send a bulk file of up to 100,000 rows: one receipt now, the rows follow", "office-or-suspended",
+        (Success(202, "整个文件的已签名回执 / the signed receipt of the whole file", schema="FileReceipt",
+                 headers=(("Location", "文件的进度地址 / where to follow the file"), _LOCATION[1])),),
+        codes=("bad-signature", "tampered", "undecodable"), parameters=(_SIGNATURE, *_ACTOR, _KEY), body=(("*/*", None),),
+    ),
+    Route(
+        "files", "GET", "/v1/files", "本单位的批量文件，新的在前", "the office's bulk files, newest first",
+        "office-or-suspended", (Success(200, "文件与进度 / files with their progress", schema="AnyObject"),),
+        parameters=(_MAX, *_ACTOR),
+    ),
+    Route(
+        "file", "GET", "/v1/files/{file}", "一个批量文件的进度", "how far a bulk file is", "office-or-suspended",
+        (Success(200, "进度 / progress", schema="AnyObject"),), codes=("not-found",), parameters=(_FILE, *_ACTOR),
+    ),
+    Route(
+        "file-rows", "GET", "/v1/files/{file}/rows", "批量文件各行的回执或问题（游标）",
+        "the receipt or the problem of each row of a bulk file, by cursor", "office-or-suspended",
+        (Success(200, "各行与下一个游标 / rows and the next cursor", schema="AnyObject"),), codes=("not-found",),
+        parameters=(_FILE, _AFTER, _OUTCOME, _MAX, *_ACTOR),
     ),
     Route(
         "changes", "GET", "/v1/notices", "查看自己各通报投递状态的变化（长轮询，游标）",

@@ -16,6 +16,7 @@ from gateway.engines.system.logs import EventLog
 from gateway.model.agency import Caller, Office, Webhook
 from gateway.model.identifiers import DeliveryId, NoticeId
 from gateway.ports.clock import Clock
+from gateway.ports.file_storage import RowReceipt
 from gateway.ports.translation import RefusedItem
 from gateway.services.answer_access import Answered, Question
 from gateway.services.attest import BY_GATEWAY, Attestation
@@ -67,6 +68,31 @@ class SubmitLike(Protocol):
         """Accept what this gateway wrote for the office (accept, decline, feedback): no office signature covers these
         bytes, so the record says gateway-attested."""
         ...
+
+
+class TakenFileLike(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def replayed(self) -> bool: ...
+
+
+class BulkLike(Protocol):
+    async def take(
+        self, caller: Caller, body: bytes, media_type: str, name: str, signature: str | None
+    ) -> TakenFileLike:
+        """Promise a file whose rows follow."""
+        ...
+
+    async def status(self, caller: Caller, file: str) -> dict[str, Any]: ...
+
+    async def list(self, caller: Caller, limit: int) -> Sequence[dict[str, Any]]: ...
+
+    async def rows(
+        self, caller: Caller, file: str, after: int, limit: int, *, only_refused: bool
+    ) -> Sequence[RowReceipt]: ...
 
 
 Handed = TypeVar("Handed", bound=HandoutLike)
@@ -152,6 +178,7 @@ class ApiServices:
     """Everything the agencies' API is joined to. Made by the assembly."""
 
     submit: SubmitLike
+    bulk: BulkLike
     pull: PullLike[Any]
     acknowledge: AcknowledgeLike
     follow: FollowLike

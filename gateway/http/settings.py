@@ -19,6 +19,8 @@ class HttpSettings:
     """Limits of the HTTP edge. Rates refill evenly; what is left over when a limit is passed is told in Retry-After."""
 
     max_body_bytes: int = _LIMITS.max_body_bytes
+    max_file_bytes: int = _LIMITS.max_file_bytes
+    file_seconds: float = _SERVER.file_seconds
     max_small_body_bytes: int = _LIMITS.max_small_body_bytes
     max_batch_items: int = _LIMITS.max_batch_items
     max_json_depth: int = _LIMITS.max_depth
@@ -48,6 +50,8 @@ class HttpSettings:
         server, limits, delivery = settings.server, settings.limits, settings.delivery
         return cls(
             max_body_bytes=limits.max_body_bytes,
+            max_file_bytes=limits.max_file_bytes,
+            file_seconds=server.file_seconds,
             max_small_body_bytes=limits.max_small_body_bytes,
             max_batch_items=limits.max_batch_items,
             max_json_depth=limits.max_depth,

@@ -220,6 +220,8 @@ class EventName(StrEnum):
 
     # intake
     NOTICE_ACCEPTED = "notice_accepted"
+    FILE_ACCEPTED = "file_accepted"
+    FILE_FINISHED = "file_finished"
     NOTICE_REFUSED = "notice_refused"
     NOTICE_WITHDRAWN = "notice_withdrawn"
     NOTICE_SUPERSEDED = "notice_superseded"

@@ -147,6 +147,14 @@ _INTAKE = (
         person=_DOCUMENT,
     ),
     _event(
+        E.FILE_ACCEPTED, "批量文件已收下", "a bulk file was taken in, its rows to follow",
+        _must("file", F.ID), _TRANSPORT, _may("attested", F.CODE, "signature", "gateway"),
+    ),
+    _event(
+        E.FILE_FINISHED, "批量文件已处理完", "every row of a bulk file became a notice or a refusal",
+        _must("file", F.ID), _must("items", F.COUNT), _must("accepted", F.COUNT), _must("refused", F.COUNT),
+    ),
+    _event(
         E.NOTICE_REFUSED, "通报被拒收", "a notice was refused",
         _must("code", F.CODE), _TYPE, _TRANSPORT, _may("problems", F.FLAGS), _may("items", F.COUNT),
     ),

@@ -81,6 +81,11 @@ class RetentionStorage(Protocol):
 
     async def naming(self, person: PersonId) -> Sequence[Naming]: ...
 
+    async def files_naming(self, person: PersonId) -> Sequence[KeyId]:
+        """The keys of the bulk files, done and still kept as they came, in which a row names the person. Of files still
+        in work `forget` takes note: their bytes go when their last row is done."""
+        ...
+
     async def forget(
         self, erasure: str, person: PersonId, subject: bytes, at: datetime, records: Sequence[PreparedRecord]
     ) -> int:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from gateway.crypto.scatter import Scatter
 from gateway.ports.emergency_storage import EmergencyStorage
+from gateway.ports.file_storage import FileStorage
 from gateway.ports.log_storage import LogStorage
 from gateway.ports.registry_storage import ConsentStorage, DirectoryStorage, PolicyStorage, StaffStorage
 from gateway.ports.retention_storage import RetentionStorage
@@ -44,6 +45,9 @@ class Store(Protocol):
 
     @property
     def retention(self) -> RetentionStorage: ...
+
+    @property
+    def files(self) -> FileStorage: ...
 
     async def close(self) -> None:
         """Commit what waits, then end. A second call does nothing."""

@@ -6,9 +6,9 @@ this port, never another agency, storage, policy or clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gateway.model.agency import Office
 from gateway.model.errors import Problem
@@ -42,6 +42,14 @@ class Encoded:
     gaps: tuple[Gap, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class DecodedRow:
+    """One row of a bulk file, where it stands in the file, and what it says."""
+
+    position: str
+    item: SubmittedNotice | RefusedItem
+
+
 class Adapter(Protocol):
     """`name` is unique; `media_types` are tried in order, the first is what the office gets when it asks for nothing.
 
@@ -71,5 +79,17 @@ class Adapter(Protocol):
         A withheld field is absent or the format's documented "not provided"
         value, never an empty value that reads as "none".
         Deterministic: equal releases give equal bytes.
+        """
+        ...
+
+
+@runtime_checkable
+class RowAdapter(Adapter, Protocol):
+    """An adapter of files that hold one notice per row, so that a file of any length is read in bounded memory."""
+
+    def decode_rows(self, raw: bytes, media_type: str, sender: Office) -> Iterator[DecodedRow]:
+        """The rows in their order, decoded as they are reached; the same bytes give the same rows every time.
+
+        Total as `decode`: where the rest of a file is lost, a refused row says so and is the last.
         """
         ...

@@ -133,6 +133,7 @@ class Erase:
                 of_notice, stays = self._keeper.erased_with(stored, person)
                 keys |= of_notice
                 shared += stays
+        keys.update(await self._retention.files_naming(person))
         records = len(await self._log.places_of(subject))
         await self._keys.destroy(sorted(keys))
         now = self._clock.now()

@@ -75,3 +75,8 @@ class ReceiptMaker:
             told["gaps"] = [dict(gap) for gap in gaps]
         receipt = self.sign(ReceiptKind.ACCEPTED, to, at, told)
         return canonical_json({**told, "type": ReceiptKind.ACCEPTED.value, "receipt": receipt})
+
+    def file(self, to: OfficeId, at: datetime, told: Mapping[str, Any]) -> bytes:
+        """The body of a 202 for a bulk file: it names the file and the digest of its bytes, and covers all its rows."""
+        receipt = self.sign(ReceiptKind.ACCEPTED, to, at, told)
+        return canonical_json({**told, "type": ReceiptKind.ACCEPTED.value, "receipt": receipt})

@@ -54,6 +54,7 @@ from gateway.services.recall import Recall
 from gateway.services.withdraw import Withdraw
 
 MAX_PREPARATIONS = 5
+BY_FILE = Attestation("signature")  # the signature covers the bulk file, which is kept with it
 
 Validate = Callable[[SubmittedNotice, datetime], "ValidNotice | tuple[Problem, ...]"]
 
@@ -104,6 +105,7 @@ class Submit:
         self._notices, self._doorbell, self._clock = notices, doorbell, clock
         self._secret = idempotency_secret
         self._verifier = DetachedVerifier()
+        self._in_flight = 0
 
     async def __call__(
         self, caller: Caller, body: bytes, media_type: str, headers: Mapping[str, str], signature: str | None
@@ -114,8 +116,13 @@ class Submit:
         whole, Unavailable when the store is down; what is wrong with one notice is its own `RefusedItem`.
         """
         now = self._clock.now()
-        self._verify(caller, body, signature, now)
-        return await self._accept_all(caller, body, media_type, headers, now, Attestation("signature", signature or ""))
+        self._in_flight += 1
+        try:
+            self._verify(caller, body, signature, now)
+            attestation = Attestation("signature", signature or "")
+            return await self._accept_all(caller, body, media_type, headers, now, attestation)
+        finally:
+            self._in_flight -= 1
 
     async def on_behalf(
         self,
@@ -131,6 +138,43 @@ class Submit:
         verified, `attestation` holds both; else the record says gateway-attested.
         """
         return await self._accept_all(caller, body, media_type, headers, self._clock.now(), attestation)
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls are being answered now: what may wait, waits for none to be left."""
+        return self._in_flight
+
+    async def rows(
+        self,
+        caller: Caller,
+        rows: Sequence[tuple[str, SubmittedNotice]],
+        at_once: int,
+        let_pass: Callable[[], Awaitable[None]],
+    ) -> Sequence[Receipt | RefusedItem]:
+        """Accept rows of a bulk file whose signature was verified when it was taken, each under its own key.
+
+        The key stands for the row, so a row that was accepted before a crash answers with its first receipt. Raises
+        Unavailable when the store is down; what is wrong with one row is its own `RefusedItem`. Rows of one case keep
+        their order; at most `at_once` are under way, and `let_pass` is awaited before each.
+        """
+        now, room = self._clock.now(), asyncio.Semaphore(at_once)
+        items = [item for _, item in rows]
+        answers: list[Receipt | RefusedItem] = [RefusedItem("", ()) for _ in rows]
+
+        async def one_after_another(positions: Sequence[int]) -> None:
+            for position in positions:
+                key, item = rows[position]
+                async with room:
+                    await let_pass()
+                    answers[position] = await self._accept(caller, item, b"", True, position, now, BY_FILE, key)
+
+        ended = await asyncio.gather(*map(one_after_another, _by_case(items)), return_exceptions=True)
+        for error in ended:
+            if error is not None:
+                raise error
+        if any(item.type in self._then for item in items) and await self._follow_up(items, answers):
+            await self._pause(timedelta(seconds=self._settings.delivery.ticket_seconds))
+        return answers
 
     async def _accept_all(
         self,
@@ -219,6 +263,7 @@ class Submit:
         position: int,
         now: datetime,
         attestation: Attestation,
+        key: str = "",
     ) -> Receipt | RefusedItem:
         place = f"/{position}" if is_batch else ""
         own = canonical_json([item.type, item.subject, item.data]) if is_batch else body
@@ -226,7 +271,8 @@ class Submit:
             valid = self._held_to_rules(caller, item, now)
             if isinstance(valid, tuple):
                 return RefusedItem(place, valid)
-            return await self._commit(caller, valid, own, now, Attestation(attestation.by) if is_batch else attestation)
+            alone = Attestation(attestation.by) if is_batch else attestation
+            return await self._commit(caller, valid, own, now, alone, key or valid.notice.native_id)
         except Unavailable:
             raise
         except Refusal as refused:
@@ -244,10 +290,11 @@ class Submit:
         return self._validate(item, now)
 
     async def _commit(
-        self, caller: Caller, valid: ValidNotice, body: bytes, now: datetime, attestation: Attestation
+        self, caller: Caller, valid: ValidNotice, body: bytes, now: datetime, attestation: Attestation, name: str
     ) -> Receipt:
+        """`name` is what makes the notice the same one when it comes again: its native id, or its place in a bulk file."""
         office = caller.office
-        native_key = keyed_digest(self._secret, office.id.encode(), valid.notice.native_id.encode())
+        native_key = keyed_digest(self._secret, office.id.encode(), name.encode())
         body_digest = hashlib.sha256(body).digest()
         key = keyed_digest(self._secret, native_key, body_digest) if valid.is_report else native_key
         flags: tuple[str, ...] = ("suspended-sender",) if office.state is OfficeState.SUSPENDED else ()

@@ -11,7 +11,13 @@ from gateway.services.receipts import ReceiptKind
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_OF_A_NOTICE = re.compile(r"/v1/(consents|emergency-access|usage-receipts|webhook|attachments|relay|log)")
-READING = {"GET /v1/notices", "GET /v1/notices/{notice}"}
+READING = {
+    "GET /v1/notices",
+    "GET /v1/notices/{notice}",
+    "GET /v1/files",
+    "GET /v1/files/{file}",
+    "GET /v1/files/{file}/rows",
+}
 READ_EVENTS = {"log_reports.py"}  # names events to look for, writes none of them
 NOT_ISSUED = {ReceiptKind.READ}
 
@@ -50,9 +56,9 @@ def test_every_state_stands_in_the_table():
 
 
 def test_each_state_has_the_receipt_that_the_sender_gets():
-    for _, _, state, _, receipt, event in rows():
+    for _, door, state, _, receipt, event in rows():
         if receipt == "accepted":
-            assert event == "notice_accepted"
+            assert event == ("file_accepted" if door == "POST /v1/files" else "notice_accepted")
         elif receipt != "—":
             assert RECEIPTS[DeliveryState(state)].value == receipt
         elif state != "—":
@@ -64,4 +70,8 @@ def test_every_event_that_services_write_about_a_delivery_stands_in_the_table():
     files = [path for path in (ROOT / "gateway" / "services").glob("*.py") if path.name not in READ_EVENTS]
     code = "".join(path.read_text(encoding="utf-8") for path in files)
     written = set(re.findall(r"EventName\.((?:DELIVERY|DISCLOSURE|TICKET)_[A-Z_]+)", code))
-    assert {EventName[name].value for name in written} == column(5) - {"notice_accepted"}
+    assert {EventName[name].value for name in written} == column(5) - {
+        "notice_accepted",
+        "file_accepted",
+        "file_finished",
+    }

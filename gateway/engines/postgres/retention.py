@@ -18,7 +18,9 @@ from gateway.engines.postgres.writer import Writer
 from gateway.engines.sqlite.retention import SqliteRetention
 from gateway.model.identifiers import PersonId
 
-_TABLES = "raw_body, person, person_alias, notice_person, consent, log_subject, log_outbox, erasure"
+_TABLES = (
+    "raw_body, person, person_alias, notice_person, consent, log_subject, log_outbox, erasure, bulk_piece, bulk_row"
+)
 
 
 class PostgresRetention(SqliteRetention):

@@ -29,6 +29,7 @@ from gateway.engines.postgres.sequencer import Sequencer
 from gateway.engines.postgres.writer import Writer
 from gateway.engines.queries import load
 from gateway.engines.sqlite.emergencies import SqliteEmergencies
+from gateway.engines.sqlite.files import SqliteFiles
 from gateway.engines.sqlite.notices import SqliteNotices
 from gateway.engines.sqlite.registry import SqliteConsents, SqlitePolicies, SqliteStaff
 from gateway.engines.sqlite.store import QUERIES as SHARED
@@ -59,6 +60,7 @@ class PostgresStore:
         self.emergencies = SqliteEmergencies(*on, self.delivery_ids)  # type: ignore[arg-type]
         self.log = PostgresLog(writer, questions, self.sequencer)
         self.retention = PostgresRetention(writer, questions, self.sequencer, url)
+        self.files = SqliteFiles(*on)  # type: ignore[arg-type]
         self._sequencing: asyncio.Task[None] | None = None
         self._is_closed = False
 

@@ -99,6 +99,10 @@ class SqliteRetention:
             ]
         )
 
+    async def files_naming(self, person: PersonId) -> Sequence[KeyId]:
+        blob = known_blob(person)
+        return await self._readers.ask(lambda sql: [KeyId(key) for _, key in sql.all("files_naming_done", (blob,))])
+
     async def forget(
         self, erasure: str, person: PersonId, subject: bytes, at: datetime, records: Sequence[PreparedRecord]
     ) -> int:
@@ -128,6 +132,8 @@ def _forgotten(tx: Transaction, unit: _Forgetting) -> int:
     if tx.sql.all("holds_of", (unit.person,)):
         raise NotPermitted("a legal hold stands on this person", remedy="see `hutong legal-hold`")
     raw = tx.sql.run("forget_raw_naming", (unit.person,)).rowcount
+    raw += _files_gone(tx, tx.sql.all("files_naming_done", (unit.person,)))
+    tx.sql.run("forget_when_done", (unit.person,))
     for query in ("forget_aliases", "forget_person", "forget_places_of_person", "forget_consents"):
         tx.sql.run(query, (unit.person,))
     tx.sql.run("forget_subject", (unit.subject,))
@@ -139,6 +145,11 @@ def _forgotten(tx: Transaction, unit: _Forgetting) -> int:
 def _discarded(tx: Transaction, now: int, limit: int) -> Discarded:
     raw = tx.sql.all("expired_raw_bodies", (now, limit))
     tx.sql.many("discard_raw_body", [(notice,) for notice, _ in raw])
+    files = tx.sql.all("expired_files", (now, limit))
+    _files_gone(tx, files)
+    over = tx.sql.all("forgotten_files", (now, limit))
+    for query in ("forget_file_rows", "forget_file"):
+        tx.sql.many(query, over)
     receipts = tx.sql.all("expired_receipts", (now, limit))
     tx.sql.many("discard_receipts", [(notice,) for notice, _, _ in receipts])
     tx.sql.many(
@@ -146,7 +157,15 @@ def _discarded(tx: Transaction, now: int, limit: int) -> Discarded:
         [(head, notice) for notice, *keys in receipts for head in {head_of(key) for key in keys}],
     )
     expiries = tx.sql.run("forget_expiries", {"now": now, "limit": limit}).rowcount
-    return Discarded(len(raw), len(receipts), expiries, tuple(KeyId(key) for _, key in raw))
+    gone = [*raw, *files]
+    return Discarded(len(gone), len(receipts), expiries, tuple(KeyId(key) for _, key in gone))
+
+
+def _files_gone(tx: Transaction, files: Sequence[tuple[Any, ...]]) -> int:
+    """The pieces of these bulk files (id, key) go; what is known of their rows stays."""
+    for query in ("drop_pieces", "raw_is_gone"):
+        tx.sql.many(query, [(file,) for file, _ in files])
+    return len(files)
 
 
 def _hold(row: tuple[Any, ...]) -> LegalHold:

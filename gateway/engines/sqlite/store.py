@@ -23,6 +23,7 @@ from gateway.engines.queries import load
 from gateway.engines.sqlite.connection import FaultPoint, Statements, no_fault
 from gateway.engines.sqlite.deliveries import SqliteDeliveries
 from gateway.engines.sqlite.emergencies import SqliteEmergencies
+from gateway.engines.sqlite.files import SqliteFiles
 from gateway.engines.sqlite.log import SqliteLog, load_edge, write_log
 from gateway.engines.sqlite.migrate import STORE_FILE, check_shape, create_store, migrate_store, open_existing, steps
 from gateway.engines.sqlite.notices import SqliteNotices, last_notice
@@ -43,6 +44,7 @@ QUERIES = load(
     "registry.sql",
     "emergencies.sql",
     "retention.sql",
+    "files.sql",
     "store.sql",
 )
 
@@ -72,6 +74,7 @@ class SqliteStore:
         self.emergencies = SqliteEmergencies(writer, readers, self.delivery_ids)
         self.log = SqliteLog(writer, readers)
         self.retention = SqliteRetention(writer, readers)
+        self.files = SqliteFiles(writer, readers)
 
     @classmethod
     def create(cls, directory: Path) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.contracts.file_suite import FileStorageSuite
 from tests.contracts.log_suite import LogStorageSuite
 from tests.contracts.storage_suite import DeliveryStorageSuite, NoticeStorageSuite, RegistryStorageSuite
 
@@ -21,4 +22,8 @@ class TestRegistry(RegistryStorageSuite):
 
 
 class TestLog(LogStorageSuite):
+    pass
+
+
+class TestFiles(FileStorageSuite):
     pass

@@ -1,5 +1,6 @@
 """The embedded store keeps the promises of the storage ports."""
 
+from tests.contracts.file_suite import FileStorageSuite
 from tests.contracts.storage_suite import DeliveryStorageSuite, NoticeStorageSuite, RegistryStorageSuite
 
 
@@ -12,4 +13,8 @@ class TestDeliveries(DeliveryStorageSuite):
 
 
 class TestRegistry(RegistryStorageSuite):
+    pass
+
+
+class TestFiles(FileStorageSuite):
     pass

@@ -288,6 +288,22 @@ class Webhooks:
         raise NotFound("no directory behind this edge")
 
 
+class Bulk:
+    """Takes no file: what the edge does with them is tried with the whole gateway."""
+
+    async def take(self, caller, body, media_type, name, signature):
+        raise NotFound("no such file for this caller")
+
+    async def status(self, caller, file):
+        raise NotFound("no such file for this caller")
+
+    async def list(self, caller, limit):
+        return []
+
+    async def rows(self, caller, file, after, limit, *, only_refused):
+        raise NotFound("no such file for this caller")
+
+
 class StandIn:
     """The edge on a real socket, with everything behind it in reach of the test."""
 
@@ -304,11 +320,13 @@ class StandIn:
             clock=self.clock,
             ids=Ids(),  # type: ignore[arg-type]
         )
+        self.bulk = Bulk()
         self.submit, self.inbox = Submit(self.directories, self.clock), Inbox()
         self.state = {"store": "ok"}
         self.lines = io.BytesIO()
         self.services = ApiServices(
             submit=self.submit,
+            bulk=self.bulk,
             pull=self.inbox,
             acknowledge=self.inbox,
             follow=Follow(),

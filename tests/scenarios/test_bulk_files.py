@@ -1,0 +1,75 @@
+"""A file of rows is promised with one receipt; its rows follow behind single notices, reports first, each answered for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gateway.client.agency import Answered
+from gateway.ports.log_storage import LogQuery
+from tests.support.ledger import ledger
+from tests.support.town import town
+
+SCHOOL = "education.440113"
+CSV = "text/csv"
+
+
+async def finished(client, file):
+    while (status := await client.file(file))["state"] != "done":  # noqa: ASYNC110 - as its office does
+        await asyncio.sleep(0.02)
+    return status
+
+
+async def all_rows(client, file, **how):
+    rows, cursor = [], "0"
+    while (page := await client.file_rows(file, cursor, 200, **how))["rows"]:
+        rows += page["rows"]
+        cursor = page["cursor"]
+    return rows
+
+
+async def test_every_row_has_a_receipt_or_a_problem_with_its_place(tmp_path):
+    async with town(tmp_path) as place:
+        client = place.clients[SCHOOL]
+        body = ledger(620, reports=frozenset({590, 600}), wrong=frozenset({7, 610}))
+        taken = await client.submit_file(body, CSV)
+        again = await client.submit_file(body, CSV)
+        assert again == taken
+        status = await finished(client, taken["file"])
+        assert (status["rows"], status["accepted"], status["refused"]) == (620, 618, 2)
+        rows = await all_rows(client, taken["file"])
+        assert [row["row"] for row in rows] == list(range(620))
+        notices = [row["notice"] for row in rows if row["status"] == "accepted"]
+        assert len(set(notices)) == 618
+        for row in rows[:5]:
+            claims = await client.verify_receipt(row["receipt"]["receipt"])
+            assert claims["notice"] == row["notice"]
+        refused = await all_rows(client, taken["file"], only_refused=True)
+        assert [row["position"] for row in refused] == ["row 9", "row 612"]
+        assert all(problem["code"] and problem["remedy"] for row in refused for problem in row["problems"])
+        # The reports stand near the end of the file, and came in before everything else: notice ids are in order of time.
+        assert sorted(notices)[:2] == [rows[590]["notice"], rows[600]["notice"]]
+        with pytest.raises(Answered) as stranger:
+            await place.clients["police.440113"].file(taken["file"])
+        assert stranger.value.status == 404
+        assert (await client.files())["files"][0]["file"] == taken["file"]
+        assert not place.failures()
+        log = place.gateway.engines.store.log
+        for event in ("file_accepted", "file_finished"):
+            assert len(await log.search(LogQuery(event=event), None, 10)) == 1
+
+
+async def test_what_is_no_file_of_rows_is_refused_at_once(tmp_path):
+    async with town(tmp_path) as place:
+        client = place.clients[SCHOOL]
+        for body, kind, status in (
+            (b"what,ever\r\n1,2\r\n", CSV, 400),
+            (b"{}", "application/cloudevents+json", 415),
+            (b"x" * 64, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", 400),
+        ):
+            with pytest.raises(Answered) as refused:
+                await client.submit_file(body, kind)
+            assert refused.value.status in (status, 422), refused.value.problem
+            assert refused.value.problem["code"] in ("undecodable", "unsupported-media-type")
+        assert (await client.files())["files"] == []

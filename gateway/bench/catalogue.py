@@ -40,6 +40,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "relay": Measurement("relaying", "relaying", ("relay",)),
     "failover": Measurement("relaying", "failover", ("failover",)),
     "restart": Measurement("starting", "restart", ("restart",)),
+    "growth": Measurement("growth", "growth", ("growth", "growth-page", "growth-memory")),
 }
 
 

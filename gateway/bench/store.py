@@ -30,7 +30,7 @@ from gateway.model.identifiers import KeyId, NoticeType, OfficeId, PersonId
 from gateway.ports.storage import Acceptance, Conclusion, Disclosure, Epochs, PersonLink, SealedSegment
 from gateway.ports.store import Store
 
-_RECIPIENTS = tuple(OfficeId(f"police.999999.unit-{n}") for n in range(40))
+RECIPIENTS = tuple(OfficeId(f"police.999999.unit-{n}") for n in range(40))
 _SENDER = OfficeId("civil_affairs.999999")
 _DAY = timedelta(days=1)
 
@@ -65,7 +65,7 @@ class UnitMaker:
             known = len(self._known) > 500
             person = self._known[-400 + n * 7] if known else ids.person()
             links.append(PersonLink(person, f"p{n}", KeyId(os.urandom(16).hex()), (), not known))
-        self._known += [link.person for link in links if link.is_new]
+        self._known = (self._known + [link.person for link in links if link.is_new])[-600:]
         persons = tuple(links)
         parts = [*(link.person for link in persons), persons[0].person, None]
         record = LogEvent(
@@ -112,7 +112,7 @@ class UnitMaker:
         return tuple(
             NewDelivery(
                 id=self._ids.delivery(),
-                recipient=_RECIPIENTS[(first + n) % len(_RECIPIENTS)],
+                recipient=RECIPIENTS[(first + n) % len(RECIPIENTS)],
                 purpose="P01",
                 legal_basis=("L02", "L20"),
                 rule="report-to-competent-police",
@@ -235,7 +235,7 @@ async def _deliver(store: Store, maker: UnitMaker, wanted: int, group: int) -> t
     while done < wanted:
         now = datetime.now(UTC)
         start = time.perf_counter()
-        offices = [_RECIPIENTS[(done // group * 5 + n) % len(_RECIPIENTS)] for n in range(5)]
+        offices = [RECIPIENTS[(done // group * 5 + n) % len(RECIPIENTS)] for n in range(5)]
         pages = await asyncio.gather(
             *(store.deliveries.lease_due(office, now, timedelta(seconds=60), group // 5) for office in offices)
         )

@@ -50,6 +50,7 @@ from gateway.crypto.detached import DetachedSigner
 from gateway.engines.files.documents import default_catalogue, default_codes, default_rules
 from gateway.engines.files.geography import read_divisions, read_jurisdictions, read_routing
 from gateway.engines.files.keystore import FileKeyStore, create_key_store
+from gateway.engines.files.objects import FileObjects
 from gateway.engines.files.packs import disclosure_files, safeguards_text
 from gateway.engines.files.root_key import RootKey, RootKeyFile, RootPassphrase
 from gateway.engines.http_courier.courier import CourierSettings, HttpCourier
@@ -80,6 +81,7 @@ from gateway.policy.routing_rules import RoutingTables
 from gateway.policy.safeguards import Safeguards, load_safeguards
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock, Ids
+from gateway.ports.object_storage import ObjectStorage
 from gateway.ports.store import Store
 from gateway.ports.translation import Adapter
 from gateway.privacy.projection import Projector
@@ -91,6 +93,7 @@ from gateway.services.administer_policies import AdministerPolicies, keep_in_for
 from gateway.services.admit import Admission
 from gateway.services.answer_access import AnswerAccess
 from gateway.services.answer_question import AnswerQuestion
+from gateway.services.attachments import Attachments
 from gateway.services.attempt import Attempt
 from gateway.services.authenticate import Authenticate, TokenSettings
 from gateway.services.broker_access import BrokerAccess
@@ -106,6 +109,7 @@ from gateway.services.enforce import Enforce
 from gateway.services.enrol import Enrol
 from gateway.services.expire import Expire
 from gateway.services.facts import FactGatherer, china_day
+from gateway.services.fetch_attachment import FetchAttachment
 from gateway.services.follow import Follow
 from gateway.services.formats import Formats
 from gateway.services.gateway_notices import GatewayNotices
@@ -178,6 +182,7 @@ class Engines:
     ids: Ids
     keys: FileKeyStore
     store: Store
+    objects: ObjectStorage
     proof: LogProof
     broker: Broker
     courier: HttpCourier
@@ -201,6 +206,8 @@ class Services:
     preview: Preview
     submit: Submit
     bulk: BulkFiles
+    attachments: Attachments
+    fetch_attachment: FetchAttachment
     pull: Pull
     push: Push
     relay: Relay
@@ -335,12 +342,22 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         ids=ids,
     )
     then: dict[NoticeType, Callable[[NoticeId], Awaitable[bool]]] = {}
+    attachments = Attachments(
+        objects=engines.objects,
+        keys=keys,
+        log=store.log,
+        teller=teller,
+        clock=clock,
+        max_bytes=settings.limits.max_attachment_bytes,
+        upload_life=timedelta(days=settings.retention.upload_days),
+    )
     submit = Submit(
         settings=settings,
         directories=directories,
         adapter_for=formats.reader,
         validate=lambda submitted, now: validate(submitted, documents.rules, china_day(now)),
         admission=admission,
+        attachments=attachments,
         withdraw=Withdraw(notices=store.notices, teller=teller, recall=recall),
         notices=store.notices,
         doorbell=engines.doorbell,
@@ -421,6 +438,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         settings=settings,
         notices=store.notices,
         deliveries=store.deliveries,
+        log=store.log,
         directories=directories,
         keeper=keeper,
         cases=cases,
@@ -496,6 +514,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
             store=store,
             keys=keys,
             keeper=keeper,
+            attachments=attachments,
             conflicts=conflicts,
             fields=catalogue.fields,
             offices=lambda: directories.current.offices,
@@ -553,6 +572,10 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
             ids=ids,
             pause=_pause,
             trouble=lambda name: engines.events.write("background_trouble", signal=name),
+        ),
+        attachments=attachments,
+        fetch_attachment=FetchAttachment(
+            attachments=attachments, deliveries=store.deliveries, enforce=enforce, clock=clock
         ),
         pull=Pull(
             settings=settings,
@@ -657,7 +680,17 @@ async def _open_engines(settings: Settings, log_stream: BinaryIO, clock: Clock |
         broker = open_broker(settings, lambda name: events.write("rabbitmq", signal=name))
         if (bells := cluster_doorbell(settings)) is not None:
             broker = replace(broker, doorbell=bells)
-        yield Engines(clock, ids, keys, store, proof, broker, courier, events)
+        yield Engines(
+            clock,
+            ids,
+            keys,
+            store,
+            FileObjects(settings.objects),
+            proof,
+            broker,
+            courier,
+            events,
+        )
 
 
 def _root_key(settings: Settings) -> RootKey:
@@ -709,6 +742,8 @@ def _api(settings: Settings, engines: Engines, services: Services) -> ApiService
         record_use=services.record_use,
         emergency=services.emergency,
         webhooks=services.enrol,
+        attachments=services.attachments,
+        fetch_attachment=services.fetch_attachment,
         authenticate=services.authenticate,
         directories=services.directories,
         readiness=readiness,

@@ -29,6 +29,7 @@ from gateway.ports.clock import Clock, Ids
 from gateway.ports.keys import KeyStore
 from gateway.ports.log_storage import LogStorage
 from gateway.ports.store import Store
+from gateway.services.attachments import Attachments
 from gateway.services.conflicts import ConflictsOnRecord
 from gateway.services.erase import Erase, LegalHolds
 from gateway.services.hold import Generation, LogHold
@@ -149,6 +150,7 @@ def join_log_services(
     store: Store,
     keys: KeyStore,
     keeper: Keeper,
+    attachments: Attachments,
     conflicts: ConflictsOnRecord,
     fields: Mapping[FieldId, FieldSpec],
     offices: Callable[[], Mapping[OfficeId, Office]],
@@ -166,6 +168,7 @@ def join_log_services(
             retention=store.retention,
             notices=store.notices,
             keeper=keeper,
+            attachments=attachments,
             keys=keys,
             log=store.log,
             staff=staff,
@@ -176,7 +179,9 @@ def join_log_services(
         legal_holds=LegalHolds(
             people=people, retention=store.retention, staff=staff, teller=teller, clock=clock, ids=ids
         ),
-        retain=Retain(retention=store.retention, keys=keys, log=store.log, teller=teller, clock=clock),
+        retain=Retain(
+            retention=store.retention, attachments=attachments, keys=keys, log=store.log, teller=teller, clock=clock
+        ),
         desk=LogDesk(
             log=store.log,
             publisher=proof.publisher,

@@ -21,6 +21,8 @@ from gateway.model.errors import InvalidDocument, Problem
 
 KIB = 1024
 
+OBJECTS = "objects"
+
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
@@ -50,6 +52,9 @@ class LimitSettings:
     """Against floods, bombs and mistakes."""
 
     max_body_bytes: int = 1024 * KIB  # a notice is about 3 KiB; a day's CSV of a county about 500 KiB
+    max_attachment_bytes: int = (
+        64 * 1024 * KIB
+    )  # a scanned file of some hundred pages; streamed, so it costs disk alone
     max_small_body_bytes: int = 64 * KIB  # bodies that are no notices: token requests, acknowledgements, replies
     max_file_bytes: int = 128 * 1024 * KIB  # a bulk file: 100,000 rows of a wide ledger are about 60 MiB
     max_batch_items: int = 500  # keeps one request's transaction short
@@ -95,6 +100,7 @@ class DeliverySettings:
 class RetentionSettings:
     receipt_days: int = 90  # how long a retry is answered with the first receipt (DESIGN 6)
     raw_days: int = 30  # bytes as received (DESIGN 3)
+    upload_days: int = 7  # a document that no notice has named by then lapses: an office offline for a long weekend
     release_expiry_days: int = 180  # what a recipient is told to keep it for, where no obligation is shorter
 
 
@@ -164,6 +170,7 @@ class Settings:
     region: str = "440113"  # division code of the area whose policy is in force here
     directory: Path = Path("data")  # store, log, admin socket; relative to the settings file
     key_directory: Path = Path("keys")  # apart from the data, so that a copy of the data opens nothing
+    object_directory: Path | None = None  # attachments; None: in the data, or for nodes that share keys beside those
     key_passphrase: str = field(default="", repr=False)  # never in the file: HUTONG_KEY_PASSPHRASE
     storage: str = "embedded"  # or "postgres": one process owns its own store, or many nodes share a database
     policy_directory: Path | None = None  # None: the pack that ships with the gateway
@@ -175,6 +182,13 @@ class Settings:
     log: LogSettings = field(default_factory=LogSettings)
     rabbitmq: RabbitSettings = field(default_factory=RabbitSettings)
     postgres: PostgresSettings = field(default_factory=PostgresSettings)
+
+    @property
+    def objects(self) -> Path:
+        """The folder of the attachments: nodes of a cluster share it, as they share the keys."""
+        if self.object_directory is not None:
+            return self.object_directory
+        return (self.key_directory.parent if self.is_clustered else self.directory) / OBJECTS
 
     @property
     def is_clustered(self) -> bool:
@@ -223,6 +237,7 @@ def load_settings(path: Path) -> Settings:
             postgres=dataclasses.replace(settings.postgres, password=os.environ.get("HUTONG_POSTGRES_PASSWORD", "")),
             directory=path.parent / settings.directory,
             key_directory=path.parent / settings.key_directory,
+            object_directory=None if settings.object_directory is None else path.parent / settings.object_directory,
             key_passphrase=os.environ.get("HUTONG_KEY_PASSPHRASE", ""),
             policy_directory=None if settings.policy_directory is None else path.parent / settings.policy_directory,
             log=dataclasses.replace(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
 
 from gateway.cli.frame import json_option, show, speaks
 from gateway.cli.submit import profile_option
-from gateway.client.agency import AgencyClient, Inbound, Profile
+from gateway.client.agency import AgencyClient, Answered, Inbound, Profile
+
+_DIGEST = re.compile(r"\b(?:sha256|sm3):[0-9a-f]{64}\b")
 
 
 @click.command(help="收取 · fetch, verify and acknowledge what waits for OFFICE")
@@ -17,6 +20,11 @@ from gateway.client.agency import AgencyClient, Inbound, Profile
 @click.option("--max", "limit", default=20, help="每次最多 at most, per fetch")
 @click.option("--out", type=click.Path(path_type=Path), help="逐件写入此目录 write each release to a file there")
 @click.option(
+    "--attachments",
+    type=click.Path(path_type=Path),
+    help="附件原文写入此目录，文件名为摘要 write the documents that releases name to this folder, each under its digest",
+)
+@click.option(
     "--no-ack", is_flag=True, help="不确认，租约到期后重发 leave unacknowledged: due again when the lease is over"
 )
 @click.option("--accept", default="", help="想要的媒体类型 media type wanted, e.g. application/cloudevents+json")
@@ -24,17 +32,41 @@ from gateway.client.agency import AgencyClient, Inbound, Profile
 @json_option
 @speaks
 async def pull(
-    office: str, follow: bool, limit: int, out: Path | None, no_ack: bool, accept: str, profile: Path, as_json: bool
+    office: str,
+    follow: bool,
+    limit: int,
+    out: Path | None,
+    attachments: Path | None,
+    no_ack: bool,
+    accept: str,
+    profile: Path,
+    as_json: bool,
 ) -> None:
     async with AgencyClient(Profile.load(profile, office)) as client:
         while True:
             inbound = await client.pull(limit, wait_seconds=30 if follow else 0, accept=accept)
             for item in inbound:
                 _take(item, out, as_json)  # written down before it is acknowledged
+                if attachments is not None:
+                    await _fetch_documents(client, item, attachments)
                 if not no_ack:
                     await client.acknowledge(item)
             if not inbound and not follow:
                 return
+
+
+async def _fetch_documents(client: AgencyClient, item: Inbound, folder: Path) -> None:
+    """Every document the release names, in whatever format it came: a digest reads the same in all of them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for digest in sorted(set(_DIGEST.findall(item.body.decode("utf-8", "replace")))):
+        try:
+            whole = await client.attachment(item, digest)
+        except Answered as refused:
+            if refused.status != 404:
+                raise
+            click.echo(f"尚无此附件 not there {digest}", err=True)
+            continue
+        (folder / digest.replace(":", "-")).write_bytes(whole)
 
 
 def _take(item: Inbound, out: Path | None, as_json: bool) -> None:

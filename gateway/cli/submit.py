@@ -42,6 +42,13 @@ profile_option = click.option(
     default=None,
     help="作为批量文件 as a bulk file, its rows to follow; by default above 1 MiB where the file holds rows",
 )
+@click.option(
+    "--attach",
+    "attached",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="先上传此附件，可多次；通报以摘要引用它 upload this document first; the notice names it by its digest",
+)
 @click.option("--officer", default="", help="经办人代号 pseudonymous reference to the officer acting")
 @profile_option
 @json_option
@@ -52,6 +59,7 @@ async def submit(
     media_type: str | None,
     is_check: bool,
     bulk: bool | None,
+    attached: tuple[Path, ...],
     officer: str,
     profile: Path,
     as_json: bool,
@@ -61,6 +69,10 @@ async def submit(
     if bulk is None:
         bulk = len(body) > LimitSettings().max_body_bytes and kind in ROW_TYPES and not is_check
     async with AgencyClient(Profile.load(profile, office), officer=officer) as client:
+        for document in () if is_check else attached:
+            digest = await client.upload(document)
+            if not as_json:
+                click.echo(f"附件已上传 uploaded {document.name}: {digest}")
         if bulk:
             taken = await client.submit_file(body, kind)
             if as_json:

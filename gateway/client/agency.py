@@ -7,7 +7,9 @@ signature is verified before they are handed on.
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import hashlib
 import time
 import tomllib
 from collections.abc import Mapping
@@ -145,6 +147,23 @@ class AgencyClient:
         query = f"after={cursor}&max={limit}" + ("&outcome=refused" if only_refused else "")
         return await self._call("GET", f"/v1/files/{file}/rows?{query}", None, {})
 
+    async def upload(self, content: bytes | Path) -> str:
+        """Store a document, to be named in a notice by the digest that this answers."""
+        whole = content if isinstance(content, bytes) else await asyncio.to_thread(content.read_bytes)
+        digest = f"sha256:{hashlib.sha256(whole).hexdigest()}"
+        await self._call("PUT", f"/v1/attachments/{digest}", whole, {"Content-Type": "application/octet-stream"})
+        return digest
+
+    async def attachment(self, inbound: Inbound, digest: str) -> bytes:
+        """A document that a release under lease names. Raises Answered where there is none for this office, Tampered
+        when the bytes are not those of the digest."""
+        path = f"/v1/attachments/{digest}?delivery={inbound.delivery}"
+        whole: bytes = await self._call("GET", path, None, {"Hutong-Lease": inbound.lease_token})
+        kind, _, hexadecimal = digest.partition(":")
+        if kind == "sha256" and hashlib.sha256(whole).hexdigest() != hexadecimal:
+            raise Tampered("an attachment is not what its digest says", remedy="fetch it again")
+        return whole
+
     async def check(self, body: bytes, media_type: str) -> Any:
         return await self._call(
             "POST", "/v1/notices:check", body, {"Content-Type": media_type, **self._signature(body)}
@@ -251,6 +270,8 @@ class AgencyClient:
             async with self._session.request(method, self.profile.url + path, data=body, headers=sent) as response:
                 if response.status == 204:
                     return []
+                if response.status == 200 and response.content_type == "application/octet-stream":
+                    return await response.read()
                 answer = await response.json(content_type=None)
                 if response.status >= 400:
                     raise Answered(response.status, answer if isinstance(answer, dict) else {})

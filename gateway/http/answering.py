@@ -66,12 +66,15 @@ class Answering:
     def expect(self, route: str) -> Callable[[web.Request], Awaitable[web.StreamResponse | None]]:
         """`Expect`: 100-continue, unless the body would be refused for its length anyway (RFC 9110 10.1.1)."""
 
+        is_document = route == "attachment-put"
+        most = self._settings.max_attachment_bytes if is_document else self._settings.max_body_bytes
+
         async def answer(request: web.Request) -> web.StreamResponse | None:
             refused: HutongError
             if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
                 refused = ExpectationFailed("only 100-continue is understood")
-            elif (request.content_length or 0) > self._settings.max_body_bytes:
-                refused = TooLarge(f"the body is larger than {self._settings.max_body_bytes} bytes")
+            elif (request.content_length or 0) > most:
+                refused = TooLarge(f"the body is larger than {most} bytes")
             else:
                 await request.writer.write(_CONTINUE)
                 request.writer.output_size = 0

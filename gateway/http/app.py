@@ -14,6 +14,7 @@ from gateway.engines.system.logs import EventLog
 from gateway.http.access import Access
 from gateway.http.answering import Answer, Answering
 from gateway.http.asyncapi import asyncapi_document
+from gateway.http.attachments import AttachmentDoors
 from gateway.http.authentication import Gate, TokenEndpoint
 from gateway.http.broker_access import BrokerQuestions
 from gateway.http.consents import Consents
@@ -75,6 +76,7 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
     )
     emergency = Emergency(services.emergency, gate, settings)
     webhooks = Webhooks(services.webhooks, services.directories, services.clock, gate, settings)
+    attachments = AttachmentDoors(services.attachments, services.fetch_attachment, gate, services.clock, settings)
     health = Health(services.readiness, drain, registry, settings)
     description = canonical_json(openapi_document(services.authenticate.settings.issuer))
     pushed = canonical_json(asyncapi_document(services.authenticate.settings.issuer))
@@ -106,6 +108,8 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
         "usage-receipt": consents.usage,
         "emergency-access": emergency.ask,
         "webhook": webhooks.put,
+        "attachment-put": attachments.put,
+        "attachment-get": attachments.get,
         **log_handlers(services.log_reading, gate, settings),
         "alive": health.alive,
         "ready": health.ready,

@@ -116,7 +116,7 @@ class Inbox:
         """POST /v1/inbox/{delivery}/ack"""
         caller, delivery = self._gate.admit(request, report_only=True), _delivery(request)
         document = await read_json_object(request, self._settings, ("lease_token",))
-        receipt = await self._acknowledge.acknowledge(caller, delivery, _lease(document, request))
+        receipt = await self._acknowledge.acknowledge(caller, delivery, lease_of(document, request))
         return web.Response(body=receipt, headers=_JSON)
 
     async def nack(self, request: web.Request) -> web.Response:
@@ -129,7 +129,7 @@ class Inbox:
             problem = Problem("invalid-parameter", "/retry_after_seconds", f"a whole number up to {_MAX_RETRY_SECONDS}")
             raise InvalidParameter("`retry_after_seconds` is not of its form", problems=(problem,))
         wait = None if seconds is None else timedelta(seconds=seconds)
-        lease = _lease(document, request)
+        lease = lease_of(document, request)
         receipt = await self._acknowledge.give_back(caller, delivery, lease, reason, wait)
         return web.Response(body=receipt, headers=_JSON)
 
@@ -163,7 +163,7 @@ class Inbox:
                 raise InvalidParameter("`type` is not a feedback type", problems=(problem,))
         event = _event(caller, delivery, kind, document, headers.get("idempotency-key"))
         if "lease_token" in document or LEASE_HEADER in request.headers:
-            await self._acknowledge.acknowledge(caller, delivery, _lease(document, request))
+            await self._acknowledge.acknowledge(caller, delivery, lease_of(document, request))
         submitted = await self._submit.on_behalf(caller, event, STRUCTURED, {"content-type": STRUCTURED}, attested)
         return submission_response(submitted, status=202)
 
@@ -222,13 +222,17 @@ def _event(caller: Caller, delivery: DeliveryId, kind: str, document: dict[str, 
 
 
 def _delivery(request: web.Request) -> DeliveryId:
-    text = request.match_info["delivery"]
+    return delivery_id(request.match_info["delivery"])
+
+
+def delivery_id(text: str) -> DeliveryId:
+    """Raises NotFound for what cannot be one."""
     if _DELIVERY_ID.fullmatch(text) is None:
         raise NotFound("no such delivery for this caller")
     return DeliveryId(text)
 
 
-def _lease(document: dict[str, Any], request: web.Request) -> str:
+def lease_of(document: dict[str, Any], request: web.Request) -> str:
     """The lease token, from the body or the header that `next` gave it in."""
     named = document if "lease_token" in document else {"lease_token": request.headers.get(LEASE_HEADER)}
     return member_text(named, "lease_token", _LEASE_TOKEN, "the lease token this delivery was handed out with")

@@ -91,7 +91,7 @@ async def read_body(request: web.Request, max_bytes: int, settings: HttpSettings
     MalformedRequest (broken chunks)."""
     length = request.content_length
     if length is not None and length > max_bytes:
-        raise _too_large(max_bytes)
+        raise too_large(max_bytes)
     try:
         if request.content.is_eof():
             body = await request.read()
@@ -99,13 +99,13 @@ async def read_body(request: web.Request, max_bytes: int, settings: HttpSettings
             async with asyncio.timeout(settings.body_seconds):
                 body = await request.read()
     except web.HTTPRequestEntityTooLarge as large:
-        raise _too_large(max_bytes) from large
+        raise too_large(max_bytes) from large
     except TimeoutError as slow:
         raise RequestTimeout("the body did not arrive in time") from slow
     except web.RequestPayloadError as broken:
         raise MalformedRequest("the body's framing is broken") from broken
     if len(body) > max_bytes:
-        raise _too_large(max_bytes)
+        raise too_large(max_bytes)
     return body
 
 
@@ -113,14 +113,14 @@ async def read_file(request: web.Request, settings: HttpSettings) -> bytes:
     """The exact bytes of a bulk file, which has a limit and a time of its own. Raises as `read_body`."""
     most, length = settings.max_file_bytes, request.content_length
     if length is not None and length > most:
-        raise _too_large(most)
+        raise too_large(most)
     body = bytearray()
     try:
         async with asyncio.timeout(settings.file_seconds):
             async for part in request.content.iter_any():
                 body += part
                 if len(body) > most:
-                    raise _too_large(most)
+                    raise too_large(most)
     except TimeoutError as slow:
         raise RequestTimeout("the file did not arrive in time") from slow
     except web.RequestPayloadError as broken:
@@ -128,7 +128,7 @@ async def read_file(request: web.Request, settings: HttpSettings) -> bytes:
     return bytes(body)
 
 
-def _too_large(max_bytes: int) -> TooLarge:
+def too_large(max_bytes: int) -> TooLarge:
     return TooLarge(
         f"the body is larger than {max_bytes} bytes", remedy="send smaller batches; upload attachments apart"
     )

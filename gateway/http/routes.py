@@ -112,6 +112,16 @@ _SINCE = Parameter(
 )
 _ACCEPT = Parameter("Accept", "header", "想要的内容类型 / wanted media types of the items", _TEXT)
 _ACTOR = (_OFFICER, _PURPOSE)
+_DIGEST = Parameter(
+    "digest", "path", "原文的摘要：sha256: 或 sm3: 加 64 位小写十六进制 / digest of the bytes: sha256: or sm3: and 64 hex digits",
+    _TEXT, is_required=True,
+)  # fmt: skip
+_OF_DELIVERY = Parameter(
+    "delivery", "query", "写有此摘要的投递 / the delivery whose release names this digest", _TEXT, is_required=True
+)
+_LEASE = Parameter(
+    "Hutong-Lease", "header", "该投递仍有效的租约 / the live lease of that delivery", _TEXT, is_required=True
+)
 
 _CONSENT = Parameter(
     "consent", "path", "本单位的同意编号 / the office's own id of the consent", _TEXT, is_required=True
@@ -310,6 +320,22 @@ ROUTES: tuple[Route, ...] = (
         (Success(200, "登记的地址 / the address as registered", schema="AnyObject"),),
         codes=("bad-signature", "invalid-document", "undecodable"), parameters=(_SIGNATURE, *_ACTOR),
         body=(("application/json", "Webhook"),),
+    ),
+    Route(
+        "attachment-put", "PUT", "/v1/attachments/{digest}", "上传附件原文（按摘要命名）",
+        "upload a document under the digest by which a notice names it", "office-or-suspended",
+        (
+            Success(201, "已保存 / stored", schema="AnyObject"),
+            Success(200, "早已保存 / was there already", schema="AnyObject"),
+        ),
+        codes=("invalid-document",), parameters=(_DIGEST, *_ACTOR), body=(("*/*", None),),
+    ),
+    Route(
+        "attachment-get", "GET", "/v1/attachments/{digest}", "在租约内领取附件原文；无权与不存在的答复相同",
+        "fetch a document under the lease of a delivery that names it; what may not be had answers like what is not there",
+        "office-or-suspended",
+        (Success(200, "原文 / the document", media_type="application/octet-stream"),),
+        codes=("lease-lost", "not-found", "tampered"), parameters=(_DIGEST, _OF_DELIVERY, _LEASE, *_ACTOR),
     ),
     *(
         Route(name, "GET", path, zh, en + "; to others the path does not exist", "office",

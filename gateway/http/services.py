@@ -5,7 +5,7 @@ Shapes only, so that a route can be tried without a store. The services in `gate
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -19,10 +19,13 @@ from gateway.ports.clock import Clock
 from gateway.ports.file_storage import RowReceipt
 from gateway.ports.translation import RefusedItem
 from gateway.services.answer_access import Answered, Question
+from gateway.services.attachments import Uploaded
 from gateway.services.attest import BY_GATEWAY, Attestation
 from gateway.services.authenticate import Authenticate, OfficeDirectory
 from gateway.services.broker_access import BrokerAccess
 from gateway.services.emergency import Asked
+from gateway.services.enforce import Leave
+from gateway.services.fetch_attachment import Fetched
 from gateway.services.handout import HandoutLike
 from gateway.services.log_desk import LogDesk
 from gateway.services.publish import Publisher
@@ -165,6 +168,22 @@ class Readiness(Protocol):
         ...
 
 
+class AttachmentsLike(Protocol):
+    async def upload(self, caller: Caller, digest: str, content: AsyncIterable[bytes]) -> Uploaded:
+        """Store a document under its digest."""
+        ...
+
+
+class FetchAttachmentLike(Protocol):
+    async def __call__(self, caller: Caller, delivery_id: DeliveryId, lease_token: str, digest: str) -> Fetched:
+        """Decide on a document, log it, open it."""
+        ...
+
+    async def unused(self, delivery_id: DeliveryId, leave: Leave) -> None:
+        """Nothing of it was sent in time."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LogReading:
     """What auditors and witnesses ask: signed tiles and checkpoints, and the desk."""
@@ -187,6 +206,8 @@ class ApiServices:
     record_use: RecordUseLike
     emergency: EmergencyLike
     webhooks: WebhookLike
+    attachments: AttachmentsLike
+    fetch_attachment: FetchAttachmentLike
     authenticate: Authenticate
     directories: OfficeDirectory
     readiness: Readiness

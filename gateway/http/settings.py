@@ -21,6 +21,7 @@ class HttpSettings:
     max_body_bytes: int = _LIMITS.max_body_bytes
     max_file_bytes: int = _LIMITS.max_file_bytes
     file_seconds: float = _SERVER.file_seconds
+    max_attachment_bytes: int = _LIMITS.max_attachment_bytes
     max_small_body_bytes: int = _LIMITS.max_small_body_bytes
     max_batch_items: int = _LIMITS.max_batch_items
     max_json_depth: int = _LIMITS.max_depth
@@ -52,6 +53,7 @@ class HttpSettings:
             max_body_bytes=limits.max_body_bytes,
             max_file_bytes=limits.max_file_bytes,
             file_seconds=server.file_seconds,
+            max_attachment_bytes=limits.max_attachment_bytes,
             max_small_body_bytes=limits.max_small_body_bytes,
             max_batch_items=limits.max_batch_items,
             max_json_depth=limits.max_depth,

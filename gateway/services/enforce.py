@@ -31,14 +31,15 @@ from gateway.model.identifiers import FieldId, NoticeType
 from gateway.model.notice import JsonObject, ReleasedNotice
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
+from gateway.ports.log_storage import LogStorage
 from gateway.ports.storage import (
     Concluded,
     Conclusion,
     DeliveryStorage,
     Disclosed,
     Disclosure,
+    Epochs,
     NoticeStorage,
-    Stale,
 )
 from gateway.ports.translation import Adapter, Encoded
 from gateway.privacy.projection import Projector
@@ -46,6 +47,7 @@ from gateway.privacy.pseudonym import ReleaseSecret
 from gateway.privacy.release import ReleaseContext, ReleaseNotes, Withheld, release
 from gateway.services.cases import Cases
 from gateway.services.directory import Directories
+from gateway.services.documents import documents_in
 from gateway.services.facts import FactGatherer, Gathered
 from gateway.services.follow import changes_of
 from gateway.services.hold import LOOK_AGAIN
@@ -86,6 +88,28 @@ class NotSent:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """A document may leave until `send_before` on the monotonic clock, that right being durable in the log."""
+
+    send_before: float
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A release and all that it was decided on."""
+
+    release: ReleasedNotice
+    recipient: Office
+    gathered: Gathered
+    decision: Decision
+    content_digest: bytes
+    handle: str
+    at: datetime
+    epochs: Epochs
+
+
 class Enforce:
     def __init__(
         self,
@@ -93,6 +117,7 @@ class Enforce:
         settings: Settings,
         notices: NoticeStorage,
         deliveries: DeliveryStorage,
+        log: LogStorage,
         directories: Directories,
         keeper: Keeper,
         cases: Cases,
@@ -109,7 +134,7 @@ class Enforce:
         waits: Callable[[Delivery, datetime], str],
         clock: Clock,
     ) -> None:
-        self._waits = waits
+        self._waits, self._log = waits, log
         self._settings, self._notices, self._deliveries = settings, notices, deliveries
         self._directories, self._keeper, self._cases = directories, keeper, cases
         self._gather, self._decide, self._projector = gather, decide, projector
@@ -124,10 +149,9 @@ class Enforce:
         """
         if reason := self._waits(delivery, now := self._clock.now()):
             return await self._hold_back(delivery, reason, now)
-        stored = await self._notices.load(delivery.notice)
-        if stored is None or stored.withdrawn:
+        opened = await self._openable(delivery)
+        if opened is None:
             return NotSent(delivery, DeliveryState.WITHDRAWN, "withdrawn")
-        opened = self._keeper.open(stored)
         for _ in range(MAX_DECISIONS):
             made = await self._decided(opened, delivery, recipient, way)
             if not isinstance(made, NotSent) or made.reason not in _CHANGED:
@@ -138,41 +162,14 @@ class Enforce:
     async def _decided(
         self, opened: OpenedNotice, delivery: Delivery, recipient: Office, way: Way
     ) -> Sendable | NotSent:
-        now, snapshot = self._clock.now(), self._directories.current
-        recipient = snapshot.offices.get(recipient.id, recipient)
-        gathered = await self._gather(opened, delivery, recipient, now)
-        decision = self._decide(gathered)
-        if not decision.delivers:
-            return await self._refuse(delivery, decision, now)
-        handle = self._cases.handle(delivery.case, recipient.id)
-        notes = ReleaseNotes()
-        released = release(
-            opened.data,
-            decision,
-            await self._context(opened, delivery, recipient, handle),
-            self._projector,
-            notes,
-        )
-        if isinstance(released, Withheld):
-            return await self._refuse(delivery, decision, now)
-        started = self._clock.monotonic()
-        told = self._disclosed(
-            opened, delivery, decision, gathered, released.revision, now, way, snapshot.epochs.consent
-        )
-        unit = Disclosure(
-            delivery=delivery.id,
-            lease_token=delivery.lease_token or "",
-            revision=released.revision,
-            release_digest=notes.content_digest,
-            case_handle=self._cases.handle_digest(recipient.id, handle),
-            epochs=snapshot.epochs,
-            at=now,
-            records=(told,),
-        )
-        outcome = await self._deliveries.disclose(unit)
-        if isinstance(outcome, Stale):
-            return NotSent(delivery, outcome.state, f"stale-{outcome.what}")
-        assert isinstance(outcome, Disclosed)
+        made = await self._released(opened, delivery, recipient)
+        if isinstance(made, Decision):
+            return await self._refuse(delivery, made, self._clock.now())
+        told = self._disclosed(opened, delivery, made, way)
+        started = await self._claimed(delivery, made, told)
+        if isinstance(started, NotSent):
+            return started
+        released, recipient = made.release, made.recipient
         adapter = self._adapter_named(recipient.adapter, way.media_type)
         encoded = adapter.encode(released, recipient, way.media_type)
         send_before = started + self._settings.delivery.ticket_seconds
@@ -180,6 +177,80 @@ class Enforce:
             await self.void(delivery, released.revision, "expired")
             return NotSent(delivery, DeliveryState.DUE, "ticket-expired")
         return Sendable(delivery, released, encoded, self._signer.sign(encoded.body), send_before)
+
+    async def document(
+        self, delivery: Delivery, way: Way, digest: str, attachment: str, *, is_there: bool
+    ) -> Leave | NotSent:
+        """May the document of this digest leave now, to the holder of this delivery's lease?
+
+        Decided and logged as a release is; it may leave where the release that would go now names it by its digest.
+        Says nothing about why not. Raises Unavailable as `__call__`.
+        """
+        opened = await self._openable(delivery)
+        if opened is None or self._waits(delivery, self._clock.now()):
+            return NotSent(delivery, None, "document")
+        refused = NotSent(delivery, None, "document")
+        for _ in range(MAX_DECISIONS):
+            recipient = self._directories.current.offices.get(delivery.recipient)
+            made = None if recipient is None else await self._released(opened, delivery, recipient)
+            if (
+                made is None
+                or isinstance(made, Decision)
+                or digest not in documents_in(made.release.data)
+                or not is_there
+            ):
+                return NotSent(delivery, None, "document")
+            told = self._document_released(delivery, made, attachment, way)
+            started = await self._claimed(delivery, made, told)
+            if not isinstance(started, NotSent):
+                return Leave(started + self._settings.delivery.ticket_seconds, made.release.revision)
+            refused = started
+            if refused.reason not in _CHANGED:
+                break
+            await self._directories.refresh()
+        return refused
+
+    async def unused(self, delivery: Delivery, leave: Leave) -> None:
+        """Log that the ticket of a document ran out before its first byte. The delivery stays under its lease."""
+        now = self._clock.now()
+        told = {**about(delivery), "revision": leave.revision, "why": "expired"}
+        await self._log.append([self._teller.event(EventName.TICKET_VOIDED, now, told)])
+
+    async def _openable(self, delivery: Delivery) -> OpenedNotice | None:
+        stored = await self._notices.load(delivery.notice)
+        return None if stored is None or stored.withdrawn else self._keeper.open(stored)
+
+    async def _released(self, opened: OpenedNotice, delivery: Delivery, recipient: Office) -> _Made | Decision:
+        """Decide and project, now. A decision alone where nothing may go."""
+        now, snapshot = self._clock.now(), self._directories.current
+        recipient = snapshot.offices.get(recipient.id, recipient)
+        gathered = await self._gather(opened, delivery, recipient, now)
+        decision = self._decide(gathered)
+        if not decision.delivers:
+            return decision
+        handle = self._cases.handle(delivery.case, recipient.id)
+        notes = ReleaseNotes()
+        context = await self._context(opened, delivery, recipient, handle)
+        released = release(opened.data, decision, context, self._projector, notes)
+        if isinstance(released, Withheld):
+            return decision
+        return _Made(released, recipient, gathered, decision, notes.content_digest, handle, now, snapshot.epochs)
+
+    async def _claimed(self, delivery: Delivery, made: _Made, told: PreparedRecord) -> float | NotSent:
+        """Make the right to send durable, under everything it was decided on. Says when the ticket began (monotonic)."""
+        started = self._clock.monotonic()
+        unit = Disclosure(
+            delivery=delivery.id,
+            lease_token=delivery.lease_token or "",
+            revision=made.release.revision,
+            release_digest=made.content_digest,
+            case_handle=self._cases.handle_digest(made.recipient.id, made.handle),
+            epochs=made.epochs,
+            at=made.at,
+            records=(told,),
+        )
+        outcome = await self._deliveries.disclose(unit)
+        return started if isinstance(outcome, Disclosed) else NotSent(delivery, outcome.state, f"stale-{outcome.what}")
 
     async def void(self, delivery: Delivery, revision: int, why: str) -> None:
         """Log that a ticket was not used, and make the delivery due again at once."""
@@ -235,18 +306,9 @@ class Enforce:
         self._doorbell.ring([delivery.recipient, changes_of(delivery.sender)])
         return NotSent(delivery, outcome.state if isinstance(outcome, Concluded) else None, "withheld-by-policy")
 
-    def _disclosed(
-        self,
-        opened: OpenedNotice,
-        delivery: Delivery,
-        decision: Decision,
-        gathered: Gathered,
-        revision: int,
-        now: datetime,
-        way: Way,
-        consent_epoch: int,
-    ) -> PreparedRecord:
+    def _disclosed(self, opened: OpenedNotice, delivery: Delivery, made: _Made, way: Way) -> PreparedRecord:
         """What was shown of what is there: a form that the policy grants on an absent field discloses nothing."""
+        decision, gathered = made.decision, made.gathered
         there = self._fields_in(opened.data, delivery.notice_type)
         because, limits = {*_rules(decision, DELIVER)}, set[str]()
         shown: list[tuple[str, str]] = []
@@ -260,12 +322,12 @@ class Enforce:
             limits.update(found.cut_by)
         values: dict[str, LogValue | None] = {
             **about(delivery),
-            "revision": revision,
+            "revision": made.release.revision,
             "purpose": delivery.purpose,
             "basis": tuple(sorted(delivery.legal_basis)),
             "policy": decision.policy,
             "outcome": outcome_code(decision),
-            "as_of": now,
+            "as_of": made.at,
             "fields": tuple(sorted(shown)),
             "because": tuple(sorted(because)),
             "limits": tuple(sorted(limits)),
@@ -274,13 +336,25 @@ class Enforce:
         }
         if gathered.consents:
             values["consent"] = (gathered.consents[0],)
-            values["consent_epoch"] = consent_epoch
+            values["consent_epoch"] = made.epochs.consent
         said, slots = decided_on(gathered, opened)
         told = {**values, **said}
         actor = delivery.recipient if way.officer else GATEWAY
         return self._teller.event(
-            EventName.DISCLOSURE_DECIDED, now, told, actor=actor, officer=way.officer, persons=slots
+            EventName.DISCLOSURE_DECIDED, made.at, told, actor=actor, officer=way.officer, persons=slots
         )
+
+    def _document_released(self, delivery: Delivery, made: _Made, attachment: str, way: Way) -> PreparedRecord:
+        values: dict[str, LogValue | None] = {
+            **about(delivery),
+            "attachment": attachment,
+            "policy": made.decision.policy,
+            "purpose": delivery.purpose,
+        }
+        return self._teller.event(
+            EventName.ATTACHMENT_RELEASED, made.at, values, actor=delivery.recipient, officer=way.officer,
+            persons=made.gathered.slots,
+        )  # fmt: skip
 
 
 def _rules(decision: Decision, name: FieldId) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ with what a crash after each step leaves behind:
 
 1. approved, durably. Crash: `resume` at start goes on with step 2.
 2. keys destroyed in the key store: the person's own, those of the bytes as received
-   of every notice that names the person, and of what such a notice tells of its last
-   child. From here nothing opens. Crash: step 2 again, destroying what is gone already.
+   of every notice that names the person, and of what such a notice tells and of the
+   documents it names, with its last child. From here nothing opens. Crash: step 2 again, destroying what is gone already.
 3. one transaction: aliases, places, consents, raw bytes and the person's chain in the
    log's index are deleted, the erasure is logged, the journal is cut. Crash before: step 2 and 3
    again; after: done, and doing it again does nothing.
@@ -29,6 +29,7 @@ from gateway.ports.keys import KeyStore
 from gateway.ports.log_storage import LogStorage
 from gateway.ports.retention_storage import Erasure, LegalHold, RetentionStorage
 from gateway.ports.storage import NoticeStorage
+from gateway.services.attachments import Attachments
 from gateway.services.keep import Keeper
 from gateway.services.people import People
 from gateway.services.roles import Role, StaffDirectory, require
@@ -56,6 +57,7 @@ class Erase:
         retention: RetentionStorage,
         notices: NoticeStorage,
         keeper: Keeper,
+        attachments: Attachments,
         keys: KeyStore,
         log: LogStorage,
         staff: StaffDirectory,
@@ -65,6 +67,7 @@ class Erase:
     ) -> None:
         self._people, self._retention, self._notices = people, retention, notices
         self._keeper, self._keys, self._log, self._staff = keeper, keys, log, staff
+        self._attachments = attachments
         self._teller, self._clock, self._ids = teller, clock, ids
 
     async def ask(self, person: str, *, authority: str, by: str) -> Erasure:
@@ -132,6 +135,8 @@ class Erase:
             if stored is not None:
                 of_notice, stays = self._keeper.erased_with(stored, person)
                 keys |= of_notice
+                if not stays:
+                    keys |= set(await self._attachments.keys_of(stored, self._keeper.open(stored).data))
                 shared += stays
         keys.update(await self._retention.files_naming(person))
         records = len(await self._log.places_of(subject))

@@ -1,4 +1,4 @@
-"""What is destroyed because its time is over? Raw bytes after 30 days, receipts after 90; under legal hold nothing.
+"""What is destroyed because its time is over? Raw bytes after 30 days, receipts after 90, uploads nobody named after 7; under legal hold nothing.
 
 The rows go first, then the keys: a crash in between leaves a key that opens nothing.
 """
@@ -10,6 +10,7 @@ from gateway.ports.clock import Clock
 from gateway.ports.keys import KeyStore
 from gateway.ports.log_storage import LogStorage
 from gateway.ports.retention_storage import RetentionStorage
+from gateway.services.attachments import Attachments
 from gateway.services.tell import Teller
 
 PAGE = 500
@@ -17,14 +18,22 @@ PAGE = 500
 
 class Retain:
     def __init__(
-        self, *, retention: RetentionStorage, keys: KeyStore, log: LogStorage, teller: Teller, clock: Clock
+        self,
+        *,
+        retention: RetentionStorage,
+        attachments: Attachments,
+        keys: KeyStore,
+        log: LogStorage,
+        teller: Teller,
+        clock: Clock,
     ) -> None:
+        self._attachments = attachments
         self._retention, self._keys, self._log = retention, keys, log
         self._teller, self._clock = teller, clock
 
     async def __call__(self) -> int:
         """Destroy what is over now; returns how many objects. Safe to run at any time and twice at once."""
-        now, total = self._clock.now(), 0
+        now, total = self._clock.now(), await self._attachments.lapse()
         while True:
             gone = await self._retention.discard_expired(now, PAGE)
             if gone.raw_keys:

@@ -2,6 +2,7 @@
 
 The steps, and what a crash after each leaves behind:
 
+0. documents the notice names are kept, or awaited (`attachments`): a crash keeps a document nobody names.
 1. verify the signature over the exact bytes, decode, validate, route: nothing is stored;
    the sender asks again.
 2. one transaction: notice (sealed), deliveries, persons, log records and the signed
@@ -47,6 +48,7 @@ from gateway.ports.clock import Clock
 from gateway.ports.storage import Accepted, Conflict, NoticeStorage, Replayed, Stale
 from gateway.ports.translation import Adapter, RefusedItem
 from gateway.services.admit import PROVISIONAL, Admission, Admitted, withdraws
+from gateway.services.attachments import Attachments
 from gateway.services.attest import BY_GATEWAY, Attestation
 from gateway.services.directory import Directories
 from gateway.services.follow import changes_of
@@ -88,6 +90,7 @@ class Submit:
         validate: Validate,
         admission: Admission,
         withdraw: Withdraw,
+        attachments: Attachments,
         notices: NoticeStorage,
         doorbell: Doorbell,
         is_on_hold: Callable[[], bool],
@@ -101,7 +104,7 @@ class Submit:
         self._is_on_hold = is_on_hold
         self._settings, self._directories = settings, directories
         self._adapter_for, self._validate, self._admission = adapter_for, validate, admission
-        self._withdraw = withdraw
+        self._withdraw, self._attachments = withdraw, attachments
         self._notices, self._doorbell, self._clock = notices, doorbell, clock
         self._secret = idempotency_secret
         self._verifier = DetachedVerifier()
@@ -305,6 +308,7 @@ class Submit:
                     retry_after=timedelta(minutes=1),
                 )
             flags += (PROVISIONAL,)
+        flags += await self._attachments.keep_named(office.id, valid.notice.data)
         is_first = valid.is_report
         for _ in range(MAX_PREPARATIONS):
             admitted: Admitted = await self._admission.prepare(

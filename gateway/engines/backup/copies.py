@@ -15,6 +15,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,8 +23,10 @@ from typing import Any
 
 import orjson
 
+from gateway.config import OBJECTS
 from gateway.engines.file_drop.durable import sync_folder, write_durably
 from gateway.engines.files.lock import LOCK_FILE
+from gateway.engines.files.objects import KEPT, PARTIAL, UPLOADS
 from gateway.model.errors import InvalidDocument, Tampered, Unavailable
 
 MANIFEST = "manifest.json"
@@ -59,17 +62,22 @@ def make_copy(source: Path, target: Path, kind: str, at: datetime) -> Copy:
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     target.chmod(0o700)
     files, log_size = {}, None
-    for path in sorted(one for one in source.rglob("*") if one.is_file() and not one.is_symlink()):
+    for path in _files(source):
         name = path.relative_to(source).as_posix()
-        if path.name in _LEFT_OUT or name.endswith(_JOURNALS):
+        if path.name in _LEFT_OUT or name.endswith((*_JOURNALS, PARTIAL)):
             continue
         place = target / name
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if _is_database(path):
-            _copy_database(path, place)
-            log_size = _log_size(place) if kind == DATA else None
-        else:
-            _copy_file(path, place)
+        try:
+            if _is_database(path):
+                _copy_database(path, place)
+                log_size = _log_size(place) if kind == DATA else None
+            else:
+                _copy_file(path, place)
+        except FileNotFoundError:
+            if path.parent != source / OBJECTS / UPLOADS:
+                raise
+            continue  # kept meanwhile, and copied as such; or lapsed
         files[name] = _digest(place)
     if not files:
         raise Unavailable("there is nothing to back up", remedy="see `directory` and `key_directory` of the settings")
@@ -126,6 +134,21 @@ def put_back(folder: Path, target: Path, kind: str) -> Copy:
     return copy
 
 
+def _files(source: Path) -> Iterator[Path]:
+    """All files, the documents last: a notice in the copied database names none that is not copied.
+
+    Uploads before what is kept, each looked for only then: what is kept in between is found there.
+    """
+    folders = (source / OBJECTS / UPLOADS, source / OBJECTS / KEPT)
+    yield from sorted(one for one in source.rglob("*") if _is_plain(one) and one.parent not in folders)
+    for folder in folders:
+        yield from sorted(one for one in folder.glob("*") if _is_plain(one))
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
 def _document(copy: Copy) -> bytes:
     told: dict[str, Any] = {
         "format": FORMAT,
@@ -174,11 +197,12 @@ def _log_size(path: Path) -> int | None:
 
 
 def _copy_file(source: Path, target: Path) -> None:
-    handle = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
-    with source.open("rb") as reading, os.fdopen(handle, "wb") as writing:
-        shutil.copyfileobj(reading, writing, _CHUNK)
-        writing.flush()
-        os.fsync(writing.fileno())
+    with source.open("rb") as reading:
+        handle = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as writing:
+            shutil.copyfileobj(reading, writing, _CHUNK)
+            writing.flush()
+            os.fsync(writing.fileno())
 
 
 def _sync(path: Path) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.engines.backup import copies
 from gateway.engines.backup.copies import DATA, KEYS, KEYS_LIFE, MANIFEST, make_copy, put_back, read_copy
 from gateway.model.errors import InvalidDocument, Tampered, Unavailable
 
@@ -43,6 +44,25 @@ def test_a_copy_made_while_somebody_writes_is_one_commit_and_comes_back_the_same
     rows = sqlite3.connect(tmp_path / "again" / "store.db").execute("SELECT size FROM log_head").fetchall()
     assert rows == [(7,)]
     assert (tmp_path / "again" / "store.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_document_kept_while_it_is_copied_is_in_the_copy(tmp_path, source, monkeypatch):
+    uploads, kept = source / "objects" / "uploads", source / "objects" / "kept"
+    for folder in (uploads, kept):
+        folder.mkdir()
+    (uploads / "a").write_bytes(b"first")
+    (uploads / "b").write_bytes(b"second")
+    copy_file = copies._copy_file
+
+    def keep_meanwhile(path, target):
+        copy_file(path, target)
+        if path == uploads / "a":
+            (uploads / "b").replace(kept / "b")
+
+    monkeypatch.setattr(copies, "_copy_file", keep_meanwhile)
+    made = make_copy(source, tmp_path / "backup", DATA, NOW)
+    assert {"objects/uploads/a", "objects/kept/b"} <= set(made.files)
+    assert "objects/uploads/b" not in made.files
 
 
 def test_a_changed_missing_or_unfinished_copy_is_refused(tmp_path, source, writing):

@@ -1,0 +1,69 @@
+"""Attachments as encrypted files: the port's suite, and what files alone can suffer."""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.engines.files.objects import FileObjects
+from gateway.model.errors import Tampered
+from tests.contracts.objects_suite import ObjectsSuite, key, name, pieces, whole
+
+
+@pytest.fixture
+def objects(tmp_path):
+    return FileObjects(tmp_path / "objects")
+
+
+class TestFileObjects(ObjectsSuite):
+    pass
+
+
+def the_file(tmp_path):
+    (path,) = [one for one in (tmp_path / "objects").rglob("*") if one.is_file()]
+    return path
+
+
+async def test_no_byte_of_the_content_stands_in_a_file(objects, tmp_path):
+    await objects.put(name(), key(), pieces("王测乙的诊断证明".encode() * 20_000))
+    assert "王测乙".encode() not in the_file(tmp_path).read_bytes()
+
+
+async def test_any_changed_cut_or_swapped_piece_is_found(objects, tmp_path):
+    content = os.urandom(150_000)
+    stored = await objects.put(name(), key(), pieces(content))
+    path = the_file(tmp_path)
+    good = path.read_bytes()
+    start = len(good) - 150_000 - 3 * 16
+    sealed = 65_536 + 16
+    first, second = good[start : start + sealed], good[start + sealed : start + 2 * sealed]
+    last = good[start + 2 * sealed :]
+    head = good[:start]
+    for broken in (
+        good[:-1], good + b"x", head + second + first + last, head + first + last, head + first + second, head,
+        *(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :] for at in range(start, len(good), 9_973)),
+    ):  # fmt: skip
+        path.write_bytes(broken)
+        with pytest.raises(Tampered):
+            await whole(objects, stored, key().secret)
+    path.write_bytes(good)
+    with pytest.raises(Tampered):
+        await whole(objects, stored, key(2).secret)
+    path.rename(path.with_name(name(2)))
+    moved = await objects.find(name(2))
+    with pytest.raises(Tampered):
+        await whole(objects, moved, key().secret)
+
+
+async def test_a_crash_in_the_middle_leaves_a_file_that_nobody_reads_and_that_lapses(objects, tmp_path):
+    uploads = tmp_path / "objects" / "uploads"
+    (uploads / f"{name()}.0123456789abcdef.part").write_bytes(b"half of it")
+    assert await objects.find(name()) is None
+    assert await objects.lapse(datetime.now(UTC) + timedelta(minutes=1)) == []
+    assert list(uploads.iterdir()) == []
+
+
+async def test_a_file_of_another_kind_is_not_taken_for_one(objects, tmp_path):
+    (tmp_path / "objects" / "uploads" / name()).write_bytes(b"something else entirely")
+    with pytest.raises(Tampered):
+        await objects.find(name())

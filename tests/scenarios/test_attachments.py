@@ -1,0 +1,211 @@
+"""Documents beside notices: who may have one gets its exact bytes, nobody else learns that there is one."""
+
+import dataclasses
+import hashlib
+import json
+import os
+
+import aiohttp
+import pytest
+
+from gateway.client.agency import Answered
+from gateway.model.errors import Unavailable
+from gateway.model.identifiers import parse_office_id
+from gateway.ports.log_storage import LogQuery
+from gateway.services.roles import Role
+from tests.support.family import notice, person
+from tests.support.gateway_process import GatewayProcess
+from tests.support.town import CANONICAL, town
+
+pytestmark = pytest.mark.slow
+
+SENDER, POLICE, SCHOOL = "health.440113", "police.440113", "education.440113"
+CONTENT = os.urandom(150_000)
+
+
+def digest_of(content: bytes, algorithm: str = "sha256") -> str:
+    return f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
+
+
+def report(number: str, *digests: str) -> bytes:
+    return notice(
+        "RPT",
+        SENDER,
+        number,
+        {
+            "urgency": 1,
+            "purpose": "P01",
+            "legal_basis": ["L20"],
+            "place": {"region": "440113102"},
+            "harm": {"types": ["H21"], "narrative": "邻里听到哭声。"},
+            "persons": [person("p1", "minor", years=9, name="李小测", residence={"region": "440113102"})],
+            "attachments": [{"kind": "document", "digest": digest} for digest in digests],
+        },
+        f"case-{number}",
+    )
+
+
+async def refused(call) -> dict:
+    with pytest.raises(Answered) as answer:
+        await call
+    return {"status": answer.value.status, **{k: v for k, v in answer.value.problem.items() if k != "instance"}}
+
+
+async def logged(whole, event: str) -> list[dict]:
+    found = await whole.gateway.engines.store.log.search(LogQuery(event=event), None, 50)
+    return [json.loads(one.opening)["envelope"]["fields"] for one in found]
+
+
+async def only(client):
+    (item,) = await client.pull(accept=CANONICAL)
+    return item
+
+
+async def test_the_recipient_gets_the_exact_bytes_under_its_lease_and_the_log_says_so_before(tmp_path):
+    async with town(tmp_path) as whole:
+        sender, police = whole.clients[SENDER], whole.clients[POLICE]
+        digest = await sender.upload(CONTENT)
+        receipt = await sender.submit(report("1", digest), CANONICAL)
+        assert "attachment-missing" not in receipt.get("flags", ())
+        item = await only(police)
+        assert digest.encode() in item.body
+        assert await police.attachment(item, digest) == CONTENT
+        ((released,), (stored,)) = await logged(whole, "attachment_released"), await logged(whole, "attachment_stored")
+        assert released["delivery"] == item.delivery
+        assert released["attachment"] == stored["attachment"]
+        assert digest.split(":")[1] not in json.dumps(released)
+        await police.acknowledge(item)
+        assert (await refused(police.attachment(item, digest)))["status"] == 409, "the lease is over"
+        assert not whole.failures()
+
+
+async def test_absent_not_named_not_shown_and_not_addressed_are_one_answer(tmp_path):
+    async with town(tmp_path) as whole:
+        sender, police = whole.clients[SENDER], whole.clients[POLICE]
+        digest, other = await sender.upload(CONTENT), await sender.upload(b"not named by the notice")
+        receipt = await sender.submit(report("1", digest), CANONICAL)
+        item = await only(police)
+        absent = await refused(police.attachment(item, digest_of(b"nobody has this")))
+        assert absent["status"] == 404
+        assert await refused(police.attachment(item, other)) == absent
+        strangers = [client for office, client in whole.clients.items() if office != POLICE]
+        for client in strangers:
+            assert await refused(client.attachment(item, digest)) == absent
+        status = await sender.notice(receipt["notice"])
+        recipients = {one["recipient"] for one in status["deliveries"]} - {POLICE}
+        for office in recipients:
+            for got in await whole.clients[office].pull(accept=CANONICAL):
+                if digest.encode() not in got.body:
+                    assert await refused(whole.clients[office].attachment(got, digest)) == absent
+        assert await logged(whole, "attachment_released") == []
+
+
+async def test_a_decision_that_changes_between_release_and_document_holds_the_document_back(tmp_path):
+    async with town(tmp_path) as whole:
+        sender, police = whole.clients[SENDER], whole.clients[POLICE]
+        digest = await sender.upload(CONTENT)
+        await sender.submit(report("1", digest), CANONICAL)
+        item = await only(police)
+        assert digest.encode() in item.body
+        enrol = whole.gateway.services.enrol
+        bound = enrol.office(parse_office_id(POLICE))
+        await enrol.add(dataclasses.replace(bound, accepts_obligations=frozenset()), by="test")
+        absent = await refused(police.attachment(item, digest_of(b"nobody has this")))
+        assert absent["status"] == 404
+        assert await refused(police.attachment(item, digest)) == absent
+        assert await logged(whole, "attachment_released") == []
+
+
+async def test_bytes_that_are_not_those_of_the_digest_are_refused_and_leave_nothing(tmp_path):
+    async with town(tmp_path) as whole:
+        sender, police = whole.clients[SENDER], whole.clients[POLICE]
+        for algorithm in ("sha256", "sm3"):
+            promised = f"{algorithm}:{'0' * 64}"
+            answer = await refused(sender._call("PUT", f"/v1/attachments/{promised}", CONTENT, {}))
+            assert (answer["status"], answer["code"]) == (422, "invalid-document")
+        assert (await refused(sender._call("PUT", "/v1/attachments/md5:00", b"x", {})))["code"] == "invalid-document"
+        await sender.submit(report("1", f"sha256:{'0' * 64}"), CANONICAL)
+        item = await only(police)
+        assert (await refused(police.attachment(item, f"sha256:{'0' * 64}")))["status"] == 404
+        assert await logged(whole, "attachment_stored") == []
+        folder = whole.gateway.settings.objects
+        assert not any(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing_and_comes_again(tmp_path):
+    async with town(tmp_path) as whole:
+        sender = whole.clients[SENDER]
+        url = f"{whole.gateway.url}/v1/attachments/{digest_of(CONTENT)}"
+
+        async def half():
+            yield CONTENT[:100_000]
+            raise OSError
+
+        with pytest.raises((OSError, aiohttp.ClientError)):
+            async with aiohttp.ClientSession() as session:
+                await session.put(url, data=half(), headers={"Authorization": f"Bearer {await sender.token()}"})
+        digest = await sender.upload(CONTENT)
+        assert digest == digest_of(CONTENT)
+        files = [path for path in whole.gateway.settings.objects.rglob("*") if path.is_file()]
+        assert len(files) == 1
+        assert await sender.upload(CONTENT) == digest, "the same again changes nothing"
+        assert len(await logged(whole, "attachment_stored")) == 1
+
+
+async def test_a_report_goes_its_way_without_its_document_which_may_come_later(tmp_path):
+    async with town(tmp_path) as whole:
+        sender, police = whole.clients[SENDER], whole.clients[POLICE]
+        digest = digest_of(CONTENT)
+        receipt = await sender.submit(report("1", digest), CANONICAL)
+        assert "attachment-missing" in receipt["flags"]
+        item = await only(police)
+        assert (await refused(police.attachment(item, digest)))["status"] == 404
+        await sender.upload(CONTENT)
+        assert await police.attachment(item, digest) == CONTENT
+
+
+async def test_a_document_changed_on_the_disk_never_arrives_whole(tmp_path):
+    async with town(tmp_path) as whole:
+        sender, police = whole.clients[SENDER], whole.clients[POLICE]
+        digest = await sender.upload(CONTENT)
+        await sender.submit(report("1", digest), CANONICAL)
+        item = await only(police)
+        (path,) = [one for one in whole.gateway.settings.objects.rglob("*") if one.is_file()]
+        raw = bytearray(path.read_bytes())
+        raw[-1] ^= 1
+        path.write_bytes(raw)
+        with pytest.raises(Unavailable):  # the connection was cut before the end
+            await police.attachment(item, digest)
+
+
+async def test_with_the_child_its_document_is_erased(tmp_path):
+    async with town(tmp_path) as whole:
+        sender, police = whole.clients[SENDER], whole.clients[POLICE]
+        digest = await sender.upload(CONTENT)
+        await sender.submit(report("1", digest), CANONICAL)
+        item = await only(police)
+        services = whole.gateway.services
+        await services.staff.grant("second", Role.SECURITY_ADMINISTRATOR, by="test")
+        child = person("p1", "minor", years=9, name="李小测")["id_no"]
+        asked = await services.proof.erase.ask(f"ID:{child}", authority="rights-request", by="test")
+        await services.proof.erase.approve(asked.id, by="second")
+        assert (await refused(police.attachment(item, digest)))["status"] == 404
+        assert await services.attachments.opened(parse_office_id(SENDER), digest) is None
+
+
+def test_on_the_command_line_a_document_goes_with_its_report_and_comes_out_the_same(tmp_path):
+    gateway = GatewayProcess(tmp_path / "g").start()
+    try:
+        for office in (SENDER, POLICE):
+            gateway.add_office(office, "canonical")
+        document, written = tmp_path / "诊断.pdf", tmp_path / "report.json"
+        document.write_bytes(CONTENT)
+        written.write_bytes(report("1", digest_of(CONTENT)))
+        offices = ("--profile", str(gateway.profiles))
+        gateway.run("submit", str(written), "--as", SENDER, "--attach", str(document), *offices, config=False)
+        gateway.run("pull", "--as", POLICE, "--attachments", str(tmp_path / "in"), *offices, config=False)
+        (arrived,) = (tmp_path / "in").iterdir()
+        assert arrived.name == digest_of(CONTENT).replace(":", "-")
+        assert arrived.read_bytes() == CONTENT
+    finally:
+        gateway.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -14,13 +15,12 @@ from gateway.config import Settings
 from gateway.engines.embedded_broker.doorbell import EmbeddedDoorbell
 from gateway.engines.embedded_broker.no_queues import NoQueues
 from gateway.engines.rabbitmq.address import addresses
-from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
-from gateway.engines.rabbitmq.management import Management
-from gateway.engines.rabbitmq.publisher import Publisher
-from gateway.engines.rabbitmq.queues import RabbitQueues
 from gateway.ports.agency_queues import AgencyQueues
 from gateway.ports.broker import Doorbell
 from gateway.services.relay import BELL, Relay
+
+if TYPE_CHECKING:
+    from gateway.engines.rabbitmq.publisher import Publisher
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,12 @@ def open_broker(settings: Settings, signal: Callable[[str], None]) -> Broker:
     known = addresses(settings.rabbitmq)
     if not known:
         return Broker(EmbeddedDoorbell(), NoQueues())
+    # the client library is loaded only where there is a broker: a gateway without one starts sooner
+    from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
+    from gateway.engines.rabbitmq.management import Management
+    from gateway.engines.rabbitmq.publisher import Publisher
+    from gateway.engines.rabbitmq.queues import RabbitQueues
+
     limits = settings.rabbitmq
     publisher = Publisher(known, limits.window, limits.heartbeat_seconds, signal)
     doorbell = RabbitDoorbell(publisher, BELL)

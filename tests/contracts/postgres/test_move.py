@@ -115,7 +115,9 @@ async def test_nothing_is_moved_over_another_store_or_while_the_gateway_runs(emb
 def test_the_settings_name_the_new_store_afterwards(tmp_path):
     file = tmp_path / "hutong.toml"
     file.write_text('name = "g.example"\ndirectory = "data"  # here\n\n[server]\nport = 8441\n')
-    _point_to(file, "postgresql://hutong@db/hutong")
+    before = load_settings(file).objects
+    _point_to(file, "postgresql://hutong@db/hutong", before)
     settings = load_settings(file)
+    assert settings.objects.resolve() == before.resolve(), "the documents are where they were"
     assert (settings.is_clustered, settings.postgres.address) == (True, "postgresql://hutong@db/hutong")
     assert (settings.name, settings.server.port) == ("g.example", 8441)

@@ -100,7 +100,7 @@ class HealthCda(MappedAdapter):
             where = item.locate(("recordTarget",)) if item.locate else "recordTarget"
             message = "the document names no patient"
             problem = Problem("no-person", where, message, "send a document with a recordTarget")
-            return RefusedItem(item.position, (problem,))
+            return RefusedItem(item.position or problem.position, (problem,))
         return super().read_item(item, raw, number, sender)
 
     # --- reading ---

@@ -70,7 +70,7 @@ class HealthFhir(MappedAdapter):
             where = next((places[0] for places in graph.places.values() if places), "resourceType")
             message = "no patient is in the input, at most a reference to one"
             problem = Problem("no-person", where, message, "send a bundle with the Patient in it")
-            return RefusedItem(item.position, (problem,))
+            return RefusedItem(item.position or problem.position, (problem,))
         return super().read_item(item, raw, number, sender)
 
     # --- reading ---

@@ -104,7 +104,7 @@ class HealthV2(MappedAdapter):
             problem = Problem(
                 "no-person", where, "the message is about no patient", "send a message with a PID segment"
             )
-            return RefusedItem(item.position, (problem,))
+            return RefusedItem(item.position or problem.position, (problem,))
         return super().read_item(item, raw, number, sender)
 
     def before_reading(self, tree: Tree, reading: Reading) -> None:

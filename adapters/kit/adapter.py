@@ -133,7 +133,12 @@ class MappedAdapter:
         if not native_id:
             native_id = f"sha256:{hashlib.sha256(raw).hexdigest()[:32]}.{number}"
             reading.gaps.append(
-                Gap("no-message-number", item.position, "no message number; one was derived from the bytes", "@id")
+                Gap(
+                    "no-message-number",
+                    item.position or "/",
+                    "no message number; one was derived from the bytes",
+                    "@id",
+                )
             )
         return SubmittedNotice(
             sender=sender.id,

@@ -13,6 +13,7 @@ An element that says `nullFlavor` and nothing else counts as absent; `MSK`
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ BODY = "component"
 _OURS = f"{{{OURS}}}"
 _PREFIXES = {V3: "", "": "", OURS: "hutong:", SDTC: "sdtc:"}
 _FORGOTTEN = {b"xsi": XSI.encode(), b"sdtc": SDTC.encode(), b"voc": b"urn:hl7-org:v3/voc"}
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>")
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.\-]*:)?(?:ClinicalDocument|recordTarget)\b")
 _NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ROOTS = frozenset({"CLINICALDOCUMENT", "RECORDTARGET"})
@@ -72,6 +74,8 @@ class CdaCodec:
         try:
             return parse_hardened(raw, self.limits)
         except Unreadable as error:
+            if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                raw = _DECLARATION.sub("", raw.decode("utf-16", "replace"), count=1).encode("utf-8", "replace")
             start = _ROOT.search(raw)
             if error.problem.code != "not-xml" or start is None:
                 raise

@@ -34,6 +34,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "clustered-store": Measurement("clustered", "storing", ("clustered-store",)),
     "peers": Measurement("peers", "peers", ("decide-peers",)),
     "policy": Measurement("thinking", "policy", ("policy-load", "policy-diff")),
+    "bulk": Measurement("bulk", "bulk", ("bulk",)),
     "pull": Measurement("pulling", "pulling", ("pull",)),
     "log": Measurement("thinking", "log", ("log-append",)),
     "adapter": Measurement("thinking", "parsing", ("adapter-canonical",)),

@@ -54,6 +54,15 @@ def test_every_xml_sample_has_an_outcome(folder):
                 assert isinstance(item, RefusedItem), path
 
 
+@pytest.mark.parametrize(
+    ("folder", "media_type"),
+    [("cda", "application/cda+xml"), ("fhir-r4", "application/fhir+json"), ("hl7v2", "application/hl7-v2")],
+)
+def test_every_health_sample_has_an_outcome(folder, media_type):
+    for path in sample_files(folder):
+        outcome(HEALTH, path.read_bytes(), media_type)
+
+
 def test_declarations_that_entities_need_are_refused_before_parsing():
     refused = [
         outcome(POLICE, path.read_bytes(), "application/xml")[0] for path in sample_files("hostile/xml", "*.xml")
@@ -165,3 +174,14 @@ def test_gb18030_agrees_with_browsers_both_ways():
     reference = (folder / "gb18030_out_ref.txt").read_bytes()
     assert encode_gb18030((folder / "gb18030_out.txt").read_bytes().decode("utf-8")) == reference
     assert decode_text((folder / "gbkFile.html.txt").read_bytes()).charset == "gb18030"
+
+
+@pytest.mark.parametrize("path", sample_files("cda"), ids=lambda path: path.name)
+def test_a_document_in_utf_16_says_what_it_says_in_utf_8(path):
+    text = path.read_bytes().decode("utf-8-sig")
+    (plain,) = outcome(HEALTH, text.encode("utf-8"), "application/cda+xml")
+    for wide in (text.encode("utf-16"), b"\xfe\xff" + text.encode("utf-16-be")):
+        (found,) = outcome(HEALTH, wide, "application/cda+xml")
+        assert type(found) is type(plain)
+        if isinstance(found, SubmittedNotice):
+            assert found.data == plain.data

@@ -112,7 +112,7 @@ class LogSettings:
     trust_policy: Path | None = None  # a tlog-policy file: witnesses with keys, addresses and quorum. None: no witness
     witness_seconds: float = 1.0  # how long publishing waits for one witness
     recosign_minutes: int = 10  # an idle log is cosigned anew, so that its age shows
-    witness_grace_minutes: int = 240  # without a quorum for longer, ordinary disclosures wait; emergencies never
+    witness_grace_minutes: float = 240.0  # without a quorum for longer, ordinary disclosures wait; emergencies never
     watch_minutes: int = 60  # the window of the anomaly signals (DOMAIN 8.4)
     alarm_disclosures: int = 500  # to one office in a window
     alarm_off_hours: int = 50  # disclosures to one office between 22:00 and 06:00 China time in a window

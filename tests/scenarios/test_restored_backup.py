@@ -35,12 +35,12 @@ def wait_until_signed(gateway: GatewayProcess, more_than: int = 0) -> int:
             return int(size)
 
 
-def accept_case(gateway: GatewayProcess, reply_to: str, folder: Path, *, check: bool = True) -> Any:
+def accept_case(gateway: GatewayProcess, reply_to: str, folder: Path, *, urgency: int = 0, check: bool = True) -> Any:
     notice = {
         "specversion": "1.0", "id": f"acc-{reply_to}", "source": "urn:hutong:office:police.440113",
         "type": "hutong.notice.ACC.v1", "time": "2026-03-01T09:00:00+08:00",
         "data": {
-            "urgency": 0, "purpose": "P02", "in_reply_to": reply_to,
+            "urgency": urgency, "purpose": "P02", "in_reply_to": reply_to,
             "acceptance": {"accepted_by": "desk-1", "acceptance_no": "1", "next_step": "visit", "accepted_at": "2026-03-01T09:00:00+08:00"},
         },
     }  # fmt: skip

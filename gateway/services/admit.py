@@ -27,9 +27,11 @@ from gateway.model.routing import CaseContext, Held, Routing
 from gateway.policy.safeguards import SealedQuestions
 from gateway.ports.clock import Ids
 from gateway.ports.keys import KeyStore
+from gateway.ports.object_storage import ObjectName
 from gateway.ports.storage import Acceptance, NoticeStorage
 from gateway.privacy.segments import SetApart
 from gateway.services.acquaintance import Acquaintance
+from gateway.services.attachments import DOCUMENTS
 from gateway.services.attest import Attestation, pack
 from gateway.services.cases import CaseLink, Cases
 from gateway.services.directory import Directories
@@ -94,8 +96,9 @@ class Admission:
         is_first_of_id: bool = False,
         flags: tuple[str, ...] = (),
         attestation: Attestation,
+        documents: tuple[ObjectName, ...] = (),
     ) -> Admitted:
-        """Make the unit of one notice. `attestation` says who vouches for the bytes.
+        """Make the unit of one notice. `attestation` says who vouches for the bytes, `documents` what it names.
 
         Raises InvalidNotice when the sender may not send this type or nobody may receive it.
         """
@@ -110,7 +113,7 @@ class Admission:
         data: JsonObject = self._scrub(parts.data, submitted.reporter) if submitted.reporter else parts.data
         all_flags = (*flags, *valid.flags, *routing.flags)
         content = self._keeper.seal(
-            notice_id, data, _header(valid, routing, link, caller), pack(body, attestation), persons,
+            notice_id, data, _header(valid, routing, link, caller, documents), pack(body, attestation), persons,
             reporter=_with_parts(submitted.reporter, parts, REPORTER), sealed=_with_parts(submitted.sealed, parts, SEALED),
             quarantined=valid.set_aside,
         )  # fmt: skip
@@ -253,7 +256,9 @@ def _late(valid: ValidNotice, now: datetime, hours: int) -> tuple[str, ...]:
     return ("late-report",) if at.tzinfo is not None and now - at > timedelta(hours=hours) else ()
 
 
-def _header(valid: ValidNotice, routing: Routing, link: CaseLink, caller: Caller) -> JsonObject:
+def _header(
+    valid: ValidNotice, routing: Routing, link: CaseLink, caller: Caller, documents: tuple[ObjectName, ...]
+) -> JsonObject:
     """What the gateway itself keeps beside the content, sealed under the notice's key."""
     submitted = valid.notice
     header: dict[str, Any] = {
@@ -270,6 +275,8 @@ def _header(valid: ValidNotice, routing: Routing, link: CaseLink, caller: Caller
         header["subject"] = submitted.subject
     if submitted.time is not None:
         header["time"] = submitted.time.isoformat()
+    if documents:
+        header[DOCUMENTS] = list(documents)
     if link.prior is not None:
         header["prior"] = link.prior
     return header

@@ -22,16 +22,16 @@ from gateway.model.agency import Caller
 from gateway.model.audit import EventName, LogValue
 from gateway.model.errors import InvalidDocument, TooLarge
 from gateway.model.identifiers import KeyId, OfficeId
-from gateway.model.notice import JsonObject
+from gateway.model.notice import JsonObject, SubmittedNotice
 from gateway.ports.clock import Clock
 from gateway.ports.keys import KeyStore
 from gateway.ports.log_storage import LogStorage
 from gateway.ports.object_storage import ObjectName, ObjectStorage
-from gateway.ports.storage import StoredNotice
 from gateway.services.documents import documents_in, is_digest
 from gateway.services.tell import Teller
 
 MISSING = "attachment-missing"
+DOCUMENTS = "documents"  # the member of a notice's header that lists them
 _HASHES: dict[str, type[hashes.HashAlgorithm]] = {"sha256": hashes.SHA256, "sm3": hashes.SM3}
 
 
@@ -40,6 +40,14 @@ class Uploaded:
     digest: str
     size: int
     is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a notice names, as the store calls it; and a flag when something of it has not come yet."""
+
+    names: tuple[ObjectName, ...]
+    flags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +104,16 @@ class Attachments:
         secret = None if found is None else self._keys.open(found.key)
         return None if found is None or secret is None else Opened(found.size, self._objects.read(found, secret))
 
-    async def keep_named(self, sender: OfficeId, data: JsonObject) -> tuple[str, ...]:
-        """Let what a notice names not lapse, now or when it comes. A flag when something of it has not come yet."""
-        there = [await self._objects.keep(self.name(sender, digest)) for digest in sorted(documents_in(data))]
-        return () if all(there) else (MISSING,)
+    async def keep_named(self, sender: OfficeId, notice: SubmittedNotice) -> Named:
+        """Let what a notice names not lapse, now or when it comes: also what only its sealed or reporter parts name."""
+        digests = sorted(documents_in(notice.data) | documents_in(notice.sealed) | documents_in(notice.reporter))
+        names = tuple(self.name(sender, digest) for digest in digests)
+        there = [await self._objects.keep(name) for name in names]
+        return Named(names, () if all(there) else (MISSING,))
 
-    async def keys_of(self, stored: StoredNotice, data: JsonObject) -> tuple[KeyId, ...]:
-        """What a notice's documents are encrypted under: for whoever erases."""
-        found = [await self._objects.find(self.name(stored.sender, digest)) for digest in sorted(documents_in(data))]
+    async def keys_of(self, header: JsonObject) -> tuple[KeyId, ...]:
+        """What the documents of a notice are encrypted under, by the notice's own header: for whoever erases."""
+        found = [await self._objects.find(ObjectName(name)) for name in header.get(DOCUMENTS, ())]
         return tuple(one.key for one in found if one is not None)
 
     async def lapse(self) -> int:

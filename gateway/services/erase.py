@@ -136,7 +136,7 @@ class Erase:
                 of_notice, stays = self._keeper.erased_with(stored, person)
                 keys |= of_notice
                 if not stays:
-                    keys |= set(await self._attachments.keys_of(stored, self._keeper.open(stored).data))
+                    keys |= set(await self._attachments.keys_of(self._keeper.open(stored).header))
                 shared += stays
         keys.update(await self._retention.files_naming(person))
         records = len(await self._log.places_of(subject))

@@ -308,12 +308,13 @@ class Submit:
                     retry_after=timedelta(minutes=1),
                 )
             flags += (PROVISIONAL,)
-        flags += await self._attachments.keep_named(office.id, valid.notice.data)
+        named = await self._attachments.keep_named(office.id, valid.notice)
+        flags += named.flags
         is_first = valid.is_report
         for _ in range(MAX_PREPARATIONS):
             admitted: Admitted = await self._admission.prepare(
                 caller, valid, body, now, idempotency_key=key, native_id_key=native_key, body_digest=body_digest,
-                is_first_of_id=is_first, flags=flags, attestation=attestation,
+                is_first_of_id=is_first, flags=flags, attestation=attestation, documents=named.names,
             )  # fmt: skip
             if (withdrawn := withdraws(valid, admitted.link)) is not None:
                 await self._withdraw(withdrawn, admitted.unit.notice, office.id, now)

@@ -181,16 +181,20 @@ async def test_a_document_changed_on_the_disk_never_arrives_whole(tmp_path):
 async def test_with_the_child_its_document_is_erased(tmp_path):
     async with town(tmp_path) as whole:
         sender, police = whole.clients[SENDER], whole.clients[POLICE]
-        digest = await sender.upload(CONTENT)
-        await sender.submit(report("1", digest), CANONICAL)
+        digest, sealed = await sender.upload(CONTENT), await sender.upload(b"a sealed judgment")
+        written = json.loads(report("1", digest))
+        written["data"]["sealed"] = {"record": {"case_no": "1", "document": {"digest": sealed}}}
+        await sender.submit(json.dumps(written).encode(), CANONICAL)
         item = await only(police)
         services = whole.gateway.services
+        assert await services.attachments.opened(parse_office_id(SENDER), sealed) is not None
         await services.staff.grant("second", Role.SECURITY_ADMINISTRATOR, by="test")
         child = person("p1", "minor", years=9, name="李小测")["id_no"]
         asked = await services.proof.erase.ask(f"ID:{child}", authority="rights-request", by="test")
         await services.proof.erase.approve(asked.id, by="second")
         assert (await refused(police.attachment(item, digest)))["status"] == 404
-        assert await services.attachments.opened(parse_office_id(SENDER), digest) is None
+        for each in (digest, sealed):
+            assert await services.attachments.opened(parse_office_id(SENDER), each) is None
 
 
 def test_on_the_command_line_a_document_goes_with_its_report_and_comes_out_the_same(tmp_path):

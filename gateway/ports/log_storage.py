@@ -7,7 +7,7 @@ append on its own, and to read. Nothing in this port changes or removes a leaf.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -115,6 +115,10 @@ class LogStorage(Protocol):
 
     async def cosignatures(self, size: int) -> Sequence[bytes]:
         """The newest line of each witness for a size, in the order of the witnesses' names."""
+        ...
+
+    async def last_cosigned(self) -> Mapping[str, datetime]:
+        """When each witness last cosigned anything, by the witness's name."""
         ...
 
     async def places_of(self, subject: bytes) -> Sequence[int]:

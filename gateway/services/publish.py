@@ -29,7 +29,7 @@ from datetime import UTC, datetime, timedelta
 from gateway.audit.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint, signed_note
 from gateway.audit.findings import NotEnough, Unreadable, Wrong, decimal
 from gateway.audit.merkle import Edge, leaf_hash
-from gateway.audit.note import parse_note
+from gateway.audit.note import NoteKey, parse_note
 from gateway.audit.trust import TrustPolicy, check_checkpoint
 from gateway.audit.witness import request_bytes
 from gateway.model.errors import Tampered, Unavailable
@@ -138,13 +138,29 @@ class Publisher:
         """Read the log back and compare it with everything that was ever signed. Returns the hold, if there is one."""
         async with self._turn:
             self._hold = await self._compare()
-            self._witnessed_at = self._clock.now()
+            self._witnessed_at = await self._last_quorum() or self._clock.now()
             newest = await self._newest()
             if self._hold is None:
                 self._edge = await self._tree.edge(newest[0] if newest else 0)
                 if newest is not None:
                     await self._remember(newest[1])
             return self._hold
+
+    async def _last_quorum(self) -> datetime | None:
+        """When enough witnesses had seen the log before this start, so that starting again grants no new grace.
+
+        Of each witness only its newest time counts, so this is never later than the truth. None for a log that enough
+        witnesses never saw.
+        """
+        by_name = {key.label: key for key in self._trust.witnesses.values()}
+        times = sorted(((at, name) for name, at in (await self._log.last_cosigned()).items()), reverse=True)
+        seen: set[NoteKey] = set()
+        for at, name in times:
+            if name in by_name:
+                seen.add(by_name[name])
+                if self._trust.is_met_by(seen):
+                    return at
+        return None
 
     async def follow(self, origin: str, signers: Sequence[NoteSigner], trust: TrustPolicy) -> Hold | None:
         """On a node that does not sign: see what another node signed, and whether our tree contains it."""

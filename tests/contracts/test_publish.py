@@ -163,6 +163,27 @@ async def test_without_witnesses_publishing_goes_on_and_disclosure_stops_after_t
     assert gateway.publisher.allows_disclosure(clock.now())
 
 
+async def test_starting_again_grants_no_new_grace_while_the_witness_is_away(gateway: Gateway, clock: SetClock) -> None:
+    await gateway.publisher.open()
+    await gateway.log(3)
+    published = await gateway.publisher.publish()
+    assert published is not None and published.is_witnessed
+    gateway.witness.is_away = True
+    for hours in (3, 2):
+        clock.forward(timedelta(hours=hours))
+        await gateway.log(3)
+        await gateway.publisher.publish()
+    assert not gateway.publisher.allows_disclosure(clock.now())
+    again = gateway.make_publisher()
+    assert await again.open() is None
+    assert not again.allows_disclosure(clock.now())
+    gateway.witness.is_away = False
+    await gateway.log(1)
+    published = await again.publish()
+    assert published is not None and published.is_witnessed
+    assert again.allows_disclosure(clock.now())
+
+
 async def test_a_publisher_that_starts_again_goes_on_where_it_was(gateway: Gateway) -> None:
     await gateway.publisher.open()
     await gateway.log(600)

@@ -138,6 +138,10 @@ SELECT size, note FROM log_checkpoint ORDER BY size DESC LIMIT 1;
 -- Keep a witness's line; the same line twice is one.
 INSERT INTO log_cosignature (size, witness, at, line) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING;
 
+-- name: last_cosigned
+-- When each witness last cosigned anything; asked once, at the start.
+SELECT witness, max(at) FROM log_cosignature GROUP BY witness;
+
 -- name: cosignatures
 -- The newest line of each witness for a size.
 SELECT line FROM log_cosignature AS c WHERE size = ?1

@@ -1,0 +1,116 @@
+"""S11: eight offices push the same case in their own formats. One child with a number is one person; nobody is merged on looks.
+
+Two children are the same person by an identifier and by nothing else. Twins one digit apart, and a child without a
+document whom eight offices describe alike, are never joined by the gateway itself: that is for people to decide.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pytest
+import pytest_asyncio
+
+from gateway.model.identifiers import NoticeId
+from gateway.ports.log_storage import LogQuery
+from gateway.privacy.segments import Layout, join
+from gateway.services.keep import Keeper
+from gateway.simulation.families import Edge
+from gateway.simulation.scenarios import make_case, messages
+from tests.support.town import town
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+SEED, EIGHT = 7, 8
+NUMBERED = {Edge.SMALL_X, Edge.RARE_CHARACTERS, Edge.FULL_WIDTH}
+TOLD = NUMBERED | {Edge.TWINS, Edge.NO_DOCUMENT}
+
+
+class Landed:
+    """What the gateway made of one case: per child, who it was taken to be and what was kept of it, by notice."""
+
+    def __init__(self):
+        self.people = defaultdict(set)
+        self.facts = defaultdict(list)
+        self.father = set()
+        self.agencies = set()
+
+
+async def push_all(whole) -> dict[Edge, tuple[int, Landed]]:
+    """Every agency's native file of each case, over HTTP, by the office of the agency."""
+    engines = whole.gateway.engines
+    layout = Layout(whole.gateway.documents.catalogue.fields.values())
+    keeper = Keeper(engines.keys, engines.ids, layout.split, join)
+    found: dict[Edge, tuple[int, Landed]] = {}
+    for message in messages(SEED, 20):
+        if message.edge not in TOLD or message.name.endswith((".fhir.json", ".cda.xml")):
+            continue
+        _, landed = found.setdefault(message.edge, (message.case, Landed()))
+        answer = await whole.clients[f"{message.agency}.440113"].submit(message.file.body, message.file.media_type)
+        for receipt in answer if isinstance(answer, list) else [answer]:
+            stored = await engines.store.notices.load(NoticeId(receipt["notice"]))
+            landed.agencies.add(message.agency)
+            for person in keeper.open(stored).data["persons"]:
+                who = stored.persons[person["ref"]]
+                if "minor" in person["roles"]:
+                    landed.people[person["name"]].add(who)
+                    landed.facts[person["name"]].append(person)
+                elif person.get("relation") == "51" and "id_no" in person:
+                    landed.father.add(who)
+    return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pushed(tmp_path_factory):
+    async with town(tmp_path_factory.mktemp("town")) as whole:
+        landed = await push_all(whole)
+        assert not whole.failures()
+        yield whole, landed
+
+
+@pytest.mark.parametrize("edge", sorted(NUMBERED))
+async def test_a_child_with_a_number_is_one_person_whoever_tells_of_it(pushed, edge):
+    whole, cases = pushed
+    case, landed = cases[edge]
+    child = make_case(SEED, case)[1].child
+    ((name, people),) = landed.people.items()
+    assert name == child.name
+    assert len(landed.agencies) == len(landed.facts[name]) == EIGHT
+    (person,) = people
+    (id_no,) = {told["id_no"] for told in landed.facts[name]}
+    found = await whole.gateway.services.proof.people.by_identifier("ID", id_no)
+    assert found.person == person
+    assert {told["birth_date"] for told in landed.facts[name] if "birth_date" in told} == {child.born}
+    assert {told["sex"] for told in landed.facts[name] if "sex" in told} == {child.sex}
+    assert len(await whole.gateway.engines.store.notices.notices_of(person, 20)) == EIGHT
+
+
+async def test_twins_one_digit_apart_stay_two(pushed):
+    _, cases = pushed
+    case, landed = cases[Edge.TWINS]
+    assert set(landed.people) == {child.name for child in make_case(SEED, case)[1].children}
+    first, second = landed.people.values()
+    assert len(first) == len(second) == 1
+    assert first != second
+    assert all(len(told) == EIGHT for told in landed.facts.values())
+
+
+async def test_a_child_without_a_document_is_joined_to_nobody_on_name_and_birth_date(pushed):
+    _, cases = pushed
+    case, landed = cases[Edge.NO_DOCUMENT]
+    child = make_case(SEED, case)[1].child
+    assert set(landed.people) == {child.name}
+    assert len(landed.people[child.name]) == EIGHT
+    assert {told["birth_date"] for told in landed.facts[child.name] if "birth_date" in told} == {child.born}
+    assert not any("id_no" in told for told in landed.facts[child.name])
+    assert len(landed.father) == 1, "the father, whose number four of them give, is one man"
+
+
+async def test_the_log_knows_one_child_where_the_gateway_does(pushed):
+    whole, cases = pushed
+    ((person,),) = cases[Edge.SMALL_X][1].people.values()
+    found = await whole.gateway.services.proof.people.by_id(person)
+    entries = await whole.gateway.engines.store.log.search(
+        LogQuery(event="notice_accepted", subject=found.subject), None, 50
+    )
+    assert len(entries) == EIGHT

@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import click
 
-from gateway.assembly import Documents
+from gateway.assembly_engines import Documents
 from gateway.cli.frame import EXIT_NO, Admin, config_option, json_option, settings_of, show, speaks, table
 from gateway.config import Settings
 from gateway.engines.files.packs import disclosure_files

@@ -126,7 +126,7 @@ async def open_engines(settings: Settings, log_stream: BinaryIO, clock: Clock | 
             ids,
             keys,
             store,
-            FileObjects(settings.objects),
+            FileObjects(settings.objects, settings.limits.disk_reserve_bytes),
             proof,
             broker,
             courier,

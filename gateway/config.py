@@ -55,6 +55,7 @@ class LimitSettings:
     max_attachment_bytes: int = (
         64 * 1024 * KIB
     )  # a scanned file of some hundred pages; streamed, so it costs disk alone
+    disk_reserve_bytes: int = 1024 * 1024 * KIB  # with less room left documents wait, so that reports never do
     max_small_body_bytes: int = 64 * KIB  # bodies that are no notices: token requests, acknowledgements, replies
     max_file_bytes: int = 128 * 1024 * KIB  # a bulk file: 100,000 rows of a wide ledger are about 60 MiB
     max_batch_items: int = 500  # keeps one request's transaction short

@@ -16,9 +16,10 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shutil
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,12 +41,16 @@ UPLOADS, KEPT = "uploads", "kept"
 class FileObjects:
     """Objects below one folder of this machine, or of storage that all nodes share."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, reserve_bytes: int = 0) -> None:
+        """`reserve_bytes` of the disk are left to others: with less room nothing more is put."""
+        self._reserve_bytes = reserve_bytes
         self._uploads, self._kept = folder / UPLOADS, folder / KEPT
         for each in (self._uploads, self._kept):
             each.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def put(self, name: ObjectName, key: DataKey, content: AsyncIterable[bytes]) -> StoredObject:
+        if self._reserve_bytes and shutil.disk_usage(self._uploads).free < self._reserve_bytes:
+            raise Unavailable("there is too little room for documents", retry_after=timedelta(minutes=5))
         partial = self._uploads / f"{name}.{secrets.token_hex(8)}{PARTIAL}"
         try:
             with await asyncio.to_thread(partial.open, "xb") as file:

@@ -1,12 +1,13 @@
 """Attachments as encrypted files: the port's suite, and what files alone can suffer."""
 
 import os
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from gateway.engines.files.objects import FileObjects
-from gateway.model.errors import Tampered
+from gateway.model.errors import Tampered, Unavailable
 from tests.contracts.objects_suite import ObjectsSuite, key, name, pieces, whole
 
 
@@ -61,6 +62,18 @@ async def test_a_crash_in_the_middle_leaves_a_file_that_nobody_reads_and_that_la
     assert await objects.find(name()) is None
     assert await objects.lapse(datetime.now(UTC) + timedelta(minutes=1)) == []
     assert list(uploads.iterdir()) == []
+
+
+async def test_with_too_little_room_left_documents_wait(tmp_path):
+    roomy = shutil.disk_usage(tmp_path).free
+    for reserve, may in ((roomy * 2, False), (1, True)):
+        objects = FileObjects(tmp_path / f"objects-{may}", reserve)
+        if may:
+            await objects.put(name(), key(), pieces(b"abc"))
+        else:
+            with pytest.raises(Unavailable):
+                await objects.put(name(), key(), pieces(b"abc"))
+        assert (await objects.find(name()) is not None) is may
 
 
 async def test_a_file_of_another_kind_is_not_taken_for_one(objects, tmp_path):

@@ -7,7 +7,7 @@ append on its own, and to read. Nothing in this port changes or removes a leaf.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -117,8 +117,8 @@ class LogStorage(Protocol):
         """The newest line of each witness for a size, in the order of the witnesses' names."""
         ...
 
-    async def last_cosigned(self) -> Mapping[str, datetime]:
-        """When each witness last cosigned anything, by the witness's name."""
+    async def last_cosigned(self, witness: str) -> datetime | None:
+        """When this witness last cosigned anything; None where it never did."""
         ...
 
     async def places_of(self, subject: bytes) -> Sequence[int]:

@@ -152,14 +152,12 @@ class Publisher:
         Of each witness only its newest time counts, so this is never later than the truth. None for a log that enough
         witnesses never saw.
         """
-        by_name = {key.label: key for key in self._trust.witnesses.values()}
-        times = sorted(((at, name) for name, at in (await self._log.last_cosigned()).items()), reverse=True)
+        times = [(await self._log.last_cosigned(key.label), key) for key in self._trust.witnesses.values()]
         seen: set[NoteKey] = set()
-        for at, name in times:
-            if name in by_name:
-                seen.add(by_name[name])
-                if self._trust.is_met_by(seen):
-                    return at
+        for at, key in sorted(((at, key) for at, key in times if at), key=lambda one: one[0], reverse=True):
+            seen.add(key)
+            if self._trust.is_met_by(seen):
+                return at
         return None
 
     async def follow(self, origin: str, signers: Sequence[NoteSigner], trust: TrustPolicy) -> Hold | None:

@@ -224,9 +224,9 @@ class SqliteLog:
     async def cosignatures(self, size: int) -> Sequence[bytes]:
         return await self._readers.ask(lambda sql: [row[0] for row in sql.all("cosignatures", (size,))])
 
-    async def last_cosigned(self) -> Mapping[str, datetime]:
-        rows = await self._readers.ask(lambda sql: sql.all("last_cosigned", ()))
-        return {witness: instant(at) for witness, at in rows}
+    async def last_cosigned(self, witness: str) -> datetime | None:
+        row = await self._readers.ask(lambda sql: sql.one("last_cosigned", (witness,)))
+        return None if row is None or row[0] is None else instant(row[0])
 
     async def places_of(self, subject: bytes) -> Sequence[int]:
         return await self._readers.ask(lambda sql: [row[0] for row in sql.all("places_of_subject", (subject,))])

@@ -139,8 +139,8 @@ SELECT size, note FROM log_checkpoint ORDER BY size DESC LIMIT 1;
 INSERT INTO log_cosignature (size, witness, at, line) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING;
 
 -- name: last_cosigned
--- When each witness last cosigned anything; asked once, at the start.
-SELECT witness, max(at) FROM log_cosignature GROUP BY witness;
+-- When a witness last cosigned anything; asked once, at the start.
+SELECT max(at) FROM log_cosignature WHERE witness = ?;
 
 -- name: cosignatures
 -- The newest line of each witness for a size.

@@ -38,6 +38,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.crypto.sealing import NONCE_BYTES
 from gateway.crypto.signing import SigningKey, load_signing_key, new_signing_key
+from gateway.engines.file_drop.durable import sync_folder
 from gateway.engines.files.lock import OwnerLock
 from gateway.engines.files.root_key import RootKey, check_private
 from gateway.engines.queries import load
@@ -351,11 +352,7 @@ def create_key_store(directory: Path, root: RootKey) -> None:
     finally:
         connection.close()
     making.rename(path)
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(directory)
 
 
 def open_key_store(directory: Path, root: RootKey, *, is_shared: bool = False) -> FileKeyStore:

@@ -26,6 +26,7 @@ from typing import BinaryIO
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from gateway.engines.file_drop.durable import sync_folder
 from gateway.model.errors import Tampered, Unavailable
 from gateway.model.identifiers import KeyId
 from gateway.ports.keys import DataKey
@@ -67,7 +68,7 @@ class FileObjects:
             os.fsync(written.fileno())
         home = self._kept if (self._kept / name).exists() else self._uploads
         partial.replace(home / name)
-        _flush(home)
+        sync_folder(home)
 
     async def find(self, name: ObjectName) -> StoredObject | None:
         return await asyncio.to_thread(self._find, name)
@@ -101,7 +102,7 @@ class FileObjects:
                 upload.replace(kept)
         else:
             kept.touch(mode=0o600)
-        _flush(self._kept)
+        sync_folder(self._kept)
         return kept.stat().st_size > 0
 
     async def delete(self, name: ObjectName) -> None:
@@ -191,12 +192,3 @@ def _opened(path: Path, found: StoredObject, secret: bytes) -> Iterator[bytes]:
 
 def _broken() -> Tampered:
     return Tampered("a stored attachment does not open with its key", remedy="restore the attachment or its key")
-
-
-def _flush(folder: Path) -> None:
-    """Make a new name in a folder durable."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -8,19 +8,15 @@ with the number it leads to; two who migrate at once do so one after the other. 
 
 from __future__ import annotations
 
-import re
 import secrets
-from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
 
 import asyncpg
 
+from gateway.engines.migrations import Step, steps_in
 from gateway.engines.postgres.connection import AWAY, connect, unavailable
 from gateway.engines.postgres.locks import lock_number
 from gateway.model.errors import InvalidDocument, Unavailable
 
-_FILE = re.compile(r"(\d{4})_([a-z_]+)\.(before|after)\.sql")
 _LOCK = lock_number("migration", "")
 _OLDEST = 150_000
 _SHAPE = """
@@ -28,29 +24,9 @@ CREATE TABLE IF NOT EXISTS store_shape (one bigint PRIMARY KEY CHECK (one = 1), 
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One half of a migration; `version` is the shape it leads to."""
-
-    version: int
-    name: str
-    sql: str
-
-
-@lru_cache(maxsize=1)
 def steps() -> tuple[Step, ...]:
-    """All halves in order. ValueError when a number or a half is missing."""
-    found: list[Step] = []
-    for entry in resources.files("gateway.engines.postgres.migrations").iterdir():
-        match = _FILE.fullmatch(entry.name)
-        if match:
-            number, name, half = int(match[1]), match[2], match[3]
-            version = 2 * number - (half == "before")
-            found.append(Step(version, f"{number:04d} {name} {half}", entry.read_text(encoding="utf-8")))
-    found.sort(key=lambda step: step.version)
-    if [step.version for step in found] != list(range(1, len(found) + 1)) or len(found) % 2:
-        raise ValueError("migrations come in numbered pairs without gaps")
-    return tuple(found)
+    """All halves of this engine's migrations in order; `version` is the shape it leads to."""
+    return steps_in("gateway.engines.postgres.migrations")
 
 
 async def create_store(url: str) -> None:

@@ -14,13 +14,13 @@ Durable steps, and what a crash after each leaves behind:
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
 
+from gateway.engines.file_drop.durable import sync_folder
 from gateway.engines.postgres.connection import AWAY, connect, unavailable
 from gateway.engines.postgres.migrate import create_store
 from gateway.engines.postgres.writer import NUMBERS_A_GROUP
@@ -66,11 +66,7 @@ def put_aside(directory: Path) -> Path:
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     store.rename(aside)
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(directory)
     return aside
 
 

@@ -10,44 +10,21 @@ stores, is refused.
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import sqlite3
-from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 
+from gateway.engines.file_drop.durable import sync_folder
+from gateway.engines.migrations import Step, steps_in
 from gateway.engines.sqlite.connection import APPLICATION_ID, open_writer
 from gateway.model.errors import InvalidDocument, Unavailable
 
 STORE_FILE = "store.db"
-_FILE = re.compile(r"(\d{4})_([a-z_]+)\.(before|after)\.sql")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One half of a migration; `version` is the `user_version` it leads to."""
-
-    version: int
-    name: str
-    sql: str
-
-
-@lru_cache(maxsize=1)
 def steps() -> tuple[Step, ...]:
-    """All halves in order. ValueError when a number or a half is missing."""
-    found: list[Step] = []
-    for entry in resources.files("gateway.engines.sqlite.migrations").iterdir():
-        match = _FILE.fullmatch(entry.name)
-        if match:
-            number, name, half = int(match[1]), match[2], match[3]
-            version = 2 * number - (half == "before")
-            found.append(Step(version, f"{number:04d} {name} {half}", entry.read_text(encoding="utf-8")))
-    found.sort(key=lambda step: step.version)
-    if [step.version for step in found] != list(range(1, len(found) + 1)) or len(found) % 2:
-        raise ValueError("migrations come in numbered pairs without gaps")
-    return tuple(found)
+    """All halves of this engine's migrations in order; `version` is the `user_version` it leads to."""
+    return steps_in("gateway.engines.sqlite.migrations")
 
 
 def create_store(directory: Path) -> None:
@@ -70,7 +47,7 @@ def create_store(directory: Path) -> None:
     finally:
         connection.close()
     making.rename(path)
-    _sync(directory)
+    sync_folder(directory)
 
 
 def migrate_store(directory: Path, *, only_before: bool = False) -> int:
@@ -136,11 +113,3 @@ def _statements(script: str) -> list[str]:
             found.append(text)
             text = ""
     return found
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

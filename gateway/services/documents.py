@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from gateway.model.notice import JsonObject
@@ -24,12 +23,12 @@ def documents_in(data: JsonObject) -> frozenset[str]:
 
 
 def _gather(value: Any, found: set[str]) -> None:
-    if isinstance(value, Mapping):
+    """Plain objects and arrays of JSON alone: every notice comes past here, so text and numbers are not even visited."""
+    if isinstance(value, dict):
         named = value.get("digest")
         if isinstance(named, str) and is_digest(named):
             found.add(named)
-        for below in value.values():
-            _gather(below, found)
-    elif isinstance(value, list):
-        for below in value:
+        value = value.values()
+    for below in value:
+        if isinstance(below, (dict, list)):
             _gather(below, found)

@@ -24,7 +24,7 @@ from typing import Any
 
 import yaml
 
-from adapters.kit.converters import Converter, Unmappable, Unwritable
+from adapters.kit.conversion import Converter, Unmappable, Unwritable
 from gateway.validation.codes import CodeTable as CanonicalTable
 from gateway.validation.codes import CodeTables, folded
 

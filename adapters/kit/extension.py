@@ -23,8 +23,8 @@ from typing import Any
 
 import yaml
 
-from adapters.kit.converters import is_awkward
 from adapters.kit.native import Tree
+from adapters.kit.text_values import is_awkward
 
 TABLE = "hutong-2026.1"
 _UNKNOWN = "x:"

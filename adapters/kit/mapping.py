@@ -19,7 +19,8 @@ import jsonschema_rs
 import yaml
 
 from adapters.kit.codetables import CodeTable, parse_tables, shared_tables
-from adapters.kit.converters import CONVERTERS, Converter
+from adapters.kit.conversion import Converter
+from adapters.kit.converters import CONVERTERS
 from gateway.model.errors import InvalidDocument, Problem
 from gateway.model.identifiers import AgencyName, NoticeType
 

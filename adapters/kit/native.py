@@ -132,3 +132,36 @@ def pop_at(tree: Tree, path: Sequence[str]) -> Any:
 
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def copied(value: Any) -> Any:
+    """A deep copy of groups and lists; leaves are shared."""
+    if value.__class__ is str:
+        return value
+    if isinstance(value, dict):
+        return {key: copied(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [copied(below) for below in value]
+    return value
+
+
+def plain_copy(data: Mapping[str, Any]) -> Tree:
+    """A deep, mutable copy of canonical data."""
+    return {key: copied(below) for key, below in data.items()}
+
+
+def deep_merge(there: Tree, more: Mapping[str, Any]) -> None:
+    """Groups are joined; of two values the one that comes over stays."""
+    for key, value in more.items():
+        below = there.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            deep_merge(below, value)
+        else:
+            there[key] = value
+
+
+def merge_at(tree: Tree, at: Sequence[str], node: Tree) -> None:
+    there = tree
+    for part in at:
+        there = there.setdefault(part, {})
+    deep_merge(there, node)

@@ -1,0 +1,56 @@
+"""Who is who in a notice: which persons does a group take, which refs do they get, whom do they belong to?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.kit.native import Tree
+
+# For groups that take several roles (`member`, `party`): the roles that reading the format will give this person.
+NATIVE_ROLES = "~native_roles"
+
+
+def plays(person: Mapping[str, Any], role: str) -> bool:
+    """Whether a person group of that role may carry this person; `member` takes everybody but the minors."""
+    roles = person.get("roles")
+    if not isinstance(roles, list):
+        return False
+    if role == "party":
+        return NATIVE_ROLES in person
+    return "minor" not in roles if role == "member" else role in roles
+
+
+def default_refs(persons: list[Tree]) -> None:
+    """Minors first, then in native order; others with a relation are related to the first minor, unless the adapter
+    marked them `~unrelated`: a relative of somebody who is not in the input."""
+    persons.sort(key=lambda person: "minor" not in person.get("roles", ()))
+    first = ""
+    for number, person in enumerate(persons, 1):
+        person["ref"] = f"p{number}"
+        if "minor" in person.get("roles", ()):
+            first = first or person["ref"]
+        elif not person.pop("~unrelated", False) and first and "relation" in person:
+            person.setdefault("of", first)
+
+
+def people_left(claimed: list[Tree], others: list[Tree]) -> list[Tree]:
+    """What the extension block must say about persons: leftovers, refs and relations that reading would not guess."""
+    order = sorted(claimed, key=lambda person: "minor" not in person["@roles"])
+    first = next((person for person in order if "minor" in person["@roles"]), None)
+    out: list[Tree] = []
+    for number, person in enumerate(order, 1):
+        entry = {k: v for k, v in person.items() if k not in ("@roles", "@relation", "@ref") and k[0] != "~"}
+        if entry.get("ref") == f"p{number}":
+            del entry["ref"]
+        expected = (
+            first["@ref"] if first is not None and person["@relation"] and "minor" not in person["@roles"] else None
+        )
+        if expected is not None:
+            if entry.get("of") == expected:
+                del entry["of"]
+            elif "of" not in entry:
+                entry["unrelated"] = True
+        if entry:
+            out.append({"@native": f"p{number}", **entry})
+    return [*out, *({k: v for k, v in person.items() if k[0] != "~"} for person in others)]

@@ -1,0 +1,72 @@
+"""How does free text come in and go out: names, addresses, narratives, numbers of cases and digests?"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from adapters.kit.conversion import Unmappable, Unwritable
+
+_FULL_WIDTH = {0xFF01 + i: 0x21 + i for i in range(94)} | {0x3000: 0x20}
+# Characters that some format changes on its way: controls, what XML cannot carry, and spreadsheets' own escapes.
+_AWKWARD = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]|_x[0-9A-Fa-f]{4}_")
+
+
+def half_width(text: str) -> str:
+    """Full-width digits, letters and signs as their ASCII forms."""
+    return text if text.isascii() else text.translate(_FULL_WIDTH)
+
+
+def is_awkward(text: str) -> bool:
+    """Such text travels escaped, in the extension block."""
+    return _AWKWARD.search(text) is not None
+
+
+def read_text(text: str) -> Any:
+    stripped = text.strip()
+    if stripped and not stripped.strip("*＊"):
+        raise Unmappable("masked-value", "the sender masked this value")
+    return stripped
+
+
+def write_text(value: Any) -> str:
+    if not isinstance(value, str) or not value or value != value.strip() or not value.strip("*＊"):
+        raise Unwritable
+    if _AWKWARD.search(value) is not None:
+        raise Unwritable
+    return value
+
+
+def read_exact(text: str) -> Any:
+    return text
+
+
+def write_exact(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or _AWKWARD.search(value) is not None:
+        raise Unwritable
+    return value
+
+
+def read_case_number(text: str) -> Any:
+    """案号 with full-width brackets and plain digits, whichever the court's typist used."""
+    return half_width(str(read_text(text))).replace(" ", "").replace("(", "（").replace(")", "）")
+
+
+def write_case_number(value: Any) -> str:
+    text = write_text(value)
+    if read_case_number(text) != text:
+        raise Unwritable
+    return text
+
+
+def read_sm3(text: str) -> Any:
+    plain = text.strip().lower().removeprefix("sm3:")
+    if re.fullmatch(r"[0-9a-f]{64}", plain) is None:
+        raise Unmappable("digest-form", "an SM3 digest has 64 hexadecimal digits")
+    return f"sm3:{plain}"
+
+
+def write_sm3(value: Any) -> str:
+    if not isinstance(value, str) or re.fullmatch(r"sm3:[0-9a-f]{64}", value) is None:
+        raise Unwritable
+    return value.removeprefix("sm3:")

@@ -1,0 +1,165 @@
+"""How are canonical values moved into native groups, rule by rule, and what is left for the extension block?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.kit.conversion import Unwritable
+from adapters.kit.extension import TABLE, flat, lexicon, typed
+from adapters.kit.mapping import AgencyMapping, FieldRule, GroupRule
+from adapters.kit.native import Tree, copied, get_at, merge_at, pop_at, set_at
+from adapters.kit.persons import NATIVE_ROLES, people_left, plays
+from adapters.kit.reading import CustomField
+from gateway.model.identifiers import NoticeType
+
+
+class Writer:
+    """One mapping, written. Stateless after construction."""
+
+    def __init__(self, mapping: AgencyMapping, extension_style: str, customs: Mapping[str, CustomField]) -> None:
+        self.mapping = mapping
+        self.extension_style = extension_style
+        self.customs = customs
+        self.lexicon = lexicon(mapping.style)
+
+    def write(self, rest: Tree, kind: NoticeType, envelope: Mapping[str, str]) -> Tree:
+        """A native tree of everything in `rest`, which is consumed.
+
+        `envelope` has @id, @time, @subject, @expires; times already in native form.
+        """
+        tree: Tree = {}
+        native_kind = self._kind_out(kind, rest)
+        persons: list[Tree] = [person for person in rest.pop("persons", []) if isinstance(person, dict)]
+        claimed: list[Tree] = []
+        set_at(tree, self.mapping.kind_at, native_kind)
+        for group in self.mapping.groups:
+            if group.reads_only:
+                continue
+            self._write_group(group, tree, rest, persons, claimed, envelope)
+        left = people_left(claimed, persons)
+        if left:
+            rest["persons"] = left
+        _prune(rest)
+        for name in [name for name in rest if name[0] == "~"]:
+            del rest[name]  # what an adapter laid aside for its own fields
+        if rest:
+            block = self.lexicon.out({"@table": TABLE, **rest})
+            if self.extension_style == "typed":
+                block = typed(block)
+            elif self.extension_style == "flat":
+                block = dict(flat(block))
+            set_at(tree, self.mapping.extension, block)
+        return tree
+
+    def _kind_out(self, kind: NoticeType, rest: Tree) -> str:
+        for rule in self.mapping.kinds:
+            if rule.type == kind and not rule.reads_only and all(get_at(rest, p) == v for p, v in rule.sets.items()):
+                for path in rule.sets:
+                    pop_at(rest, path)
+                return rule.native
+        return self.lexicon.types.get(kind, str(kind))
+
+    def _write_group(
+        self,
+        group: GroupRule,
+        tree: Tree,
+        rest: Tree,
+        persons: list[Tree],
+        claimed: list[Tree],
+        envelope: Mapping[str, str],
+    ) -> None:
+        if group.target == "data":
+            node: Tree = {}
+            self._write_fields(group, node, rest, envelope)
+            if node:
+                merge_at(tree, group.at, node)
+            return
+        if group.target == "person":
+            items = [p for p in persons if plays(p, group.constants["roles"][0])]
+        else:
+            found = get_at(rest, group.list_path)
+            items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+            if len(items) != len(found or ()):
+                return
+        nodes: list[Tree] = []
+        for item in items if group.repeat else items[:1]:
+            node = {}
+            copy = copied(item)
+            self._write_fields(group, node, copy, envelope)
+            if group.target == "list" and copy:
+                return  # an item that does not fit whole goes to the extension block, with its list
+            if not node:
+                continue
+            nodes.append(node)
+            if group.target == "person":
+                for index, person in enumerate(persons):
+                    if person is item:
+                        del persons[index]
+                        break
+                expected = copy.pop(NATIVE_ROLES, group.constants["roles"])
+                if item.get("roles") == expected:
+                    del copy["roles"]
+                claimed.append(
+                    {
+                        **copy,
+                        "@roles": expected,
+                        "@relation": "relation" in item and "relation" not in copy,
+                        "@ref": item.get("ref"),
+                    }
+                )
+        if group.target == "list" and nodes:
+            pop_at(rest, group.list_path)
+        if nodes:
+            if group.repeat:
+                there = tree
+                for part in group.at[:-1]:
+                    there = there.setdefault(part, {})
+                there.setdefault(group.at[-1], []).extend(nodes)
+            else:
+                merge_at(tree, group.at, nodes[0])
+
+    def _write_fields(self, group: GroupRule, node: Tree, rest: Tree, envelope: Mapping[str, str]) -> None:
+        for rule in group.fields:
+            if rule.action == "custom":
+                self.customs[rule.argument].write(rest, node)
+            elif rule.action == "map":
+                self._write_field(rule, node, rest, envelope)
+
+    def _write_field(self, rule: FieldRule, node: Tree, rest: Tree, envelope: Mapping[str, str]) -> None:
+        if rule.native[0] in node and get_at(node, rule.native) is not None:
+            return
+        for choice in rule.choices:
+            head = choice.to[0]
+            if head not in rest and head[0] != "@":
+                continue
+            if head[0] == "@":
+                if head in envelope:
+                    set_at(node, rule.native, envelope[choice.to[0]])
+                    return
+                continue
+            value = get_at(rest, choice.to)
+            if value is None or any(get_at(rest, tuple(n.split("."))) != v for n, v in rule.when.items()):
+                continue
+            try:
+                if rule.many:
+                    if not isinstance(value, list) or not value:
+                        continue
+                    parts = [choice.converter.write(item) for item in value]
+                    if rule.split and any(rule.split in p or any(s in p for s in rule.also_split) for p in parts):
+                        continue
+                    native: Any = rule.split.join(parts) if rule.split else parts
+                else:
+                    native = choice.converter.write(value)
+            except Unwritable:
+                continue
+            set_at(node, rule.native, native)
+            pop_at(rest, choice.to)
+            for name in rule.when:
+                pop_at(rest, tuple(name.split(".")))
+            return
+
+
+def _prune(tree: Tree) -> None:
+    for key in [key for key, value in tree.items() if value == {} and key != "_disclosure"]:
+        del tree[key]

@@ -8,11 +8,11 @@ from typing import Any
 from adapters.kit.adapter import MappedAdapter, Outgoing
 from adapters.kit.codetables import shared_tables
 from adapters.kit.json_codec import JsonCodec
-from adapters.kit.lens import NATIVE_ROLES, Reading, text_of
+from adapters.kit.lens import NATIVE_ROLES, CustomField, Reading, text_of
 from adapters.kit.mapping import load_mapping
 from adapters.kit.native import Position, Tree
 
-_GUARDIAN = "~guardian"
+_GUARDIAN, _CARER = "~guardian", "~carer"
 
 
 def is_unavailable(person: Tree) -> bool:
@@ -21,60 +21,79 @@ def is_unavailable(person: Tree) -> bool:
     return isinstance(unavailable, dict) and unavailable.get("reason") in ("D11", "D12", "D13", "D14")
 
 
-def guardian_relations(people: Iterable[Tree]) -> set[str]:
-    """The relations of the guardians among the family members; `jhrgx` can say one that the table knows."""
+def relations_of(people: Iterable[Tree], role: str) -> set[str]:
+    """The relations of the family members in a role, those that the table knows; a guardian who cannot act says so by `zk`."""
     known = shared_tables()["relation"].writer()
     return {
         person["relation"]
         for person in people
-        if "guardian" in person.get("roles", ())
+        if role in person.get("roles", ())
         and "minor" not in person["roles"]
         and person.get("relation") in known
-        and not is_unavailable(person)
+        and not (role == "guardian" and is_unavailable(person))
     }
 
 
-class _GuardianRelation:
-    """`jhrgx` says by relation which family member is the guardian."""
+class _MarkedByRelation:
+    """`jhrgx` says by relation which family member is the guardian, `zhrgx` who is entrusted with the care."""
+
+    def __init__(self, key: str, role: str, native: str) -> None:
+        self.key, self.role, self.native = key, role, native
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         text = text_of(value)
         found = shared_tables()["relation"].find(text) if text else None
         if found is not None:
-            target[_GUARDIAN] = found
+            target[self.key] = found
         elif text:
             reading.gap("unmapped-code", at, "not in code table `GB/T 4761` version 2008", "persons.relation")
 
     def write(self, rest: Tree, native: Tree) -> None:
-        guardians = guardian_relations(rest.pop(_GUARDIAN, ()))
-        if len(guardians) == 1:
-            native["jhrgx"] = guardians.pop()
+        marked = relations_of(rest.pop(self.key, ()), self.role)
+        if len(marked) == 1:
+            native[self.native] = marked.pop()
+
+
+def _roles_read(person: Tree, guardian: str | None, carer: str | None) -> list[str]:
+    """The roles that reading gives a family member."""
+    relation = person.get("relation")
+    roles = []
+    if (guardian is not None and relation == guardian) or is_unavailable(person):
+        roles.append("guardian")
+    if carer is not None and relation == carer:
+        roles.append("carer")
+    return roles or ["other"]
 
 
 class CivilAffairs(MappedAdapter):
-    """Family members become guardians by `jhrgx`; everybody else in the list is `other`."""
+    """Family members become guardians by `jhrgx`, carers by `zhrgx`; everybody else in the list is `other`."""
 
     def after_reading(self, tree: Tree, reading: Reading) -> None:
-        wanted = reading.data.pop(_GUARDIAN, None)
+        guardian, carer = reading.data.pop(_GUARDIAN, None), reading.data.pop(_CARER, None)
         members = [person for person in reading.persons if person.get("roles") == ["member"]]
-        found = False
         for person in members:
-            is_guardian = (wanted is not None and person.get("relation") == wanted) or is_unavailable(person)
-            person["roles"] = ["guardian"] if is_guardian else ["other"]
-            found = found or is_guardian
-        if wanted is not None and not found:
-            reading.persons.append({"roles": ["guardian"], "relation": wanted})
+            person["roles"] = _roles_read(person, guardian, carer)
+        listed = {person.get("relation") for person in members}
+        unlisted: dict[str, list[str]] = {}
+        for role, relation in (("guardian", guardian), ("carer", carer)):
+            if relation is not None and relation not in listed:
+                unlisted.setdefault(relation, []).append(role)
+        reading.persons.extend({"roles": roles, "relation": relation} for relation, roles in unlisted.items())
 
     def before_writing(self, rest: Tree, outgoing: Outgoing) -> None:
         people = [person for person in rest.get("persons", ()) if isinstance(person, dict)]
-        rest[_GUARDIAN] = [dict(person) for person in people]
-        guardians = guardian_relations(people)
-        wanted = guardians.pop() if len(guardians) == 1 else None
+        wanted: dict[str, str | None] = {}
+        for key, role in ((_GUARDIAN, "guardian"), (_CARER, "carer")):
+            rest[key] = [dict(person) for person in people]
+            relations = relations_of(people, role)
+            wanted[role] = relations.pop() if len(relations) == 1 else None
         for person in people:
-            if "minor" in person.get("roles", ()):
-                continue
-            is_guardian = (wanted is not None and person.get("relation") == wanted) or is_unavailable(person)
-            person[NATIVE_ROLES] = ["guardian"] if is_guardian else ["other"]
+            if "minor" not in person.get("roles", ()):
+                person[NATIVE_ROLES] = _roles_read(person, wanted["guardian"], wanted["carer"])
 
 
-ADAPTER = CivilAffairs(load_mapping("adapters.civil_affairs"), JsonCodec(), {"guardian_relation": _GuardianRelation()})
+_CUSTOMS: dict[str, CustomField] = {
+    "guardian_relation": _MarkedByRelation(_GUARDIAN, "guardian", "jhrgx"),
+    "carer_relation": _MarkedByRelation(_CARER, "carer", "zhrgx"),
+}
+ADAPTER = CivilAffairs(load_mapping("adapters.civil_affairs"), JsonCodec(), _CUSTOMS)

@@ -172,7 +172,12 @@ class Education(TableAdapter):
                 held = person.pop(_ASIDE, None)
                 is_guardian = guardian_by_relation(person.get("relation")) if held is None else held
                 person["roles"] = ["guardian"] if is_guardian else ["other"]
-        status = _DROPPED.get((text_of(tree.get("事件类型")) or "").strip())
+        kind = (text_of(tree.get("事件类型")) or "").strip()
+        if kind == "转学":
+            since = reading.data.get("occurred_at", "")[:10]
+            done = {"code": "A07", **({"from": since} if since else {}), "outcome": "done"}
+            fill(reading.data, ("measures",), [done])
+        status = _DROPPED.get(kind)
         for person in reading.persons if status else ():
             if "minor" in person["roles"]:
                 person.setdefault("schooling_status", status)

@@ -27,7 +27,16 @@ from adapters.health.cda_fields import (
     items,
     said,
 )
-from adapters.health.people import HAN, fold_roles, joined_name, mark_adults, protect_sexual_detail, settle_roles
+from adapters.health.people import (
+    HAN,
+    ORDINARY,
+    fold_roles,
+    joined_name,
+    mark_adults,
+    note_observation,
+    protect_sexual_detail,
+    settle_roles,
+)
 from adapters.kit.adapter import MappedAdapter, Outgoing
 from adapters.kit.cda import CdaCodec
 from adapters.kit.codetables import shared_tables
@@ -113,6 +122,8 @@ class HealthCda(MappedAdapter):
         for item, _ in items(tree.get("code"), ())[:1]:
             if said(item, "@codeSystem") == KINDS:
                 notice["kind"] = said(item, "@code")
+        if "kind" not in notice:
+            reading.envelope[ORDINARY] = ""
         for number, target in enumerate(as_list(tree.get("recordTarget"))):
             if not isinstance(target, dict):
                 continue
@@ -143,6 +154,7 @@ class HealthCda(MappedAdapter):
     def after_reading(self, tree: Tree, reading: Reading) -> None:
         reading.persons[:] = [p for p in reading.persons if set(p) - {"roles", "~self", "~patient", "~guardian"}]
         settle_roles(reading)
+        note_observation(reading)
         for person in reading.persons:
             if "birth_date" in person:
                 person.pop("age", None)

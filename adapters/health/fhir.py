@@ -39,7 +39,15 @@ from adapters.health.fhir_fields import (
     word,
     words,
 )
-from adapters.health.people import fold_roles, joined_name, mark_adults, protect_sexual_detail, settle_roles
+from adapters.health.people import (
+    ORDINARY,
+    fold_roles,
+    joined_name,
+    mark_adults,
+    note_observation,
+    protect_sexual_detail,
+    settle_roles,
+)
 from adapters.kit.adapter import MappedAdapter, Outgoing
 from adapters.kit.fhir import GRAPH, FhirCodec, Place, References, codings
 from adapters.kit.lens import CustomField, Reading
@@ -95,6 +103,8 @@ class HealthFhir(MappedAdapter):
                 notice.setdefault("kind", kinds[0])
         if "kind" not in notice:
             notice["kind"] = _kind(tree)
+            if notice["kind"] == "LED":
+                reading.envelope[ORDINARY] = ""
         if block:
             tree["Block"] = block
         tree["Notice"] = notice
@@ -119,6 +129,7 @@ class HealthFhir(MappedAdapter):
             reading.gap("empty", (kind, person.get("~self", 0)), "nothing that would tell this person from another")
             reading.persons.remove(person)
         settle_roles(reading)
+        note_observation(reading)
         numbers = [int(person.get("~self", 0)) for person in reading.persons if person["roles"] == ["minor"]]
         made = f"{self.mapping.version[:4]}-01-01"
         mark_adults(reading, _latest(tree, reading, made), lambda index: ("Patient", numbers[index], "birthDate"))

@@ -30,8 +30,17 @@ ROLES = {
     "HUSB": "11", "NBOR": "99", "ROOM": "99", "FRND": "99",
     "72705000": "52", "66839005": "51", "40683002": "50", "394859001": "62", "394858009": "61",
 }  # fmt: skip
+# An ordinary clinical message about a child, not written for the exchange: an observation for the ledger (DOMAIN 3.2, LED).
+ORDINARY = "~ordinary"
+OBSERVED = {"change": "change", "reason": "health"}
 GUARDIANS = frozenset({"GUARD", "GUADLTM", "RESPRSN", "POWATT", "HPOWATT"})
 Identifier = tuple[str, str, Position]  # kind (canonical document type, or "" for a local number), number, position
+
+
+def note_observation(reading: Reading) -> None:
+    """What an ordinary clinical message means to the ledger, where `before_reading` found it to be one."""
+    if reading.envelope.pop(ORDINARY, None) is not None:
+        fill(reading.data, ("ledger",), dict(OBSERVED))
 
 
 def take_identifiers(found: Sequence[Identifier], target: Tree, reading: Reading) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.health.observations import Observations, is_sexual
+from adapters.health.people import ORDINARY, note_observation
 from adapters.health.v2_fields import (
     LATE,
     Address,
@@ -115,6 +116,8 @@ class HealthV2(MappedAdapter):
         if isinstance(notice, dict) and "1" not in notice:
             trigger = component(get_at(tree, ("MSH", "9")), "1")
             notice["1"] = "QZBG" if "ZMR" in tree else "ZJTZ" if trigger == "REF" else "TZJC"
+            if notice["1"] == "TZJC":
+                reading.envelope[ORDINARY] = ""
 
     def after_reading(self, tree: Tree, reading: Reading) -> None:
         for person in reading.persons:
@@ -123,6 +126,7 @@ class HealthV2(MappedAdapter):
         for person in reading.persons:
             for number, where in person.pop(LATE, ()):
                 take_local(number, where, person, reading)
+        note_observation(reading)
         told = reading.data.pop("~told", None)
         guardians = [person for person in reading.persons if "guardian" in person["roles"]]
         if told is not None and not guardians:

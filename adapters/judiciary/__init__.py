@@ -15,9 +15,12 @@ from adapters.kit.lens import CustomField, Reading, fill, text_of
 from adapters.kit.mapping import load_mapping
 from adapters.kit.native import Position, Tree
 from adapters.kit.relations import inverse
+from gateway.model.identifiers import NoticeType
 
 _GX, _CARER = "~gx", "~carer"
 _CUSTODY = {"JHR_ZY": "D11", "JHR_JD": "D12"}
+_REHAB = "rehab"
+_ANSWERS = {"granted": "accepted", "refused": "declined"}
 
 
 class _ChildOfOffender:
@@ -61,23 +64,49 @@ class Judiciary(RowsAdapter):
                 carers[carer[0]] = person
                 reading.persons.append(person)
                 reading.note(person, ("relation" if found else "name",), carer[1])
-        reason = _CUSTODY.get(kind)
-        if offender is not None and reason is not None:
-            fill(offender, ("unavailable", "reason"), reason)
-        if kind == "SJ_WCN":
-            fill(reading.data, ("needs",), ["schooling"])
-        elif kind == "FY_SQ":
-            fill(reading.data, ("measures",), [{"code": "A04"}])
-        elif kind == "FY_JG":
-            decision = reading.data.get("legal_aid", {}).get("decision")
-            answer = {"granted": "accepted", "refused": "declined"}.get(str(decision))
-            if answer is not None:
-                fill(reading.data, ("referral", "answer"), answer)
         if kind in ("JHR_ZY", "JHR_JD", "JHR_SF") and offender is not None:
-            for name in ("from", "until"):
-                month = offender.get("unavailable", {}).get(name)
-                if month is not None:
-                    fill(reading.data, ("custody", name), month)
+            self._custody(kind, offender, reading)
+        elif kind == "SJ_WCN" and offender is not None:
+            # a minor under correction, who needs a school: of the correction itself nothing travels (CCL 54)
+            offender["roles"] = ["minor"]
+            offender.pop("unavailable", None)
+        elif kind == "FY_SQ":
+            self._assistance(reading, "started")
+        elif kind == "FY_JG":
+            self._decision(reading)
+
+    def _custody(self, kind: str, offender: Tree, reading: Reading) -> None:
+        months = offender.get("unavailable", {})
+        for name in ("from", "until"):
+            if name in months:
+                fill(reading.data, ("custody", name), months[name])
+        is_rehab = reading.data.get("custody", {}).get("facility_kind") == _REHAB
+        # 刑期: the months of a release notice are those of a sentence, unless it names a place of rehabilitation
+        reason = _CUSTODY.get(kind) or ("D12" if is_rehab else "D11" if months else None)
+        if reason is not None:
+            fill(offender, ("unavailable", "reason"), reason)
+
+    def _decision(self, reading: Reading) -> None:
+        """`FY_JG` answers a referral where it names one, and tells civil affairs of legal aid (A04) where it does not."""
+        decision = str(reading.data.get("legal_aid", {}).get("decision"))
+        if "in_reply_to" not in reading.data:
+            if decision in _ANSWERS:
+                self._assistance(reading, "started" if decision == "granted" else "failed")
+            return
+        if decision in _ANSWERS:
+            fill(reading.data, ("referral", "answer"), _ANSWERS[decision])
+        if decision == "refused" and "reason" not in reading.data.get("referral", {}):
+            reading.data["referral"]["reason"] = "other"
+            reading.gap("not-given", ("data", "byly"), "no reason is given; taken as `other`", "referral.reason")
+
+    def _assistance(self, reading: Reading, outcome: str) -> None:
+        began = reading.data.get("legal_aid", {}).get("assigned_at") or reading.data.get("occurred_at")
+        since = {"from": began[:10]} if began and outcome == "started" else {}
+        fill(reading.data, ("measures",), [{"code": "A04", **since, "outcome": outcome}])
+
+    def type_read(self, kind: NoticeType, reading: Reading) -> NoticeType:
+        answers = kind == "AID" and "answer" in reading.data.get("referral", {})
+        return NoticeType("REF-R") if answers else kind
 
     def _relate(self, offender: Tree, held: tuple[str, Position], reading: Reading) -> None:
         code, at = held

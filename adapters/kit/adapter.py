@@ -79,6 +79,10 @@ class MappedAdapter:
     def after_reading(self, tree: Tree, reading: Reading) -> None:
         """Resolve what needs several fields at once: relations, roles, age."""
 
+    def type_read(self, kind: NoticeType, reading: Reading) -> NoticeType:
+        """The notice type, where one native kind means several: `kind` is what the mapping says of it."""
+        return kind
+
     def before_writing(self, rest: Tree, outgoing: Outgoing) -> None:
         """Turn canonical values into what the mapping's fields expect."""
 
@@ -143,7 +147,7 @@ class MappedAdapter:
         return SubmittedNotice(
             sender=sender.id,
             native_id=native_id,
-            type=kind,
+            type=self.type_read(kind, reading),
             data=reading.data,
             subject=reading.envelope.get("@subject", ""),
             time=read_time(reading.envelope.get("@time")),

@@ -5,15 +5,25 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from typing import Any
 
 from adapters.kit.adapter import MappedAdapter, Outgoing
-from adapters.kit.lens import CustomField, Reading, text_of
+from adapters.kit.converters import CONVERTERS, Unmappable
+from adapters.kit.lens import CustomField, Reading, fill, scalar, text_of
 from adapters.kit.mapping import load_mapping
 from adapters.kit.native import Position, Tree, as_list, get_at, set_at
 from adapters.kit.xml_codec import XmlCodec
 
 _OFD = "application/ofd"
+_SUPERVISION = "ESC"
+_ORDER = "GRD-O"
+_ADDRESS = re.compile(r"([0-9]{6}|[0-9]{9}|[0-9]{12})(MZ|GA|JY|WJ|SF|FY|JC|FL)")
+_AGENCIES = {
+    "MZ": "civil_affairs", "GA": "police", "JY": "education", "WJ": "health", "SF": "judiciary", "FY": "courts",
+    "JC": "procuratorate", "FL": "womens_federation",
+}  # fmt: skip
+_ASIDE = {"@TO": "~to", "WSRQ": "~issued_at", "ZXDW": "~executor"}
 _KINDS = {"照片": "image", "扫描件": "image_scan", "报告": "report"}
 
 
@@ -69,6 +79,21 @@ class _CaseNumber:
         """As said."""
 
 
+class _Aside:
+    """What means something in some kinds of message only: kept aside until the kind is known. Releases say it in the extension block."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        text = text_of(scalar(value, reading.scalar_key))
+        if text is not None:
+            reading.data[_ASIDE[self.name]] = (text.strip(), at)
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        """As said."""
+
+
 def _sm3(content: bytes) -> str | None:
     """None where the platform has no SM3."""
     try:
@@ -94,6 +119,43 @@ class Procuratorate(MappedAdapter):
         kind = reading.envelope.pop("~document", None)
         for attachment in reading.data.get("attachments", ()) if kind else ():
             attachment["kind"] = kind
+        aside: dict[str, tuple[str, Position] | None] = {
+            name: reading.data.pop(key, None) for name, key in _ASIDE.items()
+        }
+        means = self._type_of(text_of(get_at(tree, ("MSG", "@TYPE"))) or "")
+        addressee = aside["@TO"]
+        if means == _SUPERVISION and addressee is not None:
+            self._address(addressee[0], addressee[1], reading)
+        for name, path in (("WSRQ", ("order", "issued_at")), ("ZXDW", ("order", "executor"))):
+            said = aside[name]
+            if said is not None and means == _ORDER:
+                self._order(path, said[0], said[1], reading)
+            elif said is not None:
+                reading.gap("dropped", said[1], "a document that is no order has no canonical field for it")
+        if means == _ORDER and "attachments" in reading.data:
+            for name in ("issued_at", "executor"):
+                if name not in reading.data.get("order", {}):
+                    reading.gap("not-given", ("DATA", "ROW"), "stands in the document alone", f"order.{name}")
+
+    def _type_of(self, native: str) -> str:
+        """The notice type of a native kind that is the procuratorate's own; releases are written in the kinds of all."""
+        return next((str(rule.type) for rule in self.mapping.kinds if rule.native == native.strip()), "")
+
+    def _address(self, text: str, at: Position, reading: Reading) -> None:
+        found = _ADDRESS.fullmatch(text)
+        if found is None:
+            reading.gap("unmapped-code", at, "no area code followed by an agency's initials", "requested_recipients")
+        elif fill(reading.data, ("requested_recipients",), [f"{_AGENCIES[found[2]]}.{found[1]}"]):
+            reading.note(reading.data, ("requested_recipients",), at)
+
+    def _order(self, path: tuple[str, ...], text: str, at: Position, reading: Reading) -> None:
+        try:
+            value = CONVERTERS["moment" if path[-1] == "issued_at" else "text"].read(text)
+        except Unmappable as error:
+            reading.gap(error.code, at, error.message, ".".join(path))
+            return
+        if fill(reading.data, path, value):
+            reading.note(reading.data, path, at)
 
     def after_writing(self, tree: Tree, outgoing: Outgoing) -> None:
         row = tree.setdefault("DATA", {}).setdefault("ROW", {})
@@ -102,7 +164,13 @@ class Procuratorate(MappedAdapter):
             row["XWLX"] = tree["MSG"]["@TYPE"]
 
 
-_CUSTOMS: dict[str, CustomField] = {"document": _Document(), "case_number": _CaseNumber()}
+_CUSTOMS: dict[str, CustomField] = {
+    "document": _Document(),
+    "case_number": _CaseNumber(),
+    "addressee": _Aside("@TO"),
+    "document_date": _Aside("WSRQ"),
+    "executor": _Aside("ZXDW"),
+}
 ADAPTER = Procuratorate(
     load_mapping("adapters.procuratorate"), XmlCodec(roots=("ROOT",), split=("DATA", "ROW")), _CUSTOMS
 )

@@ -72,7 +72,8 @@ class ValidNotice:
     `flags` are reasons for a human to look (a report is accepted in spite of
     them): `bad-format:/persons/0/birth_date`, `suspended-sender`, `reused-id`.
 
-    A report stands in spite of what is wrong in it, but doubt is a no: what
+    A report stands in spite of what is wrong in it, and so does a notice in an
+    agency's own format where what is left holds. But doubt is a no: what
     does not hold is already cut from `notice.data`, so nothing invalid is ever
     projected. `quarantined` says where, as JSON pointers into the body as
     submitted, safe to log. `set_aside` keeps the cut values by exact pointer

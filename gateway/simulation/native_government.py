@@ -21,6 +21,7 @@ _STATION = "440113540000"
 _UNIT = "440113"
 _FROM_PARENT = {"51": {"1": "20", "2": "30"}, "52": {"1": "20", "2": "30"}}
 _LABELS = {"51": "父亲", "52": "母亲", "61": "祖父", "62": "祖母"}
+_ADDRESSEES = {"QZBG": "GA", "LAJD": "GA", "JCJY": "JY", "CXJH": "MZ", "DCJH": "MZ", "SFJZ": "MZ"}
 _ARTICLES = {
     "QZBG": "强制报告备案", "LAJD": "立案监督", "JCJY": "检察建议书", "CXJH": "撤销监护建议", "DCJH": "督促监护令", "SFJZ": "司法救助",
 }  # fmt: skip
@@ -95,11 +96,29 @@ def civil_affairs(telling: Telling) -> NativeFile:
                 {"gx": _LABELS[one.relation] if family.number % 2 else one.relation, "xm": one.name, "sfzh": one.id_no, "zk": one.state, "lxdh": one.phone}
                 for one in family.kin
             ]  # fmt: skip
+        data |= _guardianship(telling)
         filled = {name: value for name, value in data.items() if value != "" or name in ("etsfzh", "cjlb")}
         out.append({"head": head, "data": filled})
     document: Any = out[0] if len(out) == 1 else out
     body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
     return NativeFile(body, "application/json", ".civil_affairs.json")
+
+
+def _guardianship(telling: Telling) -> dict[str, str]:
+    """What a notice of temporary guardianship (LSJH) or of entrusted care (WTZH) says beside the child's data."""
+    family, event = telling.family, telling.event
+    since = f"{telling.at:%Y%m%d}"
+    until = f"{telling.at.year + 1}{since[4:6]}01"
+    if telling.kind == "LSJH":
+        return {
+            "jhqk": "临时监护", "jhsy": "92-6" if event.m_flag == "M4" else "92-1", "jhqsrq": since, "jhjzrq": until,
+            "yqtyr": "民政部门", "jdyj": "调查评估", "jhwsh": f"某民临监〔{telling.at.year}〕{family.number}号",
+            "azjg": "测试儿童福利院", "azqh": _UNIT,
+        }  # fmt: skip
+    if telling.kind == "WTZH":
+        carer = {"zhrgx": family.kin[-1].relation} if family.kin else {}
+        return {"jhqk": "委托照护", "wtqsrq": since, "wtzzrq": until, "shxhc": "适宜", **carer}
+    return {}
 
 
 def judiciary(telling: Telling) -> NativeFile:
@@ -196,7 +215,7 @@ def procuratorate(telling: Telling) -> NativeFile:
     family, event = telling.family, telling.event
     root = etree.Element("ROOT")
     stated = {"ID": telling.number, "TYPE": telling.kind, "TIME": f"{telling.at:%Y%m%d%H%M%S}"}
-    etree.SubElement(root, "MSG", {**stated, "FROM": f"{_UNIT}JC", "TO": f"{_UNIT}GA"})
+    etree.SubElement(root, "MSG", {**stated, "FROM": f"{_UNIT}JC", "TO": _UNIT + _ADDRESSEES[telling.kind]})
     data = etree.SubElement(root, "DATA")
     content = f"%OFD {telling.number}".encode()
     suspect = family.kin[0].name if family.kin else "无名"
@@ -208,6 +227,8 @@ def procuratorate(telling: Telling) -> NativeFile:
             AJMC=f"{suspect}涉嫌虐待案", AJLB_BM="0401", CBDW_BM=_UNIT, CBR="检察官测试", XWLX=telling.kind,
             YQHFRQ=f"{telling.at.year}0405", WSLX=_ARTICLES[telling.kind],
         )  # fmt: skip
+        if telling.kind == "DCJH":
+            _fields(row, WSRQ=f"{telling.at:%Y%m%d}", ZXDW="测试镇人民政府")
         document = etree.SubElement(row, "WSNR", {"ENC": "BASE64"})
         document.text = base64.b64encode(content).decode()
         _fields(

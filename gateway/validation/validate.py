@@ -18,7 +18,7 @@ Hints are flags for a human and never refuse anything.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import chain, islice
 from typing import Any
@@ -28,7 +28,7 @@ import orjson
 
 from gateway.model.errors import Problem
 from gateway.model.identifiers import NoticeType
-from gateway.model.notice import REPORTS, SubmittedNotice, ValidNotice
+from gateway.model.notice import REPORTS, Gap, SubmittedNotice, ValidNotice
 from gateway.validation.bundle import bundle
 from gateway.validation.catalogue import Catalogue, person_roles
 from gateway.validation.codes import CodeTables
@@ -107,7 +107,8 @@ def validate(submitted: SubmittedNotice, rules: Rules, on: date) -> ValidNotice 
     Returns the notice with flags, or the problems found (at most MAX_PROBLEMS).
     Never raises, whatever `data` is. A report always comes back as a
     `ValidNotice`; its `quarantined` and `set_aside` tell what was cut, and its
-    `notice.data` then is what is left.
+    `notice.data` then is what is left, as in a native notice that holds without
+    what was cut.
     """
     kind = submitted.type
     if kind not in rules.validators:
@@ -118,6 +119,12 @@ def validate(submitted: SubmittedNotice, rules: Rules, on: date) -> ValidNotice 
 
     trimmed, set_aside, faults = trim(data, rules.schemas[kind])
     if kind not in REPORTS:
+        if submitted.provenance and (rest := _cut_down(trimmed, set_aside, faults, rules, kind)).is_settled:
+            data = rest.data
+            if _holds(data, rules, kind):
+                gaps = (*submitted.gaps, *rest.gaps(submitted, rules))
+                submitted = replace(submitted, data=data, gaps=gaps)
+                return ValidNotice(submitted, (*rest.flags, *hints(data, on)), tuple(rest.places), rest.set_aside)
         problems: dict[Problem, None] = {}
         for fault in chain(faults, _faults(trimmed, faults, rules, kind)):
             problems[problem_of(fault, rules.names)] = None
@@ -125,33 +132,69 @@ def validate(submitted: SubmittedNotice, rules: Rules, on: date) -> ValidNotice 
                 break
         return tuple(problems)
 
-    data = trimmed
-    flags: dict[str, None] = {}
-    places: dict[str, None] = {}
+    rest = _cut_down(trimmed, set_aside, faults, rules, kind)
+    if not rest.is_settled:
+        # Cutting by the piece leads nowhere, so nothing of the body is trusted.
+        rest = replace(rest, data={}, set_aside={"": submitted.data})
+        rest.flags["does-not-hold:"] = rest.places[""] = None
+    data = rest.data
+    return ValidNotice(
+        replace(submitted, data=data),
+        (*rest.flags, *hints(data, on)),
+        quarantined=tuple(rest.places),
+        set_aside=rest.set_aside,
+    )
 
-    def tell(fault: Fault) -> None:
-        if len(flags) < MAX_PROBLEMS:
-            flags[f"{fault.code}:{position_of(fault.place, rules.names)}"] = None
-            places.update(dict.fromkeys(position_of(place, rules.names) for place in fault.cuts[:1]))
 
+@dataclass(slots=True)
+class _Rest:
+    """What is left of a body when what does not hold is cut out. `is_settled`: there is nothing more to cut."""
+
+    data: Any
+    set_aside: dict[str, Any]
+    flags: dict[str, None] = field(default_factory=dict)
+    places: dict[str, None] = field(default_factory=dict)
+    cut: list[Fault] = field(default_factory=list)
+    is_settled: bool = False
+
+    def tell(self, fault: Fault, rules: Rules) -> None:
+        if len(self.flags) < MAX_PROBLEMS:
+            self.flags[f"{fault.code}:{position_of(fault.place, rules.names)}"] = None
+            self.places.update(dict.fromkeys(position_of(place, rules.names) for place in fault.cuts[:1]))
+            self.cut.extend([fault] if fault.cuts else ())
+
+    def gaps(self, submitted: SubmittedNotice, rules: Rules) -> Iterator[Gap]:
+        """Each cut as a gap at its place in the sender's message, as far as the adapter said where that was. Once a place."""
+        sources = {entry.pointer: entry.source for entry in submitted.provenance}
+        told = {(gap.position, gap.target) for gap in submitted.gaps}
+        for fault in self.cut:
+            problem = problem_of(fault, rules.names)
+            pointer = problem.position
+            while pointer and pointer not in sources:
+                pointer = pointer.rpartition("/")[0]
+            target = ".".join(part for part in problem.position.split("/") if part and not part.isdigit())
+            position = sources.get(pointer) or problem.position
+            if (position, target) not in told:
+                told.add((position, target))
+                yield Gap(problem.code, position, problem.message, target)
+
+
+def _cut_down(data: Any, set_aside: dict[str, Any], faults: list[Fault], rules: Rules, kind: NoticeType) -> _Rest:
+    """A trimmed body without what does not hold. `faults` are those trimming found, `set_aside` what it took out."""
+    rest = _Rest(data, set_aside)
     for fault in faults:
-        tell(fault)
+        rest.tell(fault, rules)
     for _ in range(_ROUNDS):
         cuts: list[Place] = []
-        for fault in islice(_faults(data, faults, rules, kind), _MAX_FAULTS):
+        for fault in islice(_faults(rest.data, faults, rules, kind), _MAX_FAULTS):
             cuts.extend(fault.cuts)
-            tell(fault)
+            rest.tell(fault, rules)
         if not cuts:
+            rest.is_settled = True
             break
-        data, removed = cut(data, cuts)
-        set_aside = {**removed, **set_aside}
-    else:
-        # Cutting by the piece leads nowhere, so nothing of the body is trusted.
-        data, set_aside = {}, {"": submitted.data}
-        flags["does-not-hold:"] = places[""] = None
-    return ValidNotice(
-        replace(submitted, data=data), (*flags, *hints(data, on)), quarantined=tuple(places), set_aside=set_aside
-    )
+        rest.data, removed = cut(rest.data, cuts)
+        rest.set_aside = {**removed, **rest.set_aside}
+    return rest
 
 
 _UNKNOWN_TYPE_REMEDY = "使用目录中的通报类型 / use a notice type of the catalogue, e.g. RPT-M"

@@ -36,6 +36,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "policy": Measurement("thinking", "policy", ("policy-load", "policy-diff")),
     "bulk": Measurement("bulk", "bulk", ("bulk",)),
     "pull": Measurement("pulling", "pulling", ("pull",)),
+    "webhooks": Measurement("pushing", "pushing", ("webhooks",)),
     "log": Measurement("thinking", "log", ("log-append",)),
     "adapter": Measurement("thinking", "parsing", ("adapter-canonical",)),
     "relay": Measurement("relaying", "relaying", ("relay",)),

@@ -2,7 +2,8 @@
 
 One store is filled to ten thousand (quick: one) and measured, then filled to `HUTONG_BENCH_NOTICES` (100,000 when it says nothing;
 1,000,000 is the size the gate speaks of and takes a quarter of an hour) and measured again, in one process. Processor
-time of the whole process counts, medians of many small samples. Memory is that of this process: the store's caches,
+time of the whole process counts, medians of many small samples. Opening the store again, which is what a restart does
+with it, is one of the operations. Memory is that of this process: the store's caches,
 not a node's schemas.
 """
 
@@ -36,9 +37,8 @@ async def growth(effort: Effort) -> Sequence[Row]:
     with TemporaryDirectory(prefix="hutong-bench-", dir=os.environ.get("HUTONG_BENCH_DIR")) as folder:
         home = Path(folder) / "store"
         SqliteStore.create(home)
-        store = SqliteStore.open(home, SystemClock())
+        filling = _Filling(home)
         try:
-            filling = _Filling(store)
             effort.tell(f"growth: {small} notices")
             await filling.to(small)
             before = await filling.costs()
@@ -46,7 +46,7 @@ async def growth(effort: Effort) -> Sequence[Row]:
             await filling.to(large)
             after = await filling.costs()
         finally:
-            await store.close()
+            await filling.close()
     ratios = {name: after[name] / before[name] for name in before}
     memory = ratios.pop("memory_mib")
     raw = {"small": float(small), "large": float(large)}
@@ -62,8 +62,9 @@ async def growth(effort: Effort) -> Sequence[Row]:
 
 
 class _Filling:
-    def __init__(self, store: SqliteStore) -> None:
-        self._store = store
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._store = store = SqliteStore.open(home, SystemClock())
         self._maker = UnitMaker(SystemIds(SystemClock(), store.delivery_ids))
         self._stored = 0
         self._some: list[Acceptance] = []  # one of each group, to be asked for
@@ -72,8 +73,19 @@ class _Filling:
         while self._stored < notices:
             await self._accept()
 
+    async def close(self) -> None:
+        await self._store.close()
+
+    async def _again(self) -> float:
+        """Microseconds to open the store again after a clean end."""
+        await self._store.close()
+        spent = time.process_time()
+        self._store = SqliteStore.open(self._home, SystemClock())
+        return (time.process_time() - spent) * 1e6
+
     async def costs(self) -> Mapping[str, float]:
-        """Microseconds of processor time: of a notice accepted, a page leased, a notice and a receipt found."""
+        """Microseconds of processor time: of a notice accepted, a page leased, a notice and a receipt found, the store
+        opened again; and the memory held before that."""
         turn = iter(range(1 << 30))
         asked = self._some[:: max(1, len(self._some) // SAMPLES)]
 
@@ -90,13 +102,14 @@ class _Filling:
             if await self._store.notices.find_receipt(asked[next(turn) % len(asked)].idempotency_key) is None:
                 raise RuntimeError("a receipt that was stored is not there")
 
-        return {
+        found = {
             "accept_us": statistics.median([await self._accept() for _ in range(SAMPLES)]) / GROUP,
             "page_us": await _cost(page),
             "load_us": await _cost(load),
             "receipt_us": await _cost(receipt),
             "memory_mib": resident_mib(os.getpid()),
         }
+        return found | {"open_us": statistics.median([await self._again() for _ in range(5)])}
 
     async def _accept(self) -> float:
         units = [self._maker.acceptance() for _ in range(GROUP)]

@@ -35,6 +35,9 @@ key_directory = "keys"
 notices_per_second = 1000000
 burst_notices = 10000000
 
+[delivery]
+webhook_plain_loopback = true
+
 [server]
 host = "127.0.0.1"
 port = {port}

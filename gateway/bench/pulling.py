@@ -17,13 +17,13 @@ from gateway.bench.accept import bursts
 from gateway.bench.measuring import Effort, Row, at_most, cpu_each, medians
 from gateway.bench.node import Node
 from gateway.bench.processes import cpu_seconds
+from gateway.bench.pushing import OFFICES
 from gateway.bench.store import store_rates
 from gateway.bench.thinking import Thinking
 from gateway.bench.yardsticks import curve_meter, empty_server
 from gateway.client.agency import AgencyClient, Profile
 
 PAGE = 20
-_OFFICES = ("police.440113", "civil_affairs.440113", "procuratorate.440113")
 
 
 async def pulling(effort: Effort) -> Sequence[Row]:
@@ -60,7 +60,7 @@ async def pulling(effort: Effort) -> Sequence[Row]:
 async def _drain(node: Node, seconds: float) -> int:
     """Pull and acknowledge what waits for the three recipients of a report, for at most `seconds`; how many."""
     ends = asyncio.get_running_loop().time() + seconds
-    counts = await asyncio.gather(*(_drain_office(node, office, ends) for office in _OFFICES))
+    counts = await asyncio.gather(*(_drain_office(node, office, ends) for office in OFFICES))
     return sum(counts)
 
 

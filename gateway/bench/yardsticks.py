@@ -55,7 +55,8 @@ async def curve_meter(core: int = SERVER_CORE) -> AsyncIterator[CurveMeter]:
 
 @asynccontextmanager
 async def empty_server(core: int = SERVER_CORE) -> AsyncIterator[tuple[str, int]]:
-    """E: answers every POST with 202 and a body of a receipt's size; yields its URL and process id."""
+    """E: answers every POST with 202 and a body of a receipt's size, and tells at `/taken` how many it was; yields
+    its URL and process id."""
     port = free_port()
     pipe = asyncio.subprocess.PIPE
     async with spawned([sys.executable, "-m", __name__, "empty", str(port)], (core,), stdout=pipe) as process:
@@ -88,14 +89,20 @@ def _measure_curve() -> None:
 
 
 async def _serve_empty(port: int) -> None:
-    answer = b"x" * 900
+    answer, taken = b"x" * 900, 0
 
     async def take(request: web.Request) -> web.Response:
+        nonlocal taken
         await request.read()
+        taken += 1
         return web.Response(status=202, body=answer, content_type="application/json")
+
+    async def count(_request: web.Request) -> web.Response:
+        return web.json_response(taken)
 
     app = web.Application(client_max_size=1 << 20)
     app.router.add_post("/v1/notices", take)
+    app.router.add_get("/taken", count)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()

@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
@@ -110,7 +110,8 @@ class AgencyClient:
     ) -> Any:
         """Push the bytes; answers the receipt document (for a batch, a list with one per notice).
 
-        `signature` is one that was made elsewhere with a key of this office; else the profile's key signs.
+        `headers` with `ce-` names make it binary mode. `signature` is one that was made elsewhere with a key of this
+        office; else the profile's key signs.
         Raises Answered for a refusal, Tampered when a receipt does not verify.
         """
         answer = await self._call(
@@ -120,7 +121,7 @@ class AgencyClient:
             {
                 "Content-Type": media_type,
                 **(headers or {}),
-                **({"Hutong-Signature": signature} if signature else self._signature(body)),
+                **({"Hutong-Signature": signature} if signature else self._signature(body, headers or {})),
             },
         )
         for receipt in answer if isinstance(answer, list) else [answer]:
@@ -312,8 +313,10 @@ class AgencyClient:
         self._token_until = time.monotonic() + answer["expires_in"] - TOKEN_EARLY_SECONDS
         return self._token
 
-    def _signature(self, body: bytes) -> dict[str, str]:
-        return {"Hutong-Signature": sign_detached(self.profile.key, body)}
+    def _signature(self, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+        """Over the bytes, and in binary mode over the CloudEvents attributes beside them."""
+        beside = {name[3:].lower(): value for name, value in headers.items() if name.lower().startswith("ce-")}
+        return {"Hutong-Signature": sign_detached(self.profile.key, body, {"ce": beside} if beside else None)}
 
     async def _verified(self, signature: str, body: bytes) -> None:
         missing: list[str] = []

@@ -93,7 +93,8 @@ class DetachedVerifier:
             )
         if not header.keys() <= _UNDERSTOOD:
             raise BadSignature("the protected header has members that are not understood", remedy="leave them out")
-        if len(self._headers) >= _KEPT_HEADERS:
-            self._headers.clear()
-        self._headers[text] = header
+        if "ce" not in header:  # with attributes of one notice in it, it comes once
+            if len(self._headers) >= _KEPT_HEADERS:
+                self._headers.clear()
+            self._headers[text] = header
         return header

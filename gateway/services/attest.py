@@ -11,7 +11,12 @@ An office that wants every notice provable alone sends it alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from gateway.crypto.detached import Signed
+from gateway.model.errors import BadSignature
+from gateway.validation.cloudevent import mode_of
 
 _VERSION = b"HTR1"
 _HEAD = 8
@@ -28,6 +33,20 @@ class Attestation:
 
 
 BY_GATEWAY = Attestation("gateway")
+
+
+def hold_attributes(signed: Signed, media_type: str, headers: Mapping[str, str]) -> None:
+    """In binary mode the notice's type, number and sender stand in `ce-` headers, outside the body that is signed: the
+    protected header then repeats every one of them in `ce`, by its name and exactly as it stands in its header (DESIGN 3).
+
+    `headers` have names in lower case. Raises BadSignature when one is missing there, or other.
+    """
+    attributes = {name[3:]: value for name, value in headers.items() if name.startswith("ce-")}
+    if attributes and mode_of(media_type) == "binary" and signed.header.get("ce") != attributes:
+        raise BadSignature(
+            "the signature does not cover the CloudEvents attributes of the headers",
+            remedy="put every ce- header, without its prefix and with its exact value, into `ce` of the protected header",
+        )
 
 
 @dataclass(frozen=True, slots=True)

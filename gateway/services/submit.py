@@ -49,7 +49,7 @@ from gateway.ports.storage import Accepted, Conflict, NoticeStorage, Replayed, S
 from gateway.ports.translation import Adapter, RefusedItem
 from gateway.services.admit import PROVISIONAL, Admission, Admitted, withdraws
 from gateway.services.attachments import Attachments
-from gateway.services.attest import BY_GATEWAY, Attestation
+from gateway.services.attest import BY_GATEWAY, Attestation, hold_attributes
 from gateway.services.directory import Directories
 from gateway.services.follow import changes_of
 from gateway.services.recall import Recall
@@ -121,7 +121,7 @@ class Submit:
         now = self._clock.now()
         self._in_flight += 1
         try:
-            self._verify(caller, body, signature, now)
+            self._verify(caller, body, media_type, headers, signature, now)
             attestation = Attestation("signature", signature or "")
             return await self._accept_all(caller, body, media_type, headers, now, attestation)
         finally:
@@ -235,12 +235,21 @@ class Submit:
         Synthetic identities only (DOMAIN S11): an identity number outside the area prefix 999999 is refused.
         """
         now = self._clock.now()
-        self._verify(caller, body, signature, now)
+        self._verify(caller, body, media_type, headers, signature, now)
         items, is_batch = self._decode(caller, body, media_type, headers)
         return Submitted(tuple([await self._check(caller, item, now) for item in items]), is_batch)
 
-    def _verify(self, caller: Caller, body: bytes, signature: str | None, now: datetime) -> None:
-        self._verifier.verify(signature or "", body, self._directories.current.signing_keys(caller.office.id, now))
+    def _verify(
+        self,
+        caller: Caller,
+        body: bytes,
+        media_type: str,
+        headers: Mapping[str, str],
+        signature: str | None,
+        now: datetime,
+    ) -> None:
+        keys = self._directories.current.signing_keys(caller.office.id, now)
+        hold_attributes(self._verifier.verify(signature or "", body, keys), media_type, headers)
 
     def _decode(
         self, caller: Caller, body: bytes, media_type: str, headers: Mapping[str, str]

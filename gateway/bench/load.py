@@ -4,10 +4,12 @@ A process of its own, pinned to a core of its own: requests are made and signed 
 a protocol on a socket that writes bytes and looks for the end of the answer. Driven by JSON lines on its standard input:
 
     {"make": 20000, "url": ..., "profile": ..., "run": "r1"}        -> {"made": 20000, "bytes": 3100}
-    {"load": {"clients": 64, "seconds": 4}}                         -> answered, seconds, p50_ms, p99_ms, statuses
+    {"load": {"clients": 64, "seconds": 4}}                         -> per_second, p50_ms, p99_ms, answered, statuses
     {"load": {"clients": 64, "seconds": 4, "rate": 700}}            the same in an open loop: arrivals by chance, `rate` a second
 
-Every request is sent once. In the open loop an arrival that finds no idle client waits in line, and its latency counts from
+Every request is sent once. In the closed loop the clock starts when every client was answered once: a thousand requests that
+come in one moment all wait for each other, and would count as a pause of the server. `answered` are all answers, for whoever
+divides the server's processor time by them. In the open loop an arrival that finds no idle client waits in line, and its latency counts from
 its arrival.
 """
 
@@ -87,6 +89,7 @@ class _Run:
         self._times: list[float] = []
         self._statuses: dict[int, int] = {}
         self._is_over = False
+        self._sent, self._enough, self._awaited = 0, 0, asyncio.Event()
         self.lost = 0
 
     async def __call__(self) -> dict[str, Any]:
@@ -96,30 +99,40 @@ class _Run:
             for _ in range(self._count)
         ]
         clients = [client for _, client in pairs]
-        begin = time.perf_counter()
         if self._rate is None:
             for client in clients:
                 self._next(client)
+            await self._all_answered(len(clients))
+        before, begin = len(self._times), time.perf_counter()
+        if self._rate is None:
             await asyncio.sleep(self._seconds)
         else:
             self._idle.extend(clients)
             await self._arrivals(begin)
         self._is_over = True
         took = time.perf_counter() - begin
-        answered = len(self._times)
-        await asyncio.sleep(0.3)  # what is still on its way is answered to nobody
+        times = sorted(self._times[before:])
+        await self._all_answered(self._sent)
         for client in clients:
             client.close()
-        times = sorted(self._times[:answered])
         return {
-            "answered": answered,
-            "seconds": took,
-            "per_second": answered / took,
+            "answered": len(self._times),
+            "per_second": len(times) / took,
             "p50_ms": _part(times, 0.5),
             "p99_ms": _part(times, 0.99),
             "statuses": {str(status): count for status, count in sorted(self._statuses.items())},
             "lost": self.lost,
         }
+
+    async def _all_answered(self, count: int) -> None:
+        """Wait for the answers to `count` requests; RuntimeError when they do not come."""
+        try:
+            async with asyncio.timeout(30):
+                while len(self._times) < count:
+                    self._enough, self._awaited = count, asyncio.Event()
+                    await self._awaited.wait()
+        except TimeoutError:
+            raise RuntimeError("the server stopped answering") from None
 
     async def _arrivals(self, begin: float) -> None:
         assert self._rate is not None
@@ -137,11 +150,14 @@ class _Run:
         request = self._requests.take()
         if request is None:
             raise RuntimeError("the load ran out of requests")
+        self._sent += 1
         client.send(request, time.perf_counter() if since is None else since)
 
     def answered(self, client: _Client, status: int, seconds: float) -> None:
         self._times.append(seconds)
         self._statuses[status] = self._statuses.get(status, 0) + 1
+        if len(self._times) >= self._enough:
+            self._awaited.set()
         if self._is_over:
             return
         if self._rate is None:

@@ -118,6 +118,7 @@ class MappedAdapter:
 
     def read_item(self, item: NativeItem, raw: bytes, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
         reading = Reading(item.locate or self.codec.position, self.codec.scalar_key, gaps=list(item.gaps))
+        reading.is_careful = item.is_careful
         self.before_reading(item.tree, reading)
         kind = self.lens.read(item.tree, reading)
         if kind is None:

@@ -43,6 +43,7 @@ class CodeTable:
     also_reads: Mapping[str, str] = field(default_factory=dict)
     _exact: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
     _folded: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _writers: dict[bool, dict[str, str]] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         self._folded.update(self.also_reads)
@@ -72,6 +73,12 @@ class CodeTable:
 
     def writer(self, as_label: bool = False) -> Mapping[str, str]:
         """Canonical -> native for the codes that come back as they went; the others cannot be written."""
+        made = self._writers.get(as_label)
+        if made is None:
+            made = self._writers[as_label] = self._made_writer(as_label)
+        return made
+
+    def _made_writer(self, as_label: bool) -> dict[str, str]:
         index = 1 if as_label else 0
         out: dict[str, str] = {}
         for canonical, natives in self.spellings.items():
@@ -81,14 +88,18 @@ class CodeTable:
         return out
 
     def converter(self, as_label: bool = False) -> Converter:
-        writes = self.writer(as_label)
+        writes, exact, search = self.writer(as_label), self._exact, self.read
+
+        def read(native: str) -> Any:
+            found = exact.get(native)
+            return search(native) if found is None else found
 
         def write(value: Any) -> str:
             if not isinstance(value, str) or value not in writes:
                 raise Unwritable
             return writes[value]
 
-        return Converter(self.read, write)
+        return Converter(read, write)
 
 
 def _canonical(table: CanonicalTable, system: str | None) -> CodeTable:

@@ -15,13 +15,16 @@ from adapters.kit.text_values import half_width, read_text, write_text
 _SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}")
 _CITIZEN_ID = re.compile(r"[0-9]{17}[0-9X]")
 _CITIZEN_ID_15 = re.compile(r"[0-9]{15}")
+_FLOATING = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}|[0-9]+\.[0-9]*")
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_CHECK_DIGITS = "10X98765432"
+_OF_ZEROS = sum(_ID_WEIGHTS) * ord("0")  # the bytes of the digits are summed, not their values
 
 
 def check_digit_holds(citizen_id: str) -> bool:
     """GB 11643: ISO 7064 MOD 11-2 over the first 17 digits."""
-    total = sum(map(mul, _ID_WEIGHTS, map(int, citizen_id[:17])))
-    return "10X98765432"[total % 11] == citizen_id[17]
+    total = sum(map(mul, _ID_WEIGHTS, citizen_id[:17].encode())) - _OF_ZEROS
+    return _CHECK_DIGITS[total % 11] == citizen_id[17]
 
 
 def ruined_number(text: str, expected_length: int = 18) -> str | None:
@@ -40,8 +43,12 @@ def ruined_number(text: str, expected_length: int = 18) -> str | None:
 
 def read_citizen_id(text: str) -> Any:
     """18 characters with a capital X. A wrong check digit is kept and noted; a ruined number is not taken."""
-    plain = text if _CITIZEN_ID.fullmatch(text) else half_width(text).strip().upper().replace(" ", "")
-    if _CITIZEN_ID.fullmatch(plain):
+    plain = text
+    is_whole = _CITIZEN_ID.fullmatch(plain) is not None
+    if not is_whole:
+        plain = half_width(text).strip().upper().replace(" ", "")
+        is_whole = _CITIZEN_ID.fullmatch(plain) is not None
+    if is_whole:
         if check_digit_holds(plain):
             return plain
         if ruined_number(plain):
@@ -89,7 +96,7 @@ def write_student_no(value: Any) -> str:
 def read_school_code(text: str) -> Any:
     """学校标识码, 10 digits; a spreadsheet takes leading zeros away."""
     plain = half_width(text).strip()
-    if _is_floating(plain):
+    if not plain.isdigit() and _is_floating(plain):
         raise Unmappable("ruined-number", "a spreadsheet turned a school code into a floating-point number")
     if plain.isdigit() and len(plain) < 10:
         return Noted(plain, "lost-leading-zeros", "a school code has 10 digits; most likely it lost leading zeros")
@@ -106,11 +113,13 @@ def write_school_code(value: Any) -> str:
 
 
 def _is_floating(text: str) -> bool:
-    return bool(_SCIENTIFIC.fullmatch(text) or re.fullmatch(r"[0-9]+\.[0-9]*", text))
+    return _FLOATING.fullmatch(text) is not None
 
 
 def read_phone(text: str) -> Any:
     plain = half_width(text).strip()
+    if plain.isdigit():
+        return plain
     if _is_floating(plain):
         raise Unmappable("ruined-number", "a spreadsheet turned a telephone number into a floating-point number")
     return read_text(plain)
@@ -118,6 +127,6 @@ def read_phone(text: str) -> Any:
 
 def write_phone(value: Any) -> str:
     text = write_text(value)
-    if half_width(text) != text or _SCIENTIFIC.fullmatch(text) or re.fullmatch(r"[0-9]+\.[0-9]*", text):
+    if half_width(text) != text or (not text.isdigit() and _is_floating(text)):
         raise Unwritable
     return text

@@ -1,148 +1,181 @@
-"""How does the text of one native leaf become the value of one canonical field?"""
+"""How does the text of one native leaf become the value of one canonical field?
+
+A rule is made into one function when its document is loaded: its home, its
+converter and the JSON pointer of its provenance are bound then, and nothing of
+the rule is looked up when a notice arrives. Nearly every leaf is text with one
+home and one value, and takes the short way (`_plain`); all others are read by
+`_one` (several homes, implied values, the envelope) or `_many`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from adapters.kit.conversion import Noted, Unmappable
-from adapters.kit.mapping import Choice, FieldRule
+from adapters.kit.mapping import FieldRule, Path
 from adapters.kit.native import Position, get_at
-from adapters.kit.reading import Reading, Slots, fill, scalar, text_of
+from adapters.kit.reading import Action, Reading, Slots, fill, pointer_of, scalar, text_of
 from adapters.kit.text import has_private_use
 
+# (text, position, reading) -> home, its pointer, value, whether it is certain; None when no home takes the text
+_Found = tuple[Path, str, Any, bool]
+_Convert = Callable[[str, Position, Reading], _Found | None]
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """`simple` is set where there is one home, one value and nothing implied: nearly always, and fast.
 
-    `under` goes before a gap's target: a person's name is `persons.name`, whichever person it is.
-    """
+def leaf(slot: str, rule: FieldRule, under: str) -> Action:
+    """`under` goes before a gap's target: a person's name is `persons.name`, whichever person it is."""
+    convert = _converting(rule, under)
+    if rule.many:
+        return _many(slot, rule, convert)
+    one = _one(slot, rule, convert, under)
+    home = rule.choices[0].to
+    if len(rule.choices) == 1 and len(home) == 1 and not rule.when and not rule.not_provided and home[0][0] != "@":
+        return _plain(slot, rule, under, one)
+    return one
 
-    slot: str
-    rule: FieldRule
-    simple: Choice | None = None
-    under: str = ""
 
-    def _plainly(self, value: str, slots: Slots, at: Position, reading: Reading) -> None:
-        choice = self.simple
-        assert choice is not None
+def _plain(slot: str, rule: FieldRule, under: str, otherwise: Action) -> Action:
+    """Text with one home at the top of its item."""
+    (choice,) = rule.choices
+    (name,) = choice.to
+    read, pointer, target_name = choice.converter.read, pointer_of(choice.to), under + name
+
+    def read_leaf(value: Any, slots: Slots, at: Position, reading: Reading) -> None:
+        if value.__class__ is not str:
+            otherwise(value, slots, at, reading)
+            return
         if not value or value.isspace():
             return
         try:
-            canonical = choice.converter.read(value)
+            canonical = read(value)
         except Unmappable as error:
-            reading.gap(error.code, at, error.message, self.under + ".".join(choice.to))
+            reading.gap(error.code, at, error.message, target_name)
             return
         if canonical.__class__ is Noted:
-            reading.gap(canonical.code, at, canonical.message, self.under + ".".join(choice.to))
+            reading.gap(canonical.code, at, canonical.message, target_name)
             canonical = canonical.value
-        if canonical.__class__ is str and not canonical.isascii() and has_private_use(canonical):
-            reading.gap(
-                "private-use-character",
-                at,
-                "holds a character that only one vendor's font knows",
-                self.under + ".".join(choice.to),
-            )
-        target = slots[self.slot]
-        path = choice.to
-        if len(path) == 1 and path[0] not in target:
-            target[path[0]] = canonical
-        elif not fill(target, path, canonical):
-            reading.gap("conflict", at, "another field of the message says something else", self.under + ".".join(path))
+        if reading.is_careful and canonical.__class__ is str and has_private_use(canonical):
+            _one_vendor_knows(reading, at, target_name)
+        target = slots[slot]
+        if name not in target:
+            target[name] = canonical
+        elif target[name] != canonical:
+            reading.gap("conflict", at, "another field of the message says something else", target_name)
             return
-        reading.sources.append((target, path, at))
+        reading.sources.append((target, pointer, at))
 
-    def __call__(self, value: Any, slots: Slots, at: Position, reading: Reading) -> None:
-        if value.__class__ is str and self.simple is not None:
-            self._plainly(value, slots, at, reading)
+    return read_leaf
+
+
+def _one(slot: str, rule: FieldRule, convert: _Convert, under: str) -> Action:
+    not_provided = rule.not_provided
+    implied = tuple((tuple(name.split(".")), constant) for name, constant in rule.when.items())
+
+    def read_leaf(value: Any, slots: Slots, at: Position, reading: Reading) -> None:
+        text = value if value.__class__ is str else _leaf_text(value, at, reading)
+        if not text or text.isspace() or text == not_provided:
             return
-        rule = self.rule
-        if isinstance(value, (dict, list)):
-            if rule.many and isinstance(value, list):
-                self._many([scalar(item, reading.scalar_key) for item in value], slots, at, reading)
+        found = convert(text, at, reading)
+        if found is None:
+            return
+        path, pointer, canonical, is_certain = found
+        if path[0][0] == "@":
+            if reading.envelope.setdefault(path[0], canonical) != canonical:
+                reading.gap("conflict", at, "another field of the message names another one", path[0])
+            return
+        target = slots[slot]
+        if not fill(target, path, canonical):
+            where = under + ".".join(path)
+            reading.gap("conflict", at, "another field of the message says something else", where)
+            return
+        reading.sources.append((target, pointer, at))
+        if is_certain:
+            for home, constant in implied:
+                fill(target, home, constant)
+
+    return read_leaf
+
+
+def _many(slot: str, rule: FieldRule, convert: _Convert) -> Action:
+    not_provided, split, also_split = rule.not_provided, rule.split, rule.also_split
+
+    def read_leaf(value: Any, slots: Slots, at: Position, reading: Reading) -> None:
+        if value.__class__ is list:
+            values: Sequence[Any] = [scalar(item, reading.scalar_key) for item in value]
+        else:
+            text = value if value.__class__ is str else _leaf_text(value, at, reading)
+            if not text or text.isspace() or text == not_provided:
                 return
-            self._named_rest(value, at, reading)
-            value = scalar(value, reading.scalar_key)
-        text = text_of(value)
-        if text is None or text == rule.not_provided:
-            return
-        if rule.many:
-            if rule.split:
-                for separator in rule.also_split:
-                    text = text.replace(separator, rule.split)
-                self._many([part for part in text.split(rule.split) if part.strip()], slots, at, reading)
+            if split:
+                for separator in also_split:
+                    text = text.replace(separator, split)
+                values = [part for part in text.split(split) if part.strip()]
             else:
-                self._many([text], slots, at, reading)
-            return
-        found = self._convert(text, at, reading)
-        if found is not None:
-            path, canonical, certain = found
-            target = slots[self.slot]
-            if path[0][0] == "@":
-                if reading.envelope.setdefault(path[0], canonical) != canonical:
-                    reading.gap("conflict", at, "another field of the message names another one", path[0])
-                return
-            if not fill(target, path, canonical):
-                reading.gap(
-                    "conflict", at, "another field of the message says something else", self.under + ".".join(path)
-                )
-                return
-            reading.sources.append((target, path, at))
-            if rule.when and certain:
-                for name, constant in rule.when.items():
-                    fill(target, tuple(name.split(".")), constant)
-
-    def _convert(self, text: str, at: Position, reading: Reading) -> tuple[tuple[str, ...], Any, bool] | None:
-        trouble: Unmappable | None = None
-        for choice in self.rule.choices:
-            try:
-                canonical = choice.converter.read(text)
-            except Unmappable as error:
-                trouble = trouble or error
-                continue
-            certain = True
-            if canonical.__class__ is Noted:
-                reading.gap(canonical.code, at, canonical.message, self.under + ".".join(choice.to))
-                certain = canonical.code != "id-form"
-                canonical = canonical.value
-            if canonical.__class__ is str and not canonical.isascii() and has_private_use(canonical):
-                reading.gap(
-                    "private-use-character",
-                    at,
-                    "holds a character that only one vendor's font knows",
-                    self.under + ".".join(choice.to),
-                )
-            return choice.to, canonical, certain
-        if trouble is not None:
-            reading.gap(trouble.code, at, trouble.message, self.under + ".".join(self.rule.choices[0].to))
-        return None
-
-    def _many(self, values: Sequence[Any], slots: Slots, at: Position, reading: Reading) -> None:
-        homes: dict[tuple[str, ...], list[Any]] = {}
-        for index, value in enumerate(values):
-            text = text_of(value)
-            if text is None:
-                continue
-            found = self._convert(text, (*at, index) if len(values) > 1 else at, reading)
-            if found is not None:
-                homes.setdefault(found[0], []).append(found[1])
-        for path, items in homes.items():
-            target = slots[self.slot]
+                values = [text]
+        homes: dict[Path, tuple[str, list[Any]]] = {}
+        for index, one in enumerate(values):
+            text = text_of(one)
+            if text is not None:
+                found = convert(text, (*at, index) if len(values) > 1 else at, reading)
+                if found is not None:
+                    homes.setdefault(found[0], (found[1], []))[1].append(found[2])
+        target = slots[slot]
+        for path, (pointer, items) in homes.items():
             if not fill(target, path, items):
                 there = get_at(target, path)
                 if isinstance(there, list):
                     there.extend(item for item in items if item not in there)
-            reading.sources.append((target, path, at))
+            reading.sources.append((target, pointer, at))
 
-    def _named_rest(self, value: Any, at: Position, reading: Reading) -> None:
-        if isinstance(value, list):
-            for index, item in enumerate(value[1:], 1):
-                if item not in ("", None):
-                    reading.gap("repeated", (*at, index), "one value is expected; the others are not mapped")
-            value = value[0] if value else None
-        if isinstance(value, dict):
-            for key, below in value.items():
-                if key != reading.scalar_key and below not in ("", None, [], {}):
-                    reading.gap("unmapped", (*at, key), "no rule maps this")
+    return read_leaf
+
+
+def _converting(rule: FieldRule, under: str) -> _Convert:
+    """The first home whose converter takes the text; when none does, the trouble of the first is named."""
+    homes = [
+        (choice.to, pointer_of(choice.to), under + ".".join(choice.to), choice.converter.read)
+        for choice in rule.choices
+    ]
+    first_name = homes[0][2]
+
+    def convert(text: str, at: Position, reading: Reading) -> _Found | None:
+        trouble: Unmappable | None = None
+        for path, pointer, target_name, read in homes:
+            try:
+                canonical = read(text)
+            except Unmappable as error:
+                trouble = trouble or error
+                continue
+            is_certain = True
+            if canonical.__class__ is Noted:
+                reading.gap(canonical.code, at, canonical.message, target_name)
+                is_certain = canonical.code != "id-form"
+                canonical = canonical.value
+            if reading.is_careful and canonical.__class__ is str and has_private_use(canonical):
+                _one_vendor_knows(reading, at, target_name)
+            return path, pointer, canonical, is_certain
+        if trouble is not None:
+            reading.gap(trouble.code, at, trouble.message, first_name)
+        return None
+
+    return convert
+
+
+def _one_vendor_knows(reading: Reading, at: Position, target: str) -> None:
+    reading.gap("private-use-character", at, "holds a character that only one vendor's font knows", target)
+
+
+def _leaf_text(value: Any, at: Position, reading: Reading) -> str | None:
+    """The text of a leaf that came as something else; what stands beside it is named."""
+    if isinstance(value, list):
+        for index, item in enumerate(value[1:], 1):
+            if item not in ("", None):
+                reading.gap("repeated", (*at, index), "one value is expected; the others are not mapped")
+        value = value[0] if value else None
+    key = reading.scalar_key
+    if isinstance(value, dict):
+        for name, below in value.items():
+            if name != key and below not in ("", None, [], {}):
+                reading.gap("unmapped", (*at, name), "no rule maps this")
+    return text_of(scalar(value, key))

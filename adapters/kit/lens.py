@@ -22,7 +22,7 @@ from typing import Any
 from adapters.kit.extension import lexicon
 from adapters.kit.mapping import AgencyMapping, GroupRule, KindRule
 from adapters.kit.native import Tree, as_list, get_at, plain_copy
-from adapters.kit.overlay import lay_over, leaves, overlay_of, provenance
+from adapters.kit.overlay import lay_over, leaves, overlay_of
 from adapters.kit.persons import NATIVE_ROLES, default_refs, plays
 from adapters.kit.plan import new_item, plan_of, settle, walk
 from adapters.kit.reading import Action, CustomField, Reading, Slots, fill, scalar, text_of
@@ -66,6 +66,8 @@ class Lens:
     def take_reporter(self, tree: Tree, reading: Reading) -> None:
         """Move reporter and sealed fields out of the tree, before anything else is looked at."""
         for path, name, is_sealed in self._vault:
+            if path[0] not in tree:
+                continue
             for value in _take_all(tree, path):
                 text = text_of(scalar(value, reading.scalar_key))
                 if text is not None:
@@ -128,15 +130,18 @@ class Lens:
             lay_over(overlay, reading)
         if reading.persons:
             reading.data["persons"] = reading.persons
-        prefixes = {id(reading.data): ""} | {id(person): f"/persons/{n}" for n, person in enumerate(reading.persons)}
+        prefixes = {id(reading.data): ""}
+        for number, person in enumerate(reading.persons):
+            prefixes[id(person)] = f"/persons/{number}"
+        locate = reading.locate
         out = [
-            provenance(prefixes[id(target)], path, reading.locate(at))
-            for target, path, at in reading.sources
+            Provenance(prefixes[id(target)] + pointer, locate(at))
+            for target, pointer, at in reading.sources
             if id(target) in prefixes
         ]
         if overlay:
-            at = reading.locate(self.mapping.extension)
-            out.extend(provenance("", pointer, at) for pointer in leaves(overlay) if pointer[0] != "persons")
+            where = locate(self.mapping.extension)
+            out.extend(Provenance("/" + "/".join(path), where) for path in leaves(overlay) if path[0] != "persons")
         return tuple(out)
 
     # --- writing ---

@@ -29,12 +29,16 @@ class Unreadable(Exception):
 
 @dataclass(slots=True)
 class NativeItem:
-    """One notice's tree. `position` names the item in the input; `gaps` are what the codec itself had to note."""
+    """One notice's tree. `position` names the item in the input; `gaps` are what the codec itself had to note.
+
+    `is_careful` is False where the codec has seen that the input holds no private-use character in any spelling.
+    """
 
     tree: Tree
     position: str = ""
     gaps: list[Gap] = field(default_factory=list)
     locate: Callable[[Position], str] | None = None
+    is_careful: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,12 @@
-"""How does what an extension block says come over what the fields said, and where did each value come from?"""
+"""How does what an extension block says come over what the fields said?"""
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from adapters.kit.extension import Lexicon, unflat, untyped
 from adapters.kit.native import Tree, deep_merge
 from adapters.kit.reading import Reading
-from gateway.model.notice import Provenance
 
 
 def overlay_of(block: Any, style: str, words: Lexicon) -> Tree:
@@ -53,9 +51,3 @@ def leaves(value: Any, at: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     if value.__class__ is list:
         return [leaf for index, below in enumerate(value) for leaf in leaves(below, (*at, str(index)))]
     return [at]
-
-
-@lru_cache(maxsize=16_384)
-def provenance(prefix: str, path: tuple[str, ...], source: str) -> Provenance:
-    """Messages of one format say the same things in the same places, so these are made once."""
-    return Provenance(f"{prefix}/{'/'.join(path)}", source)

@@ -8,10 +8,13 @@ from typing import Any
 from adapters.kit.conversion import Converter, Noted, Unmappable, Unwritable
 from adapters.kit.text_values import half_width
 
+_INTEGER = re.compile(r"-?[0-9]{1,15}")
+_DIVISION = re.compile(r"[0-9]{6}|[0-9]{9}|[0-9]{12}")
+
 
 def read_integer(text: str) -> Any:
     plain = half_width(str(text)).strip()
-    if not re.fullmatch(r"-?[0-9]{1,15}", plain):
+    if _INTEGER.fullmatch(plain) is None:
         raise Unmappable("number-form", "not a whole number")
     return int(plain)
 
@@ -23,7 +26,12 @@ def write_integer(value: Any) -> str:
 
 
 def _boolean(true: str, false: str, also_true: frozenset[str], also_false: frozenset[str]) -> Converter:
+    usual = dict.fromkeys(also_true, True) | dict.fromkeys(also_false, False)
+
     def read(text: str) -> Any:
+        known = usual.get(text)
+        if known is not None:
+            return known
         plain = half_width(text).strip().lower()
         if plain in also_true:
             return True
@@ -51,13 +59,13 @@ AGREE = _boolean("同意", "不同意", _YES, _NO)
 def read_division(text: str) -> Any:
     """6, 9 or 12 digits; trailing zero pairs of a 12-digit code are kept as sent."""
     plain = half_width(text).strip()
-    if re.fullmatch(r"[0-9]{6}|[0-9]{9}|[0-9]{12}", plain) is None:
+    if _DIVISION.fullmatch(plain) is None:
         raise Unmappable("division-form", "a division code has 6, 9 or 12 digits")
     return plain
 
 
 def write_division(value: Any) -> str:
-    if not isinstance(value, str) or re.fullmatch(r"[0-9]{6}|[0-9]{9}|[0-9]{12}", value) is None:
+    if not isinstance(value, str) or _DIVISION.fullmatch(value) is None:
         raise Unwritable
     return value
 
@@ -80,20 +88,26 @@ _HANZI_DIGITS = {
 }
 
 
+_HANZI_NUMBER = re.compile(r"[一二两三四五六七八九]?十[一二三四五六七八九]?|[一二两三四五六七八九]")
+
+
+def _number(found: re.Match[str]) -> str:
+    said = found.group()
+    tens, ten, ones = said.partition("十")
+    if not ten:
+        return "".join(_HANZI_DIGITS[char] for char in said)
+    return str(int(_HANZI_DIGITS.get(tens, "1")) * 10 + int(_HANZI_DIGITS.get(ones, "0")))
+
+
 def _arabic(text: str) -> str:
     """Chinese numerals up to 99 as digits, enough for ages."""
-
-    def number(found: re.Match[str]) -> str:
-        tens, _, ones = found.group().partition("十")
-        if "十" not in found.group():
-            return "".join(_HANZI_DIGITS[char] for char in found.group())
-        return str(int(_HANZI_DIGITS.get(tens, "1")) * 10 + int(_HANZI_DIGITS.get(ones, "0")))
-
-    return re.sub(r"[一二两三四五六七八九]?十[一二三四五六七八九]?|[一二两三四五六七八九]", number, text)
+    return text if text.isascii() else _HANZI_NUMBER.sub(_number, text)
 
 
 def read_age(text: str) -> Any:
     """`13`, `13岁`, `8岁半`, `约10`, `3个月`, `20天` -> {years, months?, approximate?}. Days count as months 0, noted."""
+    if text[-1:] == "岁" and text[:-1].isascii() and text[:-1].isdigit() and len(text) <= 3:
+        return {"years": int(text[:-1])}
     plain = _arabic(half_width(text).strip())
     found = _AGE.fullmatch(plain)
     if found is None or not any(found[name] for name in ("bare", "y", "m", "d")):

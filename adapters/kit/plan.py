@@ -1,78 +1,99 @@
-"""Which actions does each native name ask for? A mapping document as a plan of reading, made once when it is loaded.
+"""Which action does each native name ask for? A mapping document as a plan of reading, made once when it is loaded.
 
-`walk` goes through a native tree with its plan: every name has the actions of
-the rules that map it, so nothing is searched, and what has none is a named gap.
+`walk` goes through a native tree with its plan: every name has one action, made
+of the rules that map it, so nothing is searched, and what has none is a named gap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.kit.leaf import Leaf
+from adapters.kit.leaf import leaf
 from adapters.kit.mapping import AgencyMapping, FieldRule, GroupRule
-from adapters.kit.native import Position, Tree, as_list
-from adapters.kit.reading import Action, CustomField, Reading, Slots
+from adapters.kit.native import Position, Tree
+from adapters.kit.reading import Action, CustomField, Reading, Slots, says_something
 
-Plan = dict[str, tuple[Action, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Branch:
-    plan: Plan
-
-    def __call__(self, value: Any, slots: Slots, at: Position, reading: Reading) -> None:
-        items = as_list(value)
-        for index, item in enumerate(items):
-            if index:
-                reading.gap("repeated", (*at, index), "one group is expected; the others are not mapped")
-                break
-            walk(item, self.plan, slots, at, reading)
+Plan = dict[str, Action]
 
 
-@dataclass(frozen=True, slots=True)
-class _Repeat:
+def walk(node: Any, plan: Plan, slots: Slots, at: Position, reading: Reading) -> None:
+    """Apply a plan to one native group."""
+    if not isinstance(node, dict):
+        if node in ("", None):
+            return
+        node = {reading.scalar_key: node}
+    for key, value in node.items():
+        action = plan.get(key)
+        if action is not None:
+            action(value, slots, (*at, key), reading)
+        elif value if value.__class__ is str else says_something(value):
+            reading.gap("unmapped", (*at, key), "no rule maps this")
+
+
+def _branch(plan: Plan) -> Action:
+    def read_group(value: Any, slots: Slots, at: Position, reading: Reading) -> None:
+        if not isinstance(value, list):
+            walk(value, plan, slots, at, reading)
+        elif value:
+            walk(value[0], plan, slots, at, reading)
+            if len(value) > 1:
+                reading.gap("repeated", (*at, 1), "one group is expected; the others are not mapped")
+
+    return read_group
+
+
+def _repeat(plan: Plan, groups: Sequence[GroupRule]) -> Action:
     """Each element fills a new person or list item; groups that share it name further slots of their own."""
 
-    plan: Plan
-    groups: tuple[GroupRule, ...]
-
-    def __call__(self, value: Any, slots: Slots, at: Position, reading: Reading) -> None:
-        items = as_list(value)
-        for index, item in enumerate(items):
-            below = {**slots, **{group.slot: new_item(group) for group in self.groups}}
-            walk(item, self.plan, below, (*at, index) if len(items) > 1 or isinstance(value, list) else at, reading)
-            for group in self.groups:
+    def read_groups(value: Any, slots: Slots, at: Position, reading: Reading) -> None:
+        is_list = isinstance(value, list)
+        for index, item in enumerate(value if is_list else () if value is None else (value,)):
+            below = dict(slots)
+            for group in groups:
+                below[group.slot] = new_item(group)
+            walk(item, plan, below, (*at, index) if is_list else at, reading)
+            for group in groups:
                 settle(group, below[group.slot], reading)
 
-
-@dataclass(frozen=True, slots=True)
-class _Ignore:
-    def __call__(self, value: Any, slots: Slots, at: Position, reading: Reading) -> None:
-        return None
+    return read_groups
 
 
-@dataclass(frozen=True, slots=True)
-class _Drop:
-    reason: str
-
-    def __call__(self, value: Any, slots: Slots, at: Position, reading: Reading) -> None:
-        if value not in ("", None, [], {}):
-            reading.gap("dropped", at, self.reason)
+def _ignore(value: Any, slots: Slots, at: Position, reading: Reading) -> None:
+    return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Custom:
-    slot: str
-    custom: CustomField
+def _drop(reason: str) -> Action:
+    def name_it(value: Any, slots: Slots, at: Position, reading: Reading) -> None:
+        if value if value.__class__ is str else says_something(value):
+            reading.gap("dropped", at, reason)
 
-    def __call__(self, value: Any, slots: Slots, at: Position, reading: Reading) -> None:
-        self.custom.read(value, slots[self.slot], at, reading)
+    return name_it
+
+
+def _custom(slot: str, custom: CustomField) -> Action:
+    read = custom.read
+
+    def read_field(value: Any, slots: Slots, at: Position, reading: Reading) -> None:
+        read(value, slots[slot], at, reading)
+
+    return read_field
+
+
+def _each(actions: Sequence[Action]) -> Action:
+    """All of several rules for one name, in the order of the document."""
+
+    def read_all(value: Any, slots: Slots, at: Position, reading: Reading) -> None:
+        for action in actions:
+            action(value, slots, at, reading)
+
+    return read_all
 
 
 def new_item(group: GroupRule) -> Tree:
-    return {name: list(value) if isinstance(value, list) else value for name, value in group.constants.items()}
+    """What a new person or list item begins with: a person has the role of its group."""
+    roles = group.constants.get("roles")
+    return {} if roles is None else {"roles": list(roles)}
 
 
 def settle(group: GroupRule, item: Tree, reading: Reading) -> None:
@@ -86,22 +107,6 @@ def settle(group: GroupRule, item: Tree, reading: Reading) -> None:
         for part in group.list_path[:-1]:
             there = there.setdefault(part, {})
         there.setdefault(group.list_path[-1], []).append(item)
-
-
-def walk(node: Any, plan: Plan, slots: Slots, at: Position, reading: Reading) -> None:
-    """Apply a plan to one native group."""
-    if not isinstance(node, dict):
-        if node in ("", None):
-            return
-        node = {reading.scalar_key: node}
-    for key, value in node.items():
-        actions = plan.get(key)
-        if actions is None:
-            if value not in ("", None, [], {}):
-                reading.gap("unmapped", (*at, key), "no rule maps this")
-            continue
-        for action in actions:
-            action(value, slots, (*at, key), reading)
 
 
 def under(group: GroupRule) -> str:
@@ -129,31 +134,23 @@ def plan_of(mapping: AgencyMapping, customs: Mapping[str, CustomField]) -> Plan:
     there = tree
     for part in mapping.extension[:-1]:
         there = there.setdefault(part, {})
-    there.setdefault(mapping.extension[-1], {})[None] = [_Ignore()]
+    there.setdefault(mapping.extension[-1], {})[None] = [_ignore]
     there = tree
     for part in mapping.kind_at[:-1]:
         there = there.setdefault(part, {})
-    there.setdefault(mapping.kind_at[-1], {}).setdefault(None, [_Ignore()])
+    there.setdefault(mapping.kind_at[-1], {}).setdefault(None, [_ignore])
     return _plan(tree, (), repeats)
 
 
 def _action(group: GroupRule, rule: FieldRule, customs: Mapping[str, CustomField]) -> Action | None:
     if rule.action == "map":
-        choice = rule.choices[0]
-        is_simple = (
-            len(rule.choices) == 1
-            and not rule.when
-            and not rule.many
-            and not rule.not_provided
-            and choice.to[0][0] != "@"
-        )
-        return Leaf(group.slot, rule, choice if is_simple else None, under(group))
+        return leaf(group.slot, rule, under(group))
     if rule.action == "drop":
-        return _Drop(rule.argument)
+        return _drop(rule.argument)
     if rule.action == "ignore":
-        return _Ignore()
+        return _ignore
     if rule.action == "custom":
-        return _Custom(group.slot, customs[rule.argument])
+        return _custom(group.slot, customs[rule.argument])
     return None
 
 
@@ -166,6 +163,6 @@ def _plan(tree: dict[Any, Any], at: tuple[str, ...], repeats: Mapping[tuple[str,
         if any(name is not None for name in below):
             inner = _plan(below, (*at, key), repeats)
             groups = repeats.get((*at, key))
-            actions.append(_Repeat(inner, tuple(groups)) if groups else _Branch(inner))
-        plan[key] = tuple(actions)
+            actions.append(_repeat(inner, tuple(groups)) if groups else _branch(inner))
+        plan[key] = actions[0] if len(actions) == 1 else _each(tuple(actions))
     return plan

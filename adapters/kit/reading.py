@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
 
 from adapters.kit.native import Position, Tree
@@ -12,7 +13,11 @@ from gateway.model.notice import Gap
 
 @dataclass(slots=True)
 class Reading:
-    """What one native tree has given so far."""
+    """What one native tree has given so far.
+
+    `sources`: a group that was filled, the JSON pointer below it, and the native position. `is_careful` is False where
+    the codec has seen that the whole input holds no private-use character, written out or escaped.
+    """
 
     locate: Callable[[Position], str]
     scalar_key: str
@@ -22,16 +27,23 @@ class Reading:
     sealed: Tree = field(default_factory=dict)
     envelope: dict[str, str] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
-    sources: list[tuple[Tree, tuple[str, ...], Position]] = field(default_factory=list)
+    sources: list[tuple[Tree, str, Position]] = field(default_factory=list)
+    is_careful: bool = True
 
     def gap(self, code: str, position: Position, message: str, target: str = "") -> None:
         self.gaps.append(Gap(code, self.locate(position), message, target))
 
     def note(self, target: Tree, path: tuple[str, ...], position: Position) -> None:
-        self.sources.append((target, path, position))
+        self.sources.append((target, pointer_of(path), position))
 
 
 Slots = dict[str, Tree]
+
+
+@lru_cache(maxsize=4096)
+def pointer_of(path: tuple[str, ...]) -> str:
+    """The JSON pointer of a canonical path. Paths are those of mappings and adapters, never of an input."""
+    return "/" + "/".join(path)
 
 
 class Action(Protocol):
@@ -55,6 +67,11 @@ def scalar(value: Any, key: str) -> Any:
     if isinstance(value, list):
         return scalar(value[0], key) if value else None
     return value
+
+
+def says_something(value: Any) -> bool:
+    """False and zero do; empty texts, lists and groups do not."""
+    return bool(value) or value is False or value.__class__ is int
 
 
 def text_of(value: Any) -> str | None:

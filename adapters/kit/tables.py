@@ -23,11 +23,13 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import cached_property
 from typing import Any
 from xml.sax.saxutils import escape as xml_escape
 
 from adapters.kit.json_codec import charset_parameter, text_of_bytes
 from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable
+from adapters.kit.text import has_private_use
 from gateway.model.notice import Gap
 
 EXTENSION = "扩展"
@@ -35,7 +37,8 @@ CSV_TYPE = "text/csv"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
-_SEARCHED_ROWS = 12
+_BETWEEN = "\x1f"  # counts as a blank, so cells that are blank join to a blank
+_PREFIX = EXTENSION + ":"
 _EMPTY_RUN = 5_000
 _MAX_SHARED = 128 * 1024 * 1024  # what is no sheet (shared texts, styles) is held whole
 _ERRORS = frozenset({"#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
@@ -56,6 +59,42 @@ def guard(text: str) -> str:
 
 def unguard(text: str) -> str:
     return text[1:] if text[:1] == "'" and _GUARDED.match(text) else text
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """One heading row, looked at once for all rows below it."""
+
+    names: tuple[str, ...]
+    headings: frozenset[str] = frozenset()
+
+    @cached_property
+    def _repeats(self) -> bool:
+        named = [name for name in self.names if name]
+        return len(set(named)) < len(named)
+
+    @cached_property
+    def _extension(self) -> tuple[tuple[str, str], ...]:
+        return tuple((name, name[len(_PREFIX) :]) for name in self.names if name.startswith(_PREFIX))
+
+    def tree(self, cells: list[str]) -> Tree | None:
+        """A row without anything odd in its cells; None for one that has to be looked at cell by cell."""
+        if self._repeats:
+            return None
+        tree: Tree = {name: cell for name, cell in zip(self.names, cells, strict=False) if cell}
+        if "" in tree or len(tree.keys() & self.headings) < 2:
+            return None
+        extension = {short: tree.pop(name) for name, short in self._extension if name in tree}
+        if extension:
+            tree[EXTENSION] = extension
+        return tree
+
+
+def _item(tree: Tree, where: str, notes: list[Gap]) -> NativeItem:
+    def locate(path: Position) -> str:
+        return f"{where}, column {path[0]}" if path else where
+
+    return NativeItem(tree, where, notes, locate)
 
 
 @dataclass(frozen=True)
@@ -81,34 +120,48 @@ class TableCodec:
             rows = read_csv(text, limits)
         yield from self._items(rows, gaps, limits)
 
+    @cached_property
+    def _starts(self) -> frozenset[str]:
+        return frozenset(name[0] for name in self.headings)
+
+    def _is_heading(self, cell: str) -> bool:
+        """Most first cells are told from a heading by their first character, as long as folding does not change it."""
+        start = cell[:1]
+        if start not in self._starts and ("\u4e00" <= start <= "\u9fff" or (start.isdigit() and start.isascii())):
+            return False
+        return heading(cell) in self.headings
+
     def _items(self, rows: Iterable[Row], gaps: list[Gap], limits: Limits) -> Iterator[NativeItem | Unreadable]:
-        columns: list[str] = []
+        columns = _Columns(())
         sheet_now: str | None = None
-        searched = count = 0
+        count = 0
         found_any = False
         for sheet, number, cells in rows:
             if sheet != sheet_now:
-                sheet_now, columns, searched = sheet, [], 0
-            first = next((cell for cell in cells if cell), "")
-            if not columns or heading(first) in self.headings:
+                sheet_now, columns = sheet, _Columns(())
+            if not columns.names or self._is_heading(next(filter(None, cells), "")):
                 names = [heading(cell) for cell in cells]
                 known = sum(1 for name in set(names) if name in self.headings or name.startswith(EXTENSION + ":"))
                 if known >= 2 and known * 2 >= sum(1 for name in names if name):
-                    columns, found_any = names, True
+                    columns, found_any = _Columns(tuple(names), self.headings), True
                     continue
-            if not columns:
-                searched += 1
-                if searched > _SEARCHED_ROWS:
-                    columns = []
+            if not columns.names:
                 continue
-            if not any(cell.strip() for cell in cells):
+            joined = _BETWEEN.join(cells)
+            if not joined or joined.isspace():
                 continue
             count += 1
             if count > limits.max_items:
                 where = place(sheet, number)
                 yield Unreadable("too-many", where, f"more than {limits.max_items} rows", "send smaller files")
                 return
-            yield self._row(columns, sheet, number, cells, gaps)
+            is_plain = "'" not in joined and "#" not in joined and len(cells) <= len(columns.names)
+            tree = columns.tree(cells) if is_plain else None
+            where = place(sheet, number)
+            item = _item(tree, where, list(gaps)) if tree is not None else self._row(columns.names, where, cells, gaps)
+            if isinstance(item, NativeItem):
+                item.is_careful = has_private_use(joined)
+            yield item
         if not found_any:
             examples = ", ".join(sorted(self.headings)[:8])
             raise Unreadable(
@@ -117,10 +170,8 @@ class TableCodec:
         if not count:
             raise Unreadable("empty", "row 2", "headings without rows", "send at least one row")
 
-    def _row(
-        self, columns: list[str], sheet: str, number: int, cells: list[str], gaps: list[Gap]
-    ) -> NativeItem | Unreadable:
-        where = place(sheet, number)
+    def _row(self, columns: Sequence[str], where: str, cells: list[str], gaps: list[Gap]) -> NativeItem | Unreadable:
+        """Any row, cell by cell: with errors of the spreadsheet, guarded cells, cells without or under repeated headings."""
         tree: Tree = {}
         extension: dict[str, str] = {}
         notes = list(gaps)
@@ -158,10 +209,7 @@ class TableCodec:
                 "not-a-record", where, "fewer than two known cells", "leave totals and remarks out of the sheet"
             )
 
-        def locate(path: Position) -> str:
-            return f"{where}, column {path[0]}" if path else where
-
-        return NativeItem(tree, where, notes, locate)
+        return _item(tree, where, notes)
 
     def write(self, tree: Tree) -> bytes:
         return self.write_as(tree, CSV_TYPE)

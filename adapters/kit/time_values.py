@@ -32,9 +32,28 @@ _COMPACT_INSTANT = re.compile(
     r"(?:(?P<h>[0-9]{2})(?:(?P<m>[0-9]{2})(?:(?P<s>[0-9]{2})(?:[.,](?P<f>[0-9]{1,9}))?)?)?)?(?P<z>Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
 
+_WHOLE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}")
+
 
 def read_date(text: str) -> Any:
     """A date, or as much of one as is known: `YYYY-MM-DD`, `YYYY-MM`, `YYYY`. Times of day are cut off."""
+    if _is_whole_date(text) and "1850" <= text[:4] <= "2149":
+        try:
+            return date.fromisoformat(text).isoformat()
+        except ValueError:
+            pass  # zeros stand for an unknown month or day, or there is no such day
+    return _read_any_date(text)
+
+
+def _is_whole_date(text: str) -> bool:
+    """Whether it has the shape of `YYYYMMDD` or `YYYY-MM-DD`, as nearly all dates have."""
+    size = len(text)
+    if size == 10:
+        return text[4] == text[7] == "-" and text.isascii() and (text[:4] + text[5:7] + text[8:]).isdigit()
+    return size == 8 and text.isascii() and text.isdigit()
+
+
+def _read_any_date(text: str) -> Any:
     plain = half_width(text).strip()
     found = _COMPACT_DATE.fullmatch(plain) or _DATE.fullmatch(plain)
     if found is None or not "1850" <= found["y"] <= "2149":
@@ -82,6 +101,31 @@ def read_month(text: str) -> Any:
 
 def read_instant(text: str) -> Any:
     """RFC 3339, +08:00 where the native form names no zone. A date alone stays an instant at midnight, noted."""
+    size = len(text)
+    if _is_whole_date(text):
+        return _at_midnight(text)
+    if size == 14 and text.isascii() and text.isdigit():
+        whole = f"{text[:4]}-{text[4:6]}-{text[6:8]}T{text[8:10]}:{text[10:12]}:{text[12:]}"
+    elif size == 19 and text[10] in "T " and _WHOLE.fullmatch(text) is not None:
+        whole = f"{text[:10]}T{text[11:]}"
+    else:
+        return _read_any_instant(text)
+    try:
+        datetime.fromisoformat(whole)
+    except ValueError:
+        raise Unmappable("datetime-form", "no such date or time") from None
+    return whole + "+08:00"
+
+
+def _at_midnight(text: str) -> Any:
+    try:
+        day = date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise Unmappable("datetime-form", "no such date or time") from None
+    return Noted(f"{day}T00:00:00+08:00", "time-missing", "a date without a time of day where an instant is expected")
+
+
+def _read_any_instant(text: str) -> Any:
     plain = half_width(text).strip()
     found = _COMPACT_INSTANT.fullmatch(plain) or _INSTANT.fullmatch(plain)
     if found is None:
@@ -113,6 +157,9 @@ def read_instant(text: str) -> Any:
 
 def read_moment(text: str) -> Any:
     """An instant, or a date where the hour is unknown."""
+    if _is_whole_date(text):
+        _at_midnight(text)  # raises what a wrong instant raises
+        return read_date(text)
     found = read_instant(text)
     if isinstance(found, Noted) and found.code == "time-missing":
         return read_date(text)
@@ -125,30 +172,33 @@ def write_compact_moment(value: Any) -> str:
     return write_compact_instant(value)
 
 
-def _local(value: Any) -> datetime:
-    if not isinstance(value, str) or len(value) < 19:
+def _local(value: Any) -> str:
+    """`YYYY-MM-DDThh:mm:ss` of an instant that says +08:00 and whole seconds; any other would not come back."""
+    if not isinstance(value, str) or len(value) != 25 or value[19:] != "+08:00":
         raise Unwritable
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
         raise Unwritable from None
-    if moment.utcoffset() != timedelta(hours=8) or moment.microsecond or moment.second == 60:
-        raise Unwritable  # another zone would not come back: the extension block keeps it exactly
     if moment.isoformat() != value:
         raise Unwritable
-    return moment
+    return value[:19]
+
+
+def _compact(local: str) -> str:
+    return f"{local[:4]}{local[5:7]}{local[8:10]}{local[11:13]}{local[14:16]}{local[17:]}"
 
 
 def write_compact_instant(value: Any) -> str:
-    return _local(value).strftime("%Y%m%d%H%M%S")
+    return _compact(_local(value))
 
 
 def write_spaced_instant(value: Any) -> str:
-    return _local(value).strftime("%Y-%m-%d %H:%M:%S")
+    return _local(value).replace("T", " ")
 
 
 def write_local_instant(value: Any) -> str:
-    return _local(value).strftime("%Y-%m-%dT%H:%M:%S")
+    return _local(value)
 
 
 _ZONED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?[+-][0-9]{2}:[0-9]{2}")
@@ -168,10 +218,11 @@ def write_zoned_moment(value: Any) -> str:
 
 def local_instant(moment: datetime, form: str = "compact") -> str:
     """A moment in the native local form: compact, spaced, iso, or zoned (with its offset)."""
-    here = moment.astimezone(CHINA)
+    here = moment.astimezone(CHINA).isoformat()
     if form == "zoned":
-        return here.isoformat()
-    return here.strftime({"compact": "%Y%m%d%H%M%S", "spaced": "%Y-%m-%d %H:%M:%S", "iso": "%Y-%m-%dT%H:%M:%S"}[form])
+        return here
+    local = here[:19]
+    return _compact(local) if form == "compact" else local.replace("T", " ") if form == "spaced" else local
 
 
 def write_spaced_moment(value: Any) -> str:

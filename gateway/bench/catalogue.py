@@ -23,6 +23,9 @@ class Measurement:
         return await measure(effort)
 
 
+_FORMATS = ("xml", "csv", "xlsx", "hl7", "fhir", "cda", "json", "jsonl")
+_ADAPTER_ROWS = ("adapter-canonical", *(f"adapter-{one}-{way}" for one in _FORMATS for way in ("decode", "encode")))
+
 MEASUREMENTS: Mapping[str, Measurement] = {
     "accept": Measurement("accept", "accept", ("accept", "accept-n", "accept-cpu", "clients")),
     "two-cores": Measurement("accept", "two_cores", ("accept-two-cores",)),
@@ -38,7 +41,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "pull": Measurement("pulling", "pulling", ("pull",)),
     "webhooks": Measurement("pushing", "pushing", ("webhooks",)),
     "log": Measurement("thinking", "log", ("log-append",)),
-    "adapter": Measurement("thinking", "parsing", ("adapter-canonical",)),
+    "adapters": Measurement("adapting", "adapting", _ADAPTER_ROWS),
     "relay": Measurement("relaying", "relaying", ("relay",)),
     "failover": Measurement("relaying", "failover", ("failover",)),
     "restart": Measurement("starting", "restart", ("restart",)),

@@ -18,7 +18,7 @@ import orjson
 from gateway.audit.leaf import entry_bytes
 from gateway.audit.merkle import Edge, leaf_hash
 from gateway.bench.measuring import Effort, Row, alternated, at_most, cpu_each
-from gateway.bench.samples import report_body, report_data
+from gateway.bench.samples import report_data
 from gateway.engines.files.documents import default_catalogue
 from gateway.engines.files.packs import disclosure_files
 from gateway.model.access import Decision
@@ -163,25 +163,5 @@ async def log(effort: Effort) -> Sequence[Row]:
             at_most(1.25),
             rounds,
             raw,
-        ),
-    )
-
-
-async def parsing(effort: Effort) -> Sequence[Row]:
-    """The canonical adapter against the bare parser; agencies' formats are measured by their own samples."""
-    from adapters.canonical import ADAPTER
-    from gateway.bench.samples import MEDIA_TYPE, SENDER
-    from gateway.model.agency import Office
-
-    body = report_body("parse-1", 1)
-    sender = Office(id=SENDER, name_zh="测试", name_en="test", adapter="canonical", media_type=MEDIA_TYPE, keys=())
-    headers = {"content-type": MEDIA_TYPE}
-    rounds, us, yard = alternated(
-        lambda: ADAPTER.decode(body, MEDIA_TYPE, sender, headers), lambda: orjson.loads(body), effort
-    )
-    raw = {"us": us, "loads_us": yard}
-    return (
-        Row(
-            "adapter-canonical", "规范格式解码", "decode the canonical form", "orjson loads", at_most(3, 2), rounds, raw
         ),
     )

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.model.identifiers import AgencyName, DeliveryId, NoticeType, OfficeId
 
@@ -23,8 +23,7 @@ JsonObject = Mapping[str, Any]
 REPORTS: frozenset[NoticeType] = frozenset({NoticeType("RPT"), NoticeType("RPT-M")})
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(NamedTuple):
     """Something an adapter could not map. `position` is native, `target` the canonical path it was meant for, if known."""
 
     code: str
@@ -33,8 +32,7 @@ class Gap:
     target: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(NamedTuple):
     """Where a canonical value came from: JSON pointer into `data`, native position."""
 
     pointer: str

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from adapters.registry import load_adapters
+from gateway.bench.adapting import FORMATS, Adapting
 from gateway.bench.catalogue import MEASUREMENTS, measurement_of
 from gateway.bench.measuring import Row, at_least, at_most
 from gateway.bench.samples import citizen_id, report_bodies
+from gateway.model.notice import SubmittedNotice
 from gateway.validation.identity import check_digit_holds
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,6 +51,25 @@ def test_every_row_can_be_asked_for_by_its_name(name):
     measured = measurement_of(name)
     assert measured is not None
     assert name in (measured, *MEASUREMENTS[measured].rows)
+
+
+def test_every_format_of_an_adapter_has_its_rows_and_a_yardstick_over_the_same_bytes():
+    adapters = load_adapters()
+    names = {f"adapter-{form.name}-{way}" for form in FORMATS for way in ("decode", "encode")}
+    assert names | {"adapter-canonical"} == set(MEASUREMENTS["adapters"].rows)
+    for form in FORMATS:
+        ours = Adapting(form, adapters)
+        for adapter, body, sender in ours.messages:
+            assert form.parse(body) is not None
+            items = adapter.decode(body, form.media_type, sender, {}).items
+            assert all(isinstance(item, SubmittedNotice) for item in items)
+        for adapter, release, recipient in ours.releases:
+            written = adapter.encode(release, recipient, form.media_type).body
+            made = form.writer(written)()
+            assert form.parse(made) is not None  # what the bare writer makes is of that format
+            assert len(made) * 2 > len(written)
+        assert len(ours.messages) >= 1
+        assert len(ours.releases) >= 10
 
 
 def test_the_median_of_the_rounds_counts():

@@ -1,0 +1,82 @@
+"""Do the short ways of the converters give what the long ways give?
+
+Whole dates, whole instants and plain numbers take a short way past the expressions that read every other form; whatever
+looks like one must come out as it would have by the long way, trouble included.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.kit import time_values
+from adapters.kit.conversion import Noted, Unmappable
+from adapters.kit.converters import CONVERTERS, check_digit_holds
+from gateway.validation.identity import check_digit
+
+BOUNDED = settings(max_examples=300, deadline=None)
+_TWO = st.one_of(st.integers(0, 13), st.integers(0, 61)).map("{:02d}".format)
+_YEAR = st.sampled_from(["2026", "2018", "1849", "1850", "2149", "2150", "0000", "0999", "9999", "２０２６", "٢٠٢٦"])
+
+
+def _dates(mark: str) -> st.SearchStrategy[str]:
+    return st.tuples(_YEAR, _TWO, _TWO).map(mark.join)
+
+
+DATES = st.one_of(_dates(""), _dates("-"), _dates("/"), st.text("0123456789-W:T +", min_size=8, max_size=10))
+TIMES = st.one_of(
+    st.tuples(_TWO, _TWO, _TWO).map("".join), st.tuples(_TWO, _TWO, _TWO).map(":".join), st.just("08:00+01")
+)
+INSTANTS = st.one_of(DATES, st.tuples(DATES, st.sampled_from(["", " ", "T", "t", "-"]), TIMES).map("".join))
+
+
+def outcome(read, text):
+    try:
+        return read(text)
+    except Unmappable as error:
+        return error.code, error.message
+
+
+@BOUNDED
+@given(DATES)
+def test_a_date_reads_the_same_by_the_short_way(text):
+    assert outcome(time_values.read_date, text) == outcome(time_values._read_any_date, text)
+
+
+@BOUNDED
+@given(INSTANTS)
+def test_an_instant_reads_the_same_by_the_short_way(text):
+    long = outcome(time_values._read_any_instant, text)
+    assert outcome(time_values.read_instant, text) == long
+    if isinstance(long, Noted) and long.code == "time-missing":
+        long = outcome(time_values.read_date, text)
+    assert outcome(time_values.read_moment, text) == long
+
+
+@BOUNDED
+@given(st.text("0123456789", min_size=11, max_size=11))
+def test_a_check_digit_holds_exactly_where_the_gateway_would_have_set_it(rest):
+    first17 = "999999" + rest
+    assert [digit for digit in "0123456789X" if check_digit_holds(first17 + digit)] == [check_digit(first17)]
+
+
+@pytest.mark.parametrize(
+    ("name", "native", "canonical"),
+    [
+        ("datetime", "20260301093000", "2026-03-01T09:30:00+08:00"),
+        ("spaced_datetime", "2026-03-01 09:30:00", "2026-03-01T09:30:00+08:00"),
+        ("iso_datetime", "2026-03-01T09:30:00", "2026-03-01T09:30:00+08:00"),
+        ("moment", "20260301", "2026-03-01"),
+        ("date", "20260301", "2026-03-01"),
+        ("month", "202603", "2026-03"),
+        ("phone", "10000009128", "10000009128"),
+        ("division", "440113102005", "440113102005"),
+        ("age", "8岁", {"years": 8}),
+        ("flag", "1", True),
+        ("integer", "12", 12),
+    ],
+)
+def test_what_is_written_reads_as_it_was(name, native, canonical):
+    assert CONVERTERS[name].read(native) == canonical
+    assert CONVERTERS[name].write(canonical) == native

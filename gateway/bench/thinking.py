@@ -87,12 +87,12 @@ class Thinking:
 
     def projects(self, recipients: Sequence[OfficeId]) -> None:
         """As the gateway does it, whose decider remembers its answers; nothing is remembered of a projection."""
-        data = orjson.loads(self.raw)
+        body = self.projector.body(NoticeType("RPT-M"), orjson.loads(self.raw))
         for recipient in recipients:
             decision, context = self.decider(self.facts, self.policy), self.contexts[recipient]
             program, elements = self.projector.program(context.type, decision)
             run = Run(context.as_of, context.link, context.relay, context.references)
-            orjson.dumps(program.run(data, run, elements))
+            orjson.dumps(program.run(body, run, elements))
 
     def release(self) -> None:
         """All of it, uncached, into the recipient's own envelope, with keys and digests made anew."""

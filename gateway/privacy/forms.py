@@ -75,7 +75,7 @@ def _is_integer(value: Any) -> bool:
 
 
 def _is_text_or_integer(value: Any) -> bool:
-    return type(value) is str or _is_integer(value)
+    return type(value) is str or (type(value) is int and -LARGEST_INTEGER < value < LARGEST_INTEGER)
 
 
 def _is_texts(value: Any) -> bool:
@@ -103,7 +103,7 @@ def _is_age(value: Any) -> bool:
 
 
 def _whole_age(value: Any) -> dict[str, Any]:
-    return {name: value[name] for name in _AGE_MEMBERS if type(value.get(name)) in (int, bool)}
+    return {name: one for name, one in value.items() if name in _AGE_MEMBERS and type(one) in (int, bool)}
 
 
 def _or_no_form(form: str | None) -> Form:

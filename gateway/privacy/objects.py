@@ -20,18 +20,20 @@ from typing import Any
 
 from gateway.privacy.running import EXISTS_MEMBER, Members, Run, Step, bytes_of
 
-Reading = Callable[[Members, Run], dict[str, Any]]
+# What is shown of an object, or of an array; empty where that is nothing.
+Reading = Callable[[Any, Run], Any]
 
 
 class ObjectProgram:
     """Steps for the members of one object.
 
     `steps` are those of `walk`: a value shown in full when it has one type has that type for its step, which is done
-    in place. `kept` are the members that `keep` leaves as they are, `works` its steps for the others. Both readings
-    are made by `finish` once the steps are complete, and hold no reference to this object.
+    in place. `kept` are the members that `keep` leaves as they are, `inner` its readings of objects and arrays,
+    `works` its steps for the others. Both readings are made by `finish` once the steps are complete, and hold no
+    reference to this object.
     """
 
-    __slots__ = ("keep", "kept", "kinds", "late", "path", "steps", "walk", "works")
+    __slots__ = ("inner", "keep", "kept", "kinds", "late", "path", "steps", "walk", "works")
     walk: Reading
     keep: Reading | None
 
@@ -39,6 +41,7 @@ class ObjectProgram:
         self.path = path
         self.steps: dict[str, Step | type[Any]] = {}
         self.kept: set[str] = set()
+        self.inner: dict[str, Reading] = {}
         self.works: dict[str, Step] = {}
         self.kinds: dict[str, tuple[str, str]] = {}  # member -> (path, kind), for flags
         self.late: list[tuple[str, Step]] = []  # forms that stand under another name, where that is still free
@@ -53,7 +56,7 @@ class ObjectProgram:
         if names <= self.kept and not late and not is_changed_later:
             self.keep = None
         else:
-            self.keep = _keep(frozenset(self.kept), self.works, late, most_plans, is_changed_later)
+            self.keep = _keep(self, most_plans, is_changed_later=is_changed_later)
 
 
 def _walk(
@@ -84,46 +87,50 @@ def _walk(
 
 def _tell_unseen(out: dict[str, Any]) -> None:
     """`_exists` names, sorted, only what is not told in another form."""
-    unseen = [name for name in out[EXISTS_MEMBER] if name not in out]
-    unseen.sort()
+    unseen = out[EXISTS_MEMBER]
+    if len(unseen) > 1:
+        unseen.sort()
+    if not out.keys().isdisjoint(unseen):
+        unseen = [name for name in unseen if name not in out]
     if unseen:
         out[EXISTS_MEMBER] = unseen
     else:
         del out[EXISTS_MEMBER]
 
 
-def _keep(
-    kept: frozenset[str],
-    works: Mapping[str, Step],
-    late: Sequence[tuple[str, Step]],
-    most_plans: int,
-    is_changed_later: bool,
-) -> Reading:
-    # members -> those that do not stay as they are, and (member, its step) in the sender's order, then the late ones
-    plans: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[tuple[str, Step], ...]]] = {}
+# One member, and either how what is in it is read or the step for it.
+_Work = tuple[str, Reading | None, Step | None]
+
+
+def _keep(node: ObjectProgram, most_plans: int, *, is_changed_later: bool) -> Reading:
+    kept, inner, works, late = frozenset(node.kept), dict(node.inner), dict(node.works), tuple(node.late)
+    # members -> those that do not stay as they are, and the work on others in the sender's order, then the late forms
+    plans: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[_Work, ...]]] = {}
     plan_of = plans.get
 
-    def plan(members: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[str, Step], ...]]:
+    def plan(members: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[_Work, ...]]:
         if len(plans) >= most_plans:
             plans.clear()
-        todo = [(name, works[name]) for name in members if name in works]
-        todo += [(name, form) for name, form in late if name in members]
+        todo = [(name, inner.get(name), works.get(name)) for name in members if name in inner or name in works]
+        todo += [(name, None, form) for name, form in late if name in members]
         made = plans[members] = (tuple(name for name in members if name not in kept), tuple(todo))
         return made
 
-    def keep(source: Members, run: Run) -> Any:
+    def keep(source: dict[str, Any], run: Run) -> dict[str, Any]:
         members = tuple(source)
         dropped, todo = plan_of(members) or plan(members)
         if not dropped and not is_changed_later:
             return source
-        out = dict(source)
+        out = source.copy()
         for name in dropped:  # the plan names every member, so what is left is exactly what is shown in full
             del out[name]
-        if todo:
-            for name, step in todo:
+        for name, reading, step in todo:
+            if step is not None:
                 step(source, source[name], out, run)
-            if EXISTS_MEMBER in out:
-                _tell_unseen(out)
+            elif reading is not None and (shown := reading(source[name], run)):
+                out[name] = shown
+        if EXISTS_MEMBER in out:
+            _tell_unseen(out)
         return out
 
     return keep
@@ -137,15 +144,6 @@ def inside(name: str, child: ObjectProgram) -> Step:
             run.flag(path, "object")
             return
         inner = walk(value, run)
-        if inner:
-            out[name] = inner
-
-    return step
-
-
-def inside_fitting(name: str, keep: Reading) -> Step:
-    def step(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
-        inner = keep(value, run)
         if inner:
             out[name] = inner
 
@@ -175,17 +173,14 @@ def array(name: str, child: ObjectProgram, counted: bool) -> Step:
     return step
 
 
-def array_fitting(name: str, child: ObjectProgram, counted: bool) -> Step:
-    keep = child.keep
+def elements(keep: Reading | None, counted: bool) -> Reading:
+    """The elements of an array in a body that fits, each read by `keep`; as they are where it is None."""
 
-    def step(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
-        elements = value if keep is None else [inner for element in value if (inner := keep(element, run))]
-        if len(elements) > 1:
-            elements = _in_own_order(elements, counted)
-        if elements:
-            out[name] = elements
+    def reading(value: list[dict[str, Any]], run: Run) -> Sequence[dict[str, Any]]:
+        shown = value if keep is None else [inner for element in value if (inner := keep(element, run))]
+        return _in_own_order(shown, counted) if len(shown) > 1 else shown
 
-    return step
+    return reading
 
 
 def _in_own_order(elements: Sequence[dict[str, Any]], counted: bool) -> list[dict[str, Any]]:

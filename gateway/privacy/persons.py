@@ -52,30 +52,38 @@ Shown = tuple[tuple[int, ...], int, PersonProgram, dict[str, Any], Members]
 
 def placed(shown: list[Shown], data: Members, references: Sequence[str], run: Run) -> list[dict[str, Any]]:
     """The persons as they are released. `run.persons` tells afterwards which ref became which."""
-    shown.sort()  # by rank and position: no two have both alike, so nothing else is compared
-    refs: dict[str, str] = {}
-    before: tuple[int, ...] | None = None
-    for (rank, _, _, _, person), own in zip(shown, _REFS, strict=False):
-        ref = person.get("ref")
-        if rank == before:
-            break  # not told apart by their roles alone
-        before = rank
-        if type(ref) is str:
-            if ref in refs:
-                break  # a ref that names two
-            refs[ref] = own
-    else:
-        if len(shown) <= len(_REFS):
-            run.persons = refs
-            return [
-                _with_references(program, content, person, own, refs)
-                for (_, _, program, content, person), own in zip(shown, _REFS, strict=False)
-            ]
+    refs = _told_apart(shown)
+    if refs is not None:
+        run.persons = refs
+        return [
+            _with_references(program, content, person, own, refs)
+            for (_, _, program, content, person), own in zip(shown, _REFS, strict=False)
+        ]
     kept = [KeptPerson(program, content, person) for _, _, program, content, person in sorted(shown, key=_position)]
     numbered = kept if len(kept) == 1 else _arranged(kept, data, references)
     refs = {ref: _ref(one.number) for ref, one in _by_ref(kept).items()}
     run.persons = refs
     return [_with_references(one.program, one.out, one.person, _ref(one.number), refs) for one in numbered]
+
+
+def _told_apart(shown: list[Shown]) -> dict[str, str] | None:
+    """The sender's ref of each with its own, in the order of `shown`, which is sorted for it.
+
+    None where the roles alone do not tell all of them apart, where a ref names two, or where they are many.
+    """
+    if len(shown) > len(_REFS):
+        return None
+    shown.sort()  # by rank and position: no two have both alike, so nothing else is compared
+    refs: dict[str, str] = {}
+    before: tuple[int, ...] | None = None
+    for (rank, _, _, _, person), own in zip(shown, _REFS, strict=False):
+        ref = person.get("ref")
+        if rank == before or (type(ref) is str and ref in refs):
+            return None
+        before = rank
+        if type(ref) is str:
+            refs[ref] = own
+    return refs
 
 
 def _position(one: Shown) -> int:
@@ -86,19 +94,18 @@ def _with_references(
     program: PersonProgram, out: dict[str, Any], person: Members, own: str, refs: Mapping[str, str]
 ) -> dict[str, Any]:
     out["ref"] = own
-    out["roles"] = list(program.told_roles)
+    out["roles"] = [*program.told_roles]
     if program.forms is not None:
         out[DISCLOSURE] = dict(program.forms)
     if program.shows_of:
         of = person.get("of")
-        of = refs.get(of) if type(of) is str else None
-        if of is not None and of != own:
-            out["of"] = of
+        if type(of) is str and (known := refs.get(of)) is not None and known != own:
+            out["of"] = known
     if program.shows_lives_with and "lives_with" in person:
         around = {refs[ref] for ref in _lives_with(person) if ref in refs}
         around.discard(own)
         if around:
-            out["lives_with"] = sorted(around, key=_number_of)
+            out["lives_with"] = sorted(around, key=_number_of) if len(around) > 1 else [*around]
     return out
 
 

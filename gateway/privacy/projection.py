@@ -26,14 +26,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.model.access import Decision, Facet, FieldDecision
 from gateway.model.fields import PERSON_ROLES, FieldSpec
 from gateway.model.identifiers import FieldId, NoticeType
 from gateway.privacy.fitting import Fitting
 from gateway.privacy.forms import COARSE_MEMBER, CodeTable, Kind, allowed, form_name, kind_of
-from gateway.privacy.objects import ObjectProgram, array, array_fitting, inside, inside_fitting
+from gateway.privacy.objects import ObjectProgram, array, elements, inside
 from gateway.privacy.persons import PersonProgram, Shown, placed
 from gateway.privacy.running import PARTIAL_NOTICE_EN, PARTIAL_NOTICE_ZH, PERSONS, Members, Run, bytes_of
 from gateway.privacy.steps import NOTICE_REFERENCES, PERSON_REFERENCES, checked, step_for
@@ -50,6 +50,13 @@ _NO_ELEMENTS: Elements = {}
 _POINTERS = PERSON_REFERENCES | NOTICE_REFERENCES
 # How many lists of members each object of a program remembers (`objects`).
 _MOST_PLANS = 16
+
+
+class Body(NamedTuple):
+    """A notice's body, looked at once for however many recipients. Lives as long as the request that reads it."""
+
+    data: Members
+    fits: bool
 
 
 class Program:
@@ -88,17 +95,13 @@ class Program:
         }
         self.disclosure_bytes: bytes = bytes_of(self.disclosure)
 
-    def run(self, data: Members, run: Run, elements: Elements = _NO_ELEMENTS) -> dict[str, Any]:
+    def run(self, body: Body, run: Run, elements: Elements = _NO_ELEMENTS) -> dict[str, Any]:
         """Project one body. Total for plain JSON values; raises TypeError only for text that UTF-8 cannot carry.
 
         `elements` are those of the decision (`elements_of`), which may differ between runs of one program.
         """
-        if self._fitting(data):
-            persons = self._run_persons(data, run, elements, True)
-            out = self._keep(data, run)
-        else:
-            persons = self._run_persons(data, run, elements, False)
-            out = self._body.walk(data, run)
+        persons = self._run_persons(body, run, elements)
+        out: dict[str, Any] = (self._keep if body.fits else self._body.walk)(body.data, run)
         if persons:
             out[PERSONS] = persons
         return out
@@ -180,13 +183,13 @@ class Program:
                 group = child.path.removesuffix("[]").replace("[]", "")
                 counted = self._counts.get(group, False) or all(self._allowed(spec) & Facet.FULL for spec in members)
                 node.steps[name] = array(name, child, counted)
-                node.works[name] = array_fitting(name, child, counted)
+                node.inner[name] = elements(child.keep, counted)
             else:
                 node.steps[name] = inside(name, child)
                 if child.keep is None:
                     node.kept.add(name)
                 else:
-                    node.works[name] = inside_fitting(name, child.keep)
+                    node.inner[name] = child.keep
         names = frozenset(self._fitting.names.get(prefix, ()))
         node.finish(names, _MOST_PLANS, is_changed_later=prefix in _CHANGED_LATER)
         return node
@@ -257,8 +260,8 @@ class Program:
 
     # -- running -----------------------------------------------------------------------------------------------------
 
-    def _run_persons(self, data: Members, run: Run, elements: Elements, is_fitting: bool) -> list[dict[str, Any]]:
-        persons = data.get(PERSONS)
+    def _run_persons(self, body: Body, run: Run, elements: Elements) -> list[dict[str, Any]]:
+        persons = body.data.get(PERSONS)
         if persons is None:
             return []
         if type(persons) is not list:
@@ -271,35 +274,33 @@ class Program:
             if type(person) is not dict:
                 run.flag(f"{PERSONS}[]", "object")
                 continue
-            program = self._program_of(person, run, elements)
+            outcome, own = _NOTHING_OWN
+            if elements and type(ref := person.get("ref")) is str:
+                outcome, own = elements.get(ref, _NOTHING_OWN)
+            roles = person.get("roles")
+            try:
+                program = self._usual[(outcome, *roles)] if type(roles) is list else None
+            except (KeyError, TypeError):  # not met yet, or not all of them texts
+                program = None
+            if program is None:
+                program = self._program_of(roles, run, outcome, own)
             if program is None:
                 continue
-            out = program.keep(person, run) if is_fitting else program.body.walk(person, run)
+            out = (program.keep if body.fits else program.body.walk)(person, run)
             if out:
                 shown.append((program.rank, position, program, out, person))
-        return placed(shown, data, self._references, run) if shown else []
+        return placed(shown, body.data, self._references, run) if shown else []
 
-    def _program_of(self, person: Members, run: Run, elements: Elements) -> PersonProgram | None:
-        roles, ref = person.get("roles"), person.get("ref")
-        if elements and type(ref) is str and ref in elements:
-            outcome, own = elements[ref]
-        else:
-            outcome, own = _NOTHING_OWN
-        usual: tuple[str, ...] | None = None
-        if type(roles) is list and 0 < len(roles) < 3:
-            first, last = roles[0], roles[-1]
-            if type(first) is str and type(last) is str:
-                usual = (outcome, first) if len(roles) == 1 else (outcome, first, last)
-                made = self._usual.get(usual)
-                if made is not None or usual in self._usual:
-                    return made
+    def _program_of(
+        self, roles: Any, run: Run, outcome: str, own: Mapping[FieldId, FieldDecision]
+    ) -> PersonProgram | None:
         known = _known_roles(roles)
         if known is None:
             run.flag(f"{PERSONS}[].roles", "codes")
             return None
         program = self._person_program(known, outcome, own)
-        if usual is not None:
-            self._usual[usual] = program
+        if len(roles) < 3:
+            self._usual[(outcome, *roles)] = program
         return program
 
 
@@ -382,6 +383,10 @@ class Projector:
                 self._fields[notice_type].values(), decision, self._tables, self._fitting_of(notice_type)
             )
         return found, elements
+
+    def body(self, notice_type: NoticeType, data: Members) -> Body:
+        """What `Program.run` reads, for every program of this notice type; KeyError for a type that has no fields."""
+        return Body(data, self._fitting_of(notice_type)(data))
 
     def _fitting_of(self, notice_type: NoticeType) -> Fitting:
         if notice_type not in self._fittings:

@@ -9,8 +9,12 @@ minutes). Inputs are length-prefixed, so no two different inputs make the same m
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from gateway.model.identifiers import CaseId, NoticeId, OfficeId
 
@@ -29,11 +33,21 @@ def _path_part(path: str) -> bytes:
     return _message(path)
 
 
-def _named(prefix: str, key: bytes, path: str, value: str) -> str:
-    """The name of `_message(path, value)`."""
-    encoded = value.encode("utf-8", "surrogatepass")
-    message = b"%b%b%b" % (_path_part(path), len(encoded).to_bytes(4, "big"), encoded)
-    return prefix + hmac.digest(key, message, "sha256")[:_NAME_BYTES].hex()
+# Names a value, given its path: always the same name for the same two.
+Naming = Callable[[str, str], str]
+
+
+def _naming(prefix: str, key: bytes) -> Naming:
+    """The names of `_message(path, value)`. The key is laid out once: that costs more than the name of a short value."""
+    keyed = HMAC(key, SHA256())
+
+    def name(path: str, value: str) -> str:
+        encoded = value.encode("utf-8", "surrogatepass")
+        mac = keyed.copy()
+        mac.update(_path_part(path) + len(encoded).to_bytes(4, "big") + encoded)
+        return prefix + mac.finalize()[:_NAME_BYTES].hex()
+
+    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +65,14 @@ class ReleaseSecret:
 
 
 @lru_cache(maxsize=1024)
-def pseudonym_key(secret: ReleaseSecret, recipient: OfficeId, purpose: str, epoch: str) -> bytes:
-    return secret.derive("pseudonym", recipient, purpose, epoch)
+def pseudonyms(secret: ReleaseSecret, recipient: OfficeId, purpose: str, epoch: str) -> Naming:
+    """The path is the canonical one (`persons[].id_no`), so one person keeps a pseudonym over its roles."""
+    return _naming("ps-", secret.derive("pseudonym", recipient, purpose, epoch))
 
 
-def pseudonym(key: bytes, path: str, value: str) -> str:
-    """`path` is the canonical path (`persons[].id_no`), so one person keeps a pseudonym over its roles."""
-    return _named("ps-", key, path, value)
-
-
-def relay_key(secret: ReleaseSecret, recipient: OfficeId, case_handle: str) -> bytes:
-    return secret.derive("relay", recipient, case_handle)
-
-
-def relay_handle(key: bytes, path: str, value: str) -> str:
-    """A handle the gateway forwards through: stable for one recipient in one case while the endpoint stays."""
-    return _named("rl-", key, path, value)
+def relay_handles(secret: ReleaseSecret, recipient: OfficeId, case_handle: str) -> Naming:
+    """Handles the gateway forwards through: each stable for one recipient in one case while the endpoint stays."""
+    return _naming("rl-", secret.derive("relay", recipient, case_handle))
 
 
 def case_handle(secret: ReleaseSecret, recipient: OfficeId, case: CaseId, opening: int = 1) -> str:

@@ -28,7 +28,7 @@ from gateway.model.canonical import canonical_json
 from gateway.model.identifiers import GATEWAY_URN, DeliveryId, NoticeType, OfficeId, agency_of
 from gateway.model.notice import JsonObject, ReleasedNotice
 from gateway.privacy.projection import Projector
-from gateway.privacy.pseudonym import ReleaseSecret, pseudonym, pseudonym_key, relay_handle, relay_key
+from gateway.privacy.pseudonym import Naming, ReleaseSecret, pseudonyms, relay_handles
 from gateway.privacy.running import DISCLOSURE, FormFlag, Run, without_unencodable
 
 OBLIGATIONS = "_obligations"
@@ -62,18 +62,12 @@ class ReleaseContext:
     dataschema: str = ""
 
     @cached_property
-    def _pseudonym_key(self) -> bytes:
-        return pseudonym_key(self.secret, self.recipient, self.purpose, self.epoch)
+    def link(self) -> Naming:
+        return pseudonyms(self.secret, self.recipient, self.purpose, self.epoch)
 
     @cached_property
-    def _relay_key(self) -> bytes:
-        return relay_key(self.secret, self.recipient, self.case_handle)
-
-    def link(self, path: str, value: str) -> str:
-        return pseudonym(self._pseudonym_key, path, value)
-
-    def relay(self, path: str, value: str) -> str:
-        return relay_handle(self._relay_key, path, value)
+    def relay(self) -> Naming:
+        return relay_handles(self.secret, self.recipient, self.case_handle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +109,11 @@ def release(
     program, elements = projector.program(context.type, decision)
     run = Run(context.as_of, context.link, context.relay, context.references)
     try:
-        body = program.run(data, run, elements)
+        body = program.run(projector.body(context.type, data), run, elements)
         content = _content(body, program.disclosure_bytes, decision)
     except TypeError:  # text or numbers that JSON cannot carry: rare, so looked for only then
         run = Run(context.as_of, context.link, context.relay, context.references)
-        body = program.run(without_unencodable(data, run), run, elements)
+        body = program.run(projector.body(context.type, without_unencodable(data, run)), run, elements)
         content = _content(body, program.disclosure_bytes, decision)
     body[DISCLOSURE] = {**program.disclosure, "forms": dict(program.disclosure["forms"])}
     before, after = _attributes(context)

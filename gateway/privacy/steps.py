@@ -200,10 +200,13 @@ def _existence(name: str, spec: FieldSpec, kind: Kind) -> Step:
     def step(source: Members, value: Any, out: dict[str, Any], run: Run) -> None:
         if not fits(value):
             run.flag(spec.path, spec.kind)
-        elif value not in ("", []):
+        elif value not in _EMPTY:
             out.setdefault(EXISTS_MEMBER, []).append(name)
 
     return step
+
+
+_EMPTY: tuple[Any, ...] = ("", [])
 
 
 def _notice_reference(name: str, spec: FieldSpec) -> Step:

@@ -19,6 +19,7 @@ from adapters.health.people import (
     take_names,
     take_relation,
 )
+from adapters.health.telephones import phone_out, take_phone
 from adapters.kit.codetables import CodeTable, shared_tables
 from adapters.kit.converters import (
     Converter,
@@ -45,7 +46,6 @@ _NAME_ORDER = {"L": 0, "C": 0, "OR": 0, "IDE": 1, "SYL": 1, "P": 3, "A": 3}
 _ADDRESS = ("state", "city", "county", "township", "streetName", "houseNumber", "streetAddressLine", "additionalLocator",
             "precinct", "delimiter", "unitID", "careOf", "postBox")  # fmt: skip
 _DIVISION = re.compile(r"[0-9]{6}(?:[0-9]{3}){0,2}")
-_NUMBER = re.compile(r"[0-9+()\-#*,. ]{3,40}")
 _AGE_UNITS = {
     "岁": "岁", "周岁": "岁", "年": "岁", "A": "岁", "Y": "岁", "YR": "岁", "月": "个月", "个月": "个月", "月龄": "个月", "MO": "个月", "M": "个月",
     "天": "天", "日": "天", "D": "天", "日龄": "天",
@@ -228,15 +228,13 @@ class Telecoms:
                 continue
             if scheme.lower() not in ("tel", "", "sms"):
                 reading.gap("unmapped", where, "not a telephone number", "persons.phone")
-            elif fill(target, ("phone",), rest.strip()):
-                reading.note(target, ("phone",), where)
             else:
-                reading.gap("repeated", where, "a further telephone number has no canonical field", "persons.phone")
+                take_phone(rest, target, where, reading)
 
     def write(self, rest: Tree, native: Tree) -> None:
-        phone = rest.get("phone")
-        if isinstance(phone, str) and _NUMBER.fullmatch(phone) and phone == phone.strip():
-            set_at(native, self.path, {"@value": f"tel:{rest.pop('phone')}"})
+        phone = phone_out(rest)
+        if phone is not None:
+            set_at(native, self.path, {"@value": f"tel:{phone}"})
 
 
 class Coded:

@@ -105,6 +105,8 @@ class HealthFhir(MappedAdapter):
             notice["kind"] = _kind(tree)
             if notice["kind"] == "LED":
                 reading.envelope[ORDINARY] = ""
+        elif not {notice["kind"]} & (self.lens.lexicon.types.keys() | self.lens.lexicon.types_back.keys()):
+            reading.envelope[ORDINARY] = ""  # an event of another exchange: taken as an observation, and noted
         if block:
             tree["Block"] = block
         tree["Notice"] = notice

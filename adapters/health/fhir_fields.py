@@ -18,6 +18,7 @@ from adapters.health.people import (
     take_names,
     take_relation,
 )
+from adapters.health.telephones import phone_out, take_phone
 from adapters.kit.codetables import CodeTable, shared_tables
 from adapters.kit.converters import Unwritable, write_citizen_id, write_text
 from adapters.kit.fhir import codings
@@ -179,14 +180,15 @@ class Telecoms:
                 continue
             if system not in ("phone", "sms", ""):
                 reading.gap("unmapped", where, "neither a telephone nor a message number", "persons.phone")
-            elif word(item, "use") == "old" or not fill(target, ("phone",), number):
+            elif word(item, "use") == "old":
                 reading.gap("repeated", where, "a further telephone number has no canonical field", "persons.phone")
             else:
-                reading.note(target, ("phone",), where)
+                take_phone(number, target, where, reading)
 
     def write(self, rest: Tree, native: Tree) -> None:
-        if _plain(rest.get("phone")):
-            native["telecom"] = [{"system": "phone", "value": rest.pop("phone")}]
+        phone = phone_out(rest)
+        if phone is not None:
+            native["telecom"] = [{"system": "phone", "value": phone}]
 
 
 class Relation:

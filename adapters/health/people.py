@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 
 from adapters.health.observations import is_sexual
 from adapters.kit.codetables import CodeTable, shared_tables
-from adapters.kit.converters import Noted, Unmappable, read_citizen_id
+from adapters.kit.conversion import Noted, Unmappable
+from adapters.kit.identity_values import read_citizen_id
 from adapters.kit.lens import NATIVE_ROLES, Reading, fill
 from adapters.kit.native import Position, Tree
 from adapters.kit.relations import guardian_by_relation

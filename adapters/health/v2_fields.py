@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from adapters.health.telephones import phone_out, take_phone
 from adapters.kit.codetables import CodeTable, shared_tables
 from adapters.kit.converters import Noted, Unmappable, Unwritable, read_citizen_id, read_division, write_citizen_id
 from adapters.kit.lens import Reading, fill, scalar, text_of
@@ -254,12 +255,8 @@ class Telephone:
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         for item, where in repetitions(value, at):
             number = self._number(item)
-            if not number:
-                continue
-            if fill(target, ("phone",), number):
-                reading.note(target, ("phone",), where)
-            else:
-                reading.gap("repeated", where, "a further telephone number has no canonical field", "persons.phone")
+            if number:
+                take_phone(number, target, where, reading)
 
     def _number(self, item: Any) -> str:
         first = (component(item, "1") or "").strip()
@@ -269,9 +266,10 @@ class Telephone:
         return "-".join(part for part in parts if part) or (component(item, "12") or "").strip()
 
     def write(self, rest: Tree, native: Tree) -> None:
-        phone = rest.get("phone")
-        if isinstance(phone, str) and phone and phone == phone.strip() and self.native not in native:
-            native[self.native] = rest.pop("phone")
+        if self.native not in native:
+            phone = phone_out(rest)
+            if phone is not None:
+                native[self.native] = phone
 
 
 class Ethnicity:

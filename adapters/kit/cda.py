@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import Any
 
 from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable, path_position
-from adapters.kit.xml_codec import local_name, parse_hardened, unwrap
+from adapters.kit.xml_codec import Roots, local_name, numbered, parse_hardened, unwrap
 from gateway.model.notice import Gap
 
 V3 = "urn:hl7-org:v3"
@@ -35,7 +35,7 @@ _FORGOTTEN = {b"xsi": XSI.encode(), b"sdtc": SDTC.encode(), b"voc": b"urn:hl7-or
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>")
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.\-]*:)?(?:ClinicalDocument|recordTarget)\b")
 _NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_ROOTS = frozenset({"CLINICALDOCUMENT", "RECORDTARGET"})
+_ROOTS: Roots = {"CLINICALDOCUMENT": frozenset(), "RECORDTARGET": frozenset({"PATIENTROLE"})}
 
 
 @lru_cache(maxsize=4096)
@@ -54,21 +54,26 @@ class CdaCodec:
     def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
         root, gaps = self._parse(raw)
         found = unwrap(root, _ROOTS, self.limits, gaps)
-        if found is None:
+        if not found:
             where = "/" + (root.tag.rpartition("}")[2] if isinstance(root.tag, str) else "")
             raise Unreadable("not-this-format", where, "no clinical document", "send a ClinicalDocument (CDA R2)")
-        if sum(1 for _ in found.iter()) > self.limits.max_nodes:
+        if sum(1 for document in found for _ in document.iter()) > self.limits.max_nodes:
             raise Unreadable("too-large", "/", f"more than {self.limits.max_nodes} elements", "send smaller pieces")
+        return [self._document(document, index, len(found), gaps) for index, document in enumerate(found)]
+
+    def _document(self, found: Any, index: int, count: int, gaps: list[Gap]) -> NativeItem:
         is_document = local_name(found.tag) == "CLINICALDOCUMENT"
-        prefix: Position = ("ClinicalDocument",) if is_document else ()
+        prefix = numbered("ClinicalDocument", index, count) if is_document else ()
+        inside: Position = () if is_document else numbered("recordTarget", index, count)
 
         def locate(path: Position) -> str:
-            return path_position((*prefix, *path))
+            return path_position((*prefix, *(inside + path[1:] if inside and path[:1] == ("recordTarget",) else path)))
 
-        tree = self._header(found, locate, gaps) if is_document else {"recordTarget": found}
+        notes = list(gaps)
+        tree = self._header(found, locate, notes) if is_document else {"recordTarget": found}
         if not is_document:
-            tree["recordTarget"] = self._tree(found, ("recordTarget",), locate, gaps, 1) or {}
-        return [NativeItem(tree, locate(()), gaps, locate)]
+            tree["recordTarget"] = self._tree(found, ("recordTarget",), locate, notes, 1) or {}
+        return NativeItem(tree, locate(inside), notes, locate)
 
     def _parse(self, raw: bytes) -> tuple[Any, list[Gap]]:
         try:

@@ -16,6 +16,8 @@ _SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}")
 _CITIZEN_ID = re.compile(r"[0-9]{17}[0-9X]")
 _CITIZEN_ID_15 = re.compile(r"[0-9]{15}")
 _FLOATING = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}|[0-9]+\.[0-9]*")
+_DOTTED = re.compile(r"(?:[0-9]{1,4}\.){1,3}[0-9]{3,8}(?![0-9.])")
+_DIALLED_ON = re.compile(r"\s*(?:x|ext\.?|extension)\s*([0-9]{1,8})\s*$", re.IGNORECASE)
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK_DIGITS = "10X98765432"
 _OF_ZEROS = sum(_ID_WEIGHTS) * ord("0")  # the bytes of the digits are summed, not their values
@@ -122,7 +124,11 @@ def read_phone(text: str) -> Any:
         return plain
     if _is_floating(plain):
         raise Unmappable("ruined-number", "a spreadsheet turned a telephone number into a floating-point number")
-    return read_text(plain)
+    if not plain.isascii():
+        return read_text(plain)
+    if _DOTTED.match(plain):
+        plain = plain.replace(".", "-")
+    return read_text(_DIALLED_ON.sub(r"转\1", plain))
 
 
 def write_phone(value: Any) -> str:

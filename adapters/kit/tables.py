@@ -39,6 +39,7 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 _BETWEEN = "\x1f"  # counts as a blank, so cells that are blank join to a blank
 _PREFIX = EXTENSION + ":"
+_SEARCHED_ROWS = 40
 _EMPTY_RUN = 5_000
 _MAX_SHARED = 128 * 1024 * 1024  # what is no sheet (shared texts, styles) is held whole
 _ERRORS = frozenset({"#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
@@ -134,11 +135,15 @@ class TableCodec:
     def _items(self, rows: Iterable[Row], gaps: list[Gap], limits: Limits) -> Iterator[NativeItem | Unreadable]:
         columns = _Columns(())
         sheet_now: str | None = None
-        count = 0
+        searched = count = 0
         found_any = False
         for sheet, number, cells in rows:
             if sheet != sheet_now:
-                sheet_now, columns = sheet, _Columns(())
+                sheet_now, columns, searched = sheet, _Columns(()), 0
+            if not columns.names:
+                searched += 1
+                if searched > _SEARCHED_ROWS:
+                    continue  # no register: its headings do not stand so far down
             if not columns.names or self._is_heading(next(filter(None, cells), "")):
                 names = [heading(cell) for cell in cells]
                 known = sum(1 for name in set(names) if name in self.headings or name.startswith(EXTENSION + ":"))
@@ -267,10 +272,10 @@ def read_xlsx(raw: bytes, limits: Limits) -> Iterator[Row]:
     _check_zip(raw, limits)
     import openpyxl  # takes a fifth of a second: the first workbook waits for it, not the start of every gateway
 
+    # Missing styles do not concern the cells, and some of its warnings repeat what stands in one.
+    warnings.filterwarnings("ignore", module=r"openpyxl\.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # missing styles and the like do not concern the cells
-            book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True, keep_links=False)
+        book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True, keep_links=False)
     except Exception:  # noqa: BLE001 - the foreign parser raises anything on damaged files; each is a refusal
         raise Unreadable("not-xlsx", "file", "the workbook cannot be opened", "save it again as xlsx") from None
     try:

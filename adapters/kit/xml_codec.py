@@ -5,7 +5,7 @@ entities, no external files and no network; size, depth and node counts are
 limited. Forgivingly: names are compared in capitals without their namespace;
 the declared charset is tried but not trusted; XML that sits escaped inside a
 SOAP text or a CDATA section is unwrapped, at most twice, each time under the
-same limits.
+same limits. Several messages in one envelope are several items.
 
 Trees: an element with neither attributes nor children is its text; any other
 is a dict of `@ATTRIBUTE`, child names, and `#` for its own text. Repeated
@@ -15,7 +15,7 @@ children are lists.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -139,25 +139,49 @@ def to_tree(element: Any, limits: Limits = DEFAULT_LIMITS) -> Tree | str:
     return build(element, 1)
 
 
-def unwrap(element: Any, roots: frozenset[str], limits: Limits, gaps: list[Gap], levels: int = 2) -> Any | None:
-    """The first element with one of these names: the root itself, below it, or escaped inside a text."""
-    for node in element.iter():
-        if isinstance(node.tag, str) and local_name(node.tag) in roots:
-            return node
-    if levels:
-        for node in element.iter():
-            text = node.text
-            if isinstance(node.tag, str) and text and text.lstrip("\ufeff \t\r\n").startswith("<"):
-                try:
-                    inner = _parse_text(text.lstrip(), limits, gaps)
-                except Unreadable as error:
-                    if error.problem.code == "xml-dtd":
-                        raise
-                    continue
-                found = unwrap(inner, roots, limits, gaps, levels - 1)
-                if found is not None:
-                    return found
-    return None
+Roots = Mapping[str, frozenset[str]]
+
+
+def unwrap(element: Any, roots: Roots, limits: Limits, gaps: list[Gap], levels: int = 2) -> list[Any]:
+    """Every element with one of these names: the root itself, those below it, or those escaped inside its texts.
+
+    A name alone says little (`request` is a word of many formats), so each root may name children of which it must have
+    one. What stands inside a found element is part of it. Raises Unreadable for more than the limits allow.
+    """
+    found: list[Any] = []
+    texts: list[str] = []
+    waiting = [element]
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node.tag, str):
+            continue
+        wanted = roots.get(local_name(node.tag))
+        if wanted is not None and (not wanted or any(local_name(child.tag) in wanted for child in node)):
+            found.append(node)
+            if len(found) > limits.max_items:
+                where = "/" + local_name(element.tag)
+                raise Unreadable("too-many", where, f"more than {limits.max_items} messages", "send smaller files")
+            continue
+        text = node.text
+        if levels and text and text.lstrip("\ufeff \t\r\n").startswith("<"):
+            texts.append(text)
+        waiting.extend(reversed(node))
+    if found:
+        return found
+    for text in texts:
+        try:
+            inner = _parse_text(text.lstrip(), limits, gaps)
+        except Unreadable as error:
+            if error.problem.code == "xml-dtd":
+                raise
+            continue
+        found.extend(unwrap(inner, roots, limits, gaps, levels - 1))
+    return found
+
+
+def numbered(name: str, index: int, count: int) -> Position:
+    """The first steps of a position in one of several messages: `/REQUEST[2]`."""
+    return (name, index) if count > 1 else (name,)
 
 
 def copy_without(tree: Tree, path: tuple[str, ...]) -> Tree:
@@ -197,13 +221,14 @@ class XmlCodec:
     limits: Limits = DEFAULT_LIMITS
     small_attributes: bool = False  # attribute names are written in small letters
     split: tuple[str, ...] = ()  # a list below which each element is one notice: ("DATA", "ROW")
+    children: tuple[str, ...] = ()  # in capitals: a root has one of these; any, where none is named
     scalar_key: str = "#"
     extension_style: str = "typed"
 
     def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
         root, gaps = parse_hardened(raw, self.limits)
-        found = unwrap(root, frozenset(self.roots), self.limits, gaps)
-        if found is None:
+        found = unwrap(root, dict.fromkeys(self.roots, frozenset(self.children)), self.limits, gaps)
+        if not found:
             where = "/" + local_name(root.tag)
             raise Unreadable(
                 "not-this-format",
@@ -211,21 +236,26 @@ class XmlCodec:
                 "the root element is not of this format",
                 f"send one of: {', '.join(self.roots)}",
             )
-        tree = to_tree(found, self.limits)
-        name = local_name(found.tag)
+        items: list[NativeItem | Unreadable] = []
+        for index, message in enumerate(found):
+            items.extend(self._message(message, numbered(local_name(message.tag), index, len(found)), gaps))
+        return items
+
+    def _message(self, message: Any, at: Position, gaps: list[Gap]) -> Sequence[NativeItem | Unreadable]:
+        tree = to_tree(message, self.limits)
 
         def locate(path: Position) -> str:
-            return path_position((name, *path))
+            return path_position((*at, *path))
 
         whole: Tree = tree if isinstance(tree, dict) else {"#": tree}
         rows = get_at(whole, self.split) if self.split else None
         if not isinstance(rows, list):
-            return [NativeItem(whole, "/" + name, gaps, locate)]
+            return [NativeItem(whole, locate(()), list(gaps), locate)]
         if len(rows) > self.limits.max_items:
-            raise Unreadable("too-many", "/" + name, f"more than {self.limits.max_items} rows", "send smaller files")
-        return [self._part(whole, row, index, name, gaps) for index, row in enumerate(rows)]
+            raise Unreadable("too-many", locate(()), f"more than {self.limits.max_items} rows", "send smaller files")
+        return [self._part(whole, row, index, at, gaps) for index, row in enumerate(rows)]
 
-    def _part(self, whole: Tree, row: Any, index: int, name: str, gaps: list[Gap]) -> NativeItem:
+    def _part(self, whole: Tree, row: Any, index: int, at: Position, gaps: list[Gap]) -> NativeItem:
         """One row with everything around the rows: heads and message numbers belong to all."""
         depth = len(self.split)
         tree = copy_without(whole, self.split)
@@ -234,9 +264,9 @@ class XmlCodec:
         def locate(path: Position) -> str:
             if path[:depth] == self.split:
                 path = (*path[:depth], index, *(path[depth + 1 :] if path[depth : depth + 1] == (0,) else path[depth:]))
-            return path_position((name, *path))
+            return path_position((*at, *path))
 
-        return NativeItem(tree, path_position((name, *self.split, index)), list(gaps), locate)
+        return NativeItem(tree, path_position((*at, *self.split, index)), list(gaps), locate)
 
     def write(self, tree: Tree) -> bytes:
         prefix = f"{self.prefix}:" if self.prefix else ""

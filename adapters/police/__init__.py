@@ -119,6 +119,6 @@ class Police(MappedAdapter):
 
 ADAPTER = Police(
     load_mapping("adapters.police"),
-    PoliceCodec(roots=("REQUEST",), charset="GB18030"),
+    PoliceCodec(roots=("REQUEST",), charset="GB18030", children=("HEAD", "BODY")),
     {"document_type": _DocumentType(), "document_number": _DocumentNumber(), "to_head": _ToHead()},
 )

@@ -17,7 +17,7 @@ from typing import Any
 
 from adapters.kit.lens import scalar, text_of
 from adapters.kit.native import NativeItem, Position, Tree, Unreadable, as_list, get_at, path_position
-from adapters.kit.xml_codec import XmlCodec, local_name, parse_hardened, to_tree, unwrap
+from adapters.kit.xml_codec import Roots, XmlCodec, local_name, numbered, parse_hardened, to_tree, unwrap
 from gateway.model.notice import Gap
 
 _CAPTIONS = re.compile(r"公民身份|身份号码|身份证|姓名|性别|出生日期|民族|住址|照片|业务类型|备注")
@@ -32,7 +32,7 @@ _NAMES = {
     "CSRQ": "CSRQ",
 }
 _IGNORED = frozenset({"@FSD", "@YWLX", "INPUT", "OUTPUT", "SBM"})
-_ROOTS = frozenset({"ROWS", "PACKAGE"})
+_ROOTS: Roots = {"ROWS": frozenset({"ROW", "INFO"}), "PACKAGE": frozenset({"PACKAGEHEAD", "DATA"})}
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,28 @@ class PoliceCodec(XmlCodec):
 
     def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
         root, gaps = parse_hardened(raw, self.limits)
-        found = unwrap(root, frozenset({*self.roots, *_ROOTS}), self.limits, gaps)
-        if found is None or local_name(found.tag) not in _ROOTS:
+        wanted = {**dict.fromkeys(self.roots, frozenset(self.children)), **_ROOTS}
+        found = unwrap(root, wanted, self.limits, gaps)
+        if not any(local_name(message.tag) in _ROOTS for message in found):
             return super().read(raw, media_type)
-        tree = to_tree(found, self.limits)
-        if not isinstance(tree, dict):
-            raise Unreadable("empty", "/" + local_name(found.tag), "no rows", "send at least one ROW")
-        return list(identity_rows(tree, local_name(found.tag), gaps))
+        items: list[NativeItem | Unreadable] = []
+        for index, message in enumerate(found):
+            name = local_name(message.tag)
+            at = numbered(name, index, len(found))
+            if name not in _ROOTS:
+                items.extend(self._message(message, at, gaps))
+                continue
+            tree = to_tree(message, self.limits)
+            if not isinstance(tree, dict):
+                raise Unreadable("empty", path_position(at), "no rows", "send at least one ROW")
+            items.extend(identity_rows(tree, at, gaps))
+        return items
 
 
-def identity_rows(tree: Tree, root: str, gaps: list[Gap]) -> Sequence[NativeItem | Unreadable]:
-    base: Position = (root, "ROW")
-    if root == "PACKAGE":
-        rows, base = as_list(get_at(tree, ("DATA", "RECORD"))), (root, "DATA", "RECORD")
+def identity_rows(tree: Tree, root: Position, gaps: list[Gap]) -> Sequence[NativeItem | Unreadable]:
+    base: Position = (*root, "ROW")
+    if root[0] == "PACKAGE":
+        rows, base = as_list(get_at(tree, ("DATA", "RECORD"))), (*root, "DATA", "RECORD")
         number = text_of(scalar(get_at(tree, ("PACKAGEHEAD", "XLH")), "#"))
         sent = text_of(scalar(get_at(tree, ("PACKAGEHEAD", "FSSJ")), "#"))
     else:
@@ -64,7 +73,9 @@ def identity_rows(tree: Tree, root: str, gaps: list[Gap]) -> Sequence[NativeItem
         if isinstance(row, dict) and not is_caption(row):
             out.append(_item(row, at, gaps, number, sent))
     if not out:
-        raise Unreadable("empty", "/" + root, "no rows with data", "send at least one ROW besides the captions")
+        raise Unreadable(
+            "empty", path_position(root), "no rows with data", "send at least one ROW besides the captions"
+        )
     return out
 
 

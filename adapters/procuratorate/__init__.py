@@ -172,5 +172,7 @@ _CUSTOMS: dict[str, CustomField] = {
     "executor": _Aside("ZXDW"),
 }
 ADAPTER = Procuratorate(
-    load_mapping("adapters.procuratorate"), XmlCodec(roots=("ROOT",), split=("DATA", "ROW")), _CUSTOMS
+    load_mapping("adapters.procuratorate"),
+    XmlCodec(roots=("ROOT",), split=("DATA", "ROW"), children=("MSG", "DATA")),
+    _CUSTOMS,
 )

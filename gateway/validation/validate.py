@@ -119,7 +119,8 @@ def validate(submitted: SubmittedNotice, rules: Rules, on: date) -> ValidNotice 
 
     trimmed, set_aside, faults = trim(data, rules.schemas[kind])
     if kind not in REPORTS:
-        if submitted.provenance and (rest := _cut_down(trimmed, set_aside, faults, rules, kind)).is_settled:
+        rest = _cut_down(trimmed, set_aside, faults, rules, kind, is_native=True) if submitted.provenance else None
+        if rest is not None and rest.is_settled:
             data = rest.data
             if _holds(data, rules, kind):
                 gaps = (*submitted.gaps, *rest.gaps(submitted, rules))
@@ -179,14 +180,30 @@ class _Rest:
                 yield Gap(problem.code, position, problem.message, target)
 
 
-def _cut_down(data: Any, set_aside: dict[str, Any], faults: list[Fault], rules: Rules, kind: NoticeType) -> _Rest:
-    """A trimmed body without what does not hold. `faults` are those trimming found, `set_aside` what it took out."""
+def _cut_down(
+    data: Any,
+    set_aside: dict[str, Any],
+    faults: list[Fault],
+    rules: Rules,
+    kind: NoticeType,
+    *,
+    is_native: bool = False,
+) -> _Rest:
+    """A trimmed body without what does not hold. `faults` are those trimming found, `set_aside` what it took out.
+
+    In a native notice a group that the type does not ask for goes as a whole where something is missing in it: a
+    consent without a number, said in passing.
+    """
     rest = _Rest(data, set_aside)
+    required = rules.schemas[kind].get("required", ())
     for fault in faults:
         rest.tell(fault, rules)
     for _ in range(_ROUNDS):
         cuts: list[Place] = []
         for fault in islice(_faults(rest.data, faults, rules, kind), _MAX_FAULTS):
+            group = fault.place[:1]
+            if is_native and fault.code == "missing" and len(fault.place) == 2 and group[0] not in required:
+                fault = replace(fault, cuts=(group,))
             cuts.extend(fault.cuts)
             rest.tell(fault, rules)
         if not cuts:

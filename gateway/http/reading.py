@@ -140,7 +140,7 @@ def hold_depth(body: bytes, max_depth: int) -> None:
     Cheap for ordinary bodies (few brackets cannot nest deeply) and linear for hostile ones: strings are cut out,
     brackets kept, and each round takes the innermost level away.
     """
-    if body.count(b"{") + body.count(b"[") <= max_depth:
+    if len(body) - len(body.translate(None, b"{[")) <= max_depth:
         return
     levels = _STRINGS.sub(b"", body).translate(_BRACKETS, _NO_BRACKETS)
     for _ in range(max_depth):

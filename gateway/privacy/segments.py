@@ -13,7 +13,7 @@ in two segments. Values the schema has no field for go to the segment `UNKNOWN`,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ _STRICTEST: tuple[str, ...] = (SEALED, *sorted(set(COMPARTMENTS) - {SEALED, REPO
 _RANK: Mapping[str, int] = {name: rank for rank, name in enumerate(_STRICTEST)}
 
 Place = tuple[str | int, ...]
+_Where = str | Callable[[Any], str]  # a compartment, or what tells it from the value
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +53,16 @@ class SetApart:
 class _Node:
     """A place in the schema: an object with members, an array with an item, or a field with its specs by role."""
 
-    __slots__ = ("fixed", "item", "members", "specs")
+    __slots__ = ("item", "members", "specs", "where")
 
     def __init__(self) -> None:
         self.members: dict[str, _Node] = {}
         self.item: _Node | None = None
         self.specs: dict[str | None, FieldSpec] = {}
-        self.fixed: dict[frozenset[str], str] = {}  # compartment by roles, where the value has no say
+        self.where: dict[frozenset[str], _Where] = {}  # by roles, found once
 
-    def compartment(self, roles: frozenset[str], value: Any) -> str:
-        """Where a value of this field belongs for a person with these roles; kept in `fixed` where the value has no say."""
-        found = _compartment(self.specs, roles, value)
-        if not any(spec.content for spec in self.specs.values()):
-            self.fixed[roles] = found
+    def find(self, roles: frozenset[str]) -> _Where:
+        found = self.where[roles] = _where(self.specs, roles)
         return found
 
 
@@ -192,7 +190,8 @@ class _Cut:
             if known is None:
                 compartment = unknown
             elif known.specs:
-                compartment = known.fixed.get(roles) or known.compartment(roles, member)
+                where = known.where.get(roles) or known.find(roles)
+                compartment = where if type(where) is str else where(member)  # type: ignore[operator]
             elif member and type(member) is (dict if known.item is None else list):
                 inside.append((name, known, member))
                 continue
@@ -248,8 +247,8 @@ def _roles(value: Any) -> frozenset[str]:
     return frozenset(role for role in value if type(role) is str and role in PERSON_ROLES)
 
 
-def _compartment(specs: Mapping[str | None, FieldSpec], roles: frozenset[str], value: Any) -> str:
-    """The strictest compartment of the field for this person's roles and this value.
+def _where(specs: Mapping[str | None, FieldSpec], roles: frozenset[str]) -> _Where:
+    """The strictest compartment of a field for a person with these roles, or how it is told from the field's value.
 
     The role `reporter` counts only for somebody who has no other: the other role's data are not the reporter's.
     A person without a known role has no known fields.
@@ -260,19 +259,26 @@ def _compartment(specs: Mapping[str | None, FieldSpec], roles: frozenset[str], v
         found = [spec for role, spec in specs.items() if role in roles and (role != "reporter" or len(roles) == 1)]
         if not found:
             return REPORTER if roles == _REPORTER_ONLY else UNKNOWN
-    compartments = [_of_value(spec, value) for spec in found]
-    if roles == _REPORTER_ONLY:
-        compartments.append(REPORTER)
-    return min(compartments, key=lambda name: _RANK.get(name, 0))
+    otherwise = [REPORTER] if roles == _REPORTER_ONLY else []
+
+    def where(value: Any) -> str:
+        return _strictest([*[_of_value(spec, value) for spec in found], *otherwise])
+
+    return where if any(spec.content for spec in found) else where(None)
+
+
+def _strictest(compartments: Sequence[str]) -> str:
+    return compartments[0] if len(compartments) == 1 else min(compartments, key=lambda name: _RANK.get(name, 0))
 
 
 def _of_value(spec: FieldSpec, value: Any) -> str:
     if spec.kind == "handle" and spec.compartment == REPORTER:
-        return GENERAL
+        return GENERAL  # a vault handle names nobody
+    texts = [one for one in (value if type(value) is list else (value,)) if type(one) is str]
     for rule in spec.content:
-        values = value if type(value) is list else [value]
-        if any(type(one) is str and one.startswith(rule.prefixes) for one in values):
-            return rule.compartment
+        for text in texts:
+            if text.startswith(rule.prefixes):
+                return rule.compartment
     return spec.compartment
 
 

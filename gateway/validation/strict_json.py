@@ -49,7 +49,7 @@ def parse_json(raw: bytes, max_depth: int = 64, names: Collection[str] = ()) -> 
         ) from None
     except RecursionError:
         raise _too_deep(max_depth) from None
-    if raw.count(b"{") + raw.count(b"[") > max_depth and _deeper_than(value, max_depth):
+    if len(raw) - len(raw.translate(None, b"{[")) > max_depth and _deeper_than(value, max_depth):
         raise _too_deep(max_depth)
     if _ESCAPED_COLON in raw or raw.count(b":") != orjson.dumps(value).count(b":"):
         place = _repeated_member(raw)

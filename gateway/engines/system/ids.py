@@ -51,20 +51,21 @@ class SystemIds:
         return DeliveryId(_text(self._deliveries.scatter(self._ordered())))
 
     def secret(self, size: int = 32) -> bytes:
-        return self._random(size)
-
-    def _random(self, size: int) -> bytes:
-        """Bytes of the machine's random source, drawn from it in advance; each is handed out once and dropped."""
         with self._lock:
-            if len(self._drawn) - self._next < size:
-                self._drawn, self._next = os.urandom(max(_DRAWN_BYTES, size)), 0
-            self._next += size
-            return self._drawn[self._next - size : self._next]
+            return self._drawn_bytes(size)
+
+    def _drawn_bytes(self, size: int) -> bytes:
+        """Bytes of the machine's random source, drawn from it in advance; each is handed out once and dropped. The lock is held."""
+        start, end = self._next, self._next + size
+        if len(self._drawn) < end:
+            self._drawn, start, end = os.urandom(max(_DRAWN_BYTES, size)), 0, size
+        self._next = end
+        return self._drawn[start:end]
 
     def _ordered(self) -> bytes:
         now_ms = int(self._clock.now().timestamp() * 1000 + 0.5)
-        random = int.from_bytes(self._random(9), "big")
         with self._lock:
+            random = int.from_bytes(self._drawn_bytes(9), "big")
             if now_ms > self._last_ms:
                 self._last_ms, self._counter = now_ms, random >> 32 & (1 << _COUNTER_START_BITS) - 1
             else:

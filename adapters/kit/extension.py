@@ -43,12 +43,14 @@ class Lexicon:
     types_back: Mapping[str, str]
 
     def out(self, value: Any) -> Any:
-        if value.__class__ is str:
-            return value
+        names, out = self.names, self.out
         if isinstance(value, dict):
-            return {self.names.get(key) or _UNKNOWN + key: self.out(below) for key, below in value.items()}
+            return {
+                names.get(key) or _UNKNOWN + key: below if below.__class__ is str else out(below)
+                for key, below in value.items()
+            }
         if isinstance(value, list):
-            return [self.out(below) for below in value]
+            return [below if below.__class__ is str else out(below) for below in value]
         return value
 
     def home(self, value: Any, depth: int = 0) -> Any:

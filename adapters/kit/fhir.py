@@ -183,13 +183,13 @@ class FhirCodec:
     def write(self, tree: Tree) -> bytes:
         """`tree` is what `read` gives, with `Bundle` carrying an identifier; lists are written in the tree's order."""
         head = dict(tree["Bundle"])
-        seed = str(head.get("identifier", {}).get("value", ""))
+        urls = _FullUrls(str(head.get("identifier", {}).get("value", "")))
         names = [name for name in FIRST if name in tree] + [n for n in tree if n not in FIRST and n != "Bundle"]
         entries: list[Tree] = []
         for name in names:
             for number, resource in enumerate(_list(tree[name]) or [tree[name]]):
                 entries.append(
-                    {"fullUrl": full_url(seed, name, number), "resource": {"resourceType": name, **_linked(resource, seed)}}
+                    {"fullUrl": urls[name, number], "resource": {"resourceType": name, **_linked(resource, urls)}}
                 )  # fmt: skip
         return orjson.dumps({"resourceType": "Bundle", **head, "entry": entries})
 
@@ -201,14 +201,26 @@ def full_url(seed: str, kind: str, number: int) -> str:
     return f"urn:uuid:{uuid5(_NAMES, f'{seed}/{kind}/{number}')}"
 
 
-def _linked(value: Any, seed: str) -> Any:
+class _FullUrls(dict[Place, str]):
+    """The full URL of each place of one bundle, made when it is first asked for."""
+
+    def __init__(self, seed: str) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def __missing__(self, place: Place) -> str:
+        made = self[place] = full_url(self.seed, *place)
+        return made
+
+
+def _linked(value: Any, urls: _FullUrls) -> Any:
     if isinstance(value, dict):
         to = value.get("~to")
         if to is not None:
-            return {"reference": full_url(seed, to[0], to[1])}
-        return {name: _linked(below, seed) for name, below in value.items()}
+            return {"reference": urls[to[0], to[1]]}
+        return {name: below if below.__class__ is str else _linked(below, urls) for name, below in value.items()}
     if isinstance(value, list):
-        return [_linked(below, seed) for below in value]
+        return [_linked(below, urls) for below in value]
     return value
 
 

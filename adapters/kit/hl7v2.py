@@ -14,7 +14,7 @@ becomes a dict of name -> value: the extension block.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -85,7 +85,9 @@ _NEEDS_ESCAPE = re.compile(r"[|^~\\&\x00-\x1f]")
 
 def escape(text: str) -> str:
     """Text as a leaf under the standard delimiters."""
-    return text.translate(_ESCAPES) if _NEEDS_ESCAPE.search(text) is not None else text
+    if text.isalnum() or _NEEDS_ESCAPE.search(text) is None:
+        return text
+    return text.translate(_ESCAPES)
 
 
 def parse_field(text: str, marks: Delimiters, charset: str) -> Any:
@@ -120,6 +122,8 @@ def _subcomponents(text: str, marks: Delimiters, charset: str) -> Any:
 
 def field_text(value: Any) -> str:
     """A tree value as ER7 text under the standard delimiters."""
+    if value.__class__ is str:
+        return escape(value)
     if isinstance(value, list):
         return "~".join(_component_text(item) for item in value)
     return _component_text(value)
@@ -128,15 +132,21 @@ def field_text(value: Any) -> str:
 def _component_text(value: Any) -> str:
     if not isinstance(value, dict):
         return escape(str(value))
-    return "^".join(
-        _subcomponent_text(value.get(str(number), "")) for number in range(1, max(map(int, value), default=0) + 1)
-    )
+    return "^".join(_numbered(value, _subcomponent_text))
 
 
 def _subcomponent_text(value: Any) -> str:
     if not isinstance(value, dict):
         return escape(str(value))
-    return "&".join(escape(str(value.get(str(number), ""))) for number in range(1, max(map(int, value), default=0) + 1))
+    return "&".join(_numbered(value, lambda part: escape(str(part))))
+
+
+def _numbered(pieces: Tree, text: Callable[[Any], str]) -> list[str]:
+    """The texts of numbered pieces, in their places from 1; what is absent is empty."""
+    out = [""] * max(map(int, pieces), default=0)
+    for number, piece in pieces.items():
+        out[int(number) - 1] = escape(piece) if piece.__class__ is str else text(piece)
+    return out
 
 
 def declared_charset(header: bytes) -> str | None:
@@ -265,16 +275,12 @@ class Hl7v2Codec:
                 continue
             for number, segment in enumerate(body if isinstance(body, list) else [body], 1):
                 if name == "MSH":
-                    rest = [
-                        field_text(segment.get(str(i), "")) for i in range(3, max(map(int, segment), default=2) + 1)
-                    ]
-                    lines.append("|".join(["MSH", "^~\\&", *rest]))
+                    lines.append("|".join(["MSH", "^~\\&", *_numbered(segment, field_text)[2:]]))
                     continue
                 fields = dict(segment)
                 if name in ("PID", "NK1", "OBR", "OBX", "PV1"):
                     fields.setdefault("1", str(number))
-                last = max(map(int, fields), default=0)
-                lines.append("|".join([name, *(field_text(fields.get(str(i), "")) for i in range(1, last + 1))]))
+                lines.append("|".join([name, *_numbered(fields, field_text)]))
         return ("\r".join(lines) + "\r").encode("utf-8", "replace")
 
     def position(self, path: Position) -> str:

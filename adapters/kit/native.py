@@ -140,18 +140,16 @@ def as_list(value: Any) -> list[Any]:
 
 def copied(value: Any) -> Any:
     """A deep copy of groups and lists; leaves are shared."""
-    if value.__class__ is str:
-        return value
     if isinstance(value, dict):
-        return {key: copied(below) for key, below in value.items()}
+        return {key: below if below.__class__ is str else copied(below) for key, below in value.items()}
     if isinstance(value, list):
-        return [copied(below) for below in value]
+        return [below if below.__class__ is str else copied(below) for below in value]
     return value
 
 
 def plain_copy(data: Mapping[str, Any]) -> Tree:
     """A deep, mutable copy of canonical data."""
-    return {key: copied(below) for key, below in data.items()}
+    return {key: below if below.__class__ is str else copied(below) for key, below in data.items()}
 
 
 def deep_merge(there: Tree, more: Mapping[str, Any]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from adapters.kit.conversion import Unwritable
 from adapters.kit.extension import TABLE, flat, lexicon, typed
-from adapters.kit.mapping import AgencyMapping, FieldRule, GroupRule
+from adapters.kit.mapping import AgencyMapping, GroupRule
 from adapters.kit.native import Tree, copied, get_at, merge_at, pop_at, set_at
 from adapters.kit.persons import NATIVE_ROLES, people_left, plays
+from adapters.kit.placing import Placing, placing
 from adapters.kit.reading import CustomField
 from gateway.model.identifiers import NoticeType
 
@@ -20,8 +19,12 @@ class Writer:
     def __init__(self, mapping: AgencyMapping, extension_style: str, customs: Mapping[str, CustomField]) -> None:
         self.mapping = mapping
         self.extension_style = extension_style
-        self.customs = customs
         self.lexicon = lexicon(mapping.style)
+        self._groups = tuple(
+            (group, tuple(made for rule in group.fields if (made := placing(rule, customs)) is not None))
+            for group in mapping.groups
+            if not group.reads_only
+        )
 
     def write(self, rest: Tree, kind: NoticeType, envelope: Mapping[str, str]) -> Tree:
         """A native tree of everything in `rest`, which is consumed.
@@ -33,10 +36,14 @@ class Writer:
         persons: list[Tree] = [person for person in rest.pop("persons", []) if isinstance(person, dict)]
         claimed: list[Tree] = []
         set_at(tree, self.mapping.kind_at, native_kind)
-        for group in self.mapping.groups:
-            if group.reads_only:
-                continue
-            self._write_group(group, tree, rest, persons, claimed, envelope)
+        for group, fields in self._groups:
+            if group.target == "data":
+                node: Tree = {}
+                _place(fields, node, rest, envelope)
+                if node:
+                    merge_at(tree, group.at, node)
+            else:
+                self._write_items(group, fields, tree, rest, persons, claimed, envelope)
         left = people_left(claimed, persons)
         if left:
             rest["persons"] = left
@@ -60,21 +67,16 @@ class Writer:
                 return rule.native
         return self.lexicon.types.get(kind, str(kind))
 
-    def _write_group(
+    def _write_items(
         self,
         group: GroupRule,
+        fields: Sequence[Placing],
         tree: Tree,
         rest: Tree,
         persons: list[Tree],
         claimed: list[Tree],
         envelope: Mapping[str, str],
     ) -> None:
-        if group.target == "data":
-            node: Tree = {}
-            self._write_fields(group, node, rest, envelope)
-            if node:
-                merge_at(tree, group.at, node)
-            return
         if group.target == "person":
             items = [p for p in persons if plays(p, group.constants["roles"][0])]
         else:
@@ -84,9 +86,9 @@ class Writer:
                 return
         nodes: list[Tree] = []
         for item in items if group.repeat else items[:1]:
-            node = {}
+            node: Tree = {}
             copy = copied(item)
-            self._write_fields(group, node, copy, envelope)
+            _place(fields, node, copy, envelope)
             if group.target == "list" and copy:
                 return  # an item that does not fit whole goes to the extension block, with its list
             if not node:
@@ -119,45 +121,11 @@ class Writer:
             else:
                 merge_at(tree, group.at, nodes[0])
 
-    def _write_fields(self, group: GroupRule, node: Tree, rest: Tree, envelope: Mapping[str, str]) -> None:
-        for rule in group.fields:
-            if rule.action == "custom":
-                self.customs[rule.argument].write(rest, node)
-            elif rule.action == "map":
-                self._write_field(rule, node, rest, envelope)
 
-    def _write_field(self, rule: FieldRule, node: Tree, rest: Tree, envelope: Mapping[str, str]) -> None:
-        if rule.native[0] in node and get_at(node, rule.native) is not None:
-            return
-        for choice in rule.choices:
-            head = choice.to[0]
-            if head not in rest and head[0] != "@":
-                continue
-            if head[0] == "@":
-                if head in envelope:
-                    set_at(node, rule.native, envelope[choice.to[0]])
-                    return
-                continue
-            value = get_at(rest, choice.to)
-            if value is None or any(get_at(rest, tuple(n.split("."))) != v for n, v in rule.when.items()):
-                continue
-            try:
-                if rule.many:
-                    if not isinstance(value, list) or not value:
-                        continue
-                    parts = [choice.converter.write(item) for item in value]
-                    if rule.split and any(rule.split in p or any(s in p for s in rule.also_split) for p in parts):
-                        continue
-                    native: Any = rule.split.join(parts) if rule.split else parts
-                else:
-                    native = choice.converter.write(value)
-            except Unwritable:
-                continue
-            set_at(node, rule.native, native)
-            pop_at(rest, choice.to)
-            for name in rule.when:
-                pop_at(rest, tuple(name.split(".")))
-            return
+def _place(fields: Sequence[Placing], node: Tree, rest: Tree, envelope: Mapping[str, str]) -> None:
+    for head, place in fields:
+        if head is None or head in rest:
+            place(node, rest, envelope)
 
 
 def _prune(tree: Tree) -> None:

@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable
-from adapters.kit.text import UndecodableText, decode_text, known_charset
+from adapters.kit.text import UndecodableText, decode_text, has_private_use, known_charset
 from gateway.model.notice import Gap
 
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
@@ -229,24 +229,27 @@ class Hl7v2Codec:
             )
         given = (*encoding, *"^~\\&"[len(encoding) :])
         marks = Delimiters(field, *given[:4])
+        component, repetition, escaping, below = marks.component, marks.repetition, marks.escape, marks.subcomponent
         tree: Tree = {}
         pairs: dict[str, str] = {}
-        for line, number in lines:
+        for line, line_number in lines:
             name = line[:3]
             parts = line.split(field)
             if name == self.pairs:
                 if len(parts) > 2:
                     key = unescape(parts[2], marks, charset)
                     if key in pairs:
-                        gaps.append(Gap("repeated", f"line {number}", "a name of the extension block is given twice"))
+                        gaps.append(
+                            Gap("repeated", f"line {line_number}", "a name of the extension block is given twice")
+                        )
                     pairs.setdefault(key, unescape(parts[3], marks, charset) if len(parts) > 3 else "")
                 continue
             segment: Tree = {}
-            offset = 1 if name == "MSH" else 0
-            for index in range(2 if offset else 1, len(parts)):
-                part = parts[index]
+            # MSH-1 is the separator itself, and MSH-2 the delimiters
+            for number, part in enumerate(parts[2:], 3) if name == "MSH" else enumerate(parts[1:], 1):
                 if part and part != '""':
-                    segment[str(index + offset)] = parse_field(part, marks, charset)
+                    is_plain = component not in part and repetition not in part and escaping not in part
+                    segment[str(number)] = part if is_plain and below not in part else parse_field(part, marks, charset)
             there = tree.get(name)
             if there is None:
                 tree[name] = segment
@@ -261,7 +264,9 @@ class Hl7v2Codec:
         def locate(path: Position) -> str:
             return prefix + hl7_position(path)
 
-        return NativeItem(tree, where, gaps, locate)
+        # the header holds the escape character once, to name it
+        escapes = sum(line.count(escaping) for line, _ in lines) > 1
+        return NativeItem(tree, where, gaps, locate, escapes or any(has_private_use(line) for line, _ in lines))
 
     def write(self, tree: Tree) -> bytes:
         lines: list[str] = []

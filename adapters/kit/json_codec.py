@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable, pointer_position
-from adapters.kit.text import UndecodableText, decode_text
+from adapters.kit.text import UndecodableText, decode_text, may_hold_private_use
 from gateway.model.notice import Gap
 
 
@@ -120,10 +120,10 @@ class JsonCodec:
     def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
         text, gaps = text_of_bytes(raw, self.limits, charset_parameter(media_type))
         if not self.lines:
-            value = parse_strict(text, self.limits)
+            value, is_careful = parse_strict(text, self.limits), may_hold_private_use(text, "\\")
             if isinstance(value, list):
-                return [self._item(entry, f"/{index}", gaps) for index, entry in enumerate(value)]
-            return [self._item(value, "", gaps)]
+                return [self._item(entry, f"/{index}", gaps, is_careful) for index, entry in enumerate(value)]
+            return [self._item(value, "", gaps, is_careful)]
         return list(self._lines(text, gaps, self.limits))
 
     def rows(self, raw: bytes, media_type: str, limits: Limits) -> Iterator[NativeItem | Unreadable]:
@@ -141,23 +141,24 @@ class JsonCodec:
                     "too-many", f"line {number}", f"more than {limits.max_items} lines", "send smaller files"
                 )
             try:
-                yield self._item(parse_strict(line, limits), f"line {number}", gaps)
+                value = parse_strict(line, limits)
+                yield self._item(value, f"line {number}", gaps, may_hold_private_use(line, "\\"))
             except Unreadable as error:
                 problem = error.problem
                 where = f"line {number}" + (f", {problem.position}" if problem.position else "")
                 yield Unreadable(problem.code, where, problem.message, problem.remedy)
 
-    def _item(self, value: Any, position: str, gaps: list[Gap]) -> NativeItem | Unreadable:
+    def _item(self, value: Any, position: str, gaps: list[Gap], is_careful: bool) -> NativeItem | Unreadable:
         if not isinstance(value, dict):
             return Unreadable("not-an-object", position or "/", "a notice is a JSON object", "send an object")
         if not position:
-            return NativeItem(value, "", list(gaps))
+            return NativeItem(value, "", list(gaps), is_careful=is_careful)
         prefix = position if position.startswith("/") else position + " "
 
         def locate(path: Position) -> str:
             return prefix + pointer_position(path)
 
-        return NativeItem(value, position, list(gaps), locate)
+        return NativeItem(value, position, list(gaps), locate, is_careful)
 
     def write(self, tree: Tree) -> bytes:
         return orjson.dumps(tree) + (b"\n" if self.lines else b"")

@@ -2,9 +2,9 @@
 
 A rule is made into one function when its document is loaded: its home, its
 converter and the JSON pointer of its provenance are bound then, and nothing of
-the rule is looked up when a notice arrives. Nearly every leaf is text with one
-home and one value, and takes the short way (`_plain`); all others are read by
-`_one` (several homes, implied values, the envelope) or `_many`.
+the rule is looked up when a notice arrives. Nearly every leaf has one home and
+one value, at the top of its item (`_plain`) or inside (`_inner`); others have
+several homes or stand in the envelope (`_one`), or hold a list (`_many`).
 """
 
 from __future__ import annotations
@@ -28,27 +28,29 @@ def leaf(slot: str, rule: FieldRule, under: str) -> Action:
     convert = _converting(rule, under)
     if rule.many:
         return _many(slot, rule, convert)
-    one = _one(slot, rule, convert, under)
     home = rule.choices[0].to
-    if len(rule.choices) == 1 and len(home) == 1 and not rule.when and not rule.not_provided and home[0][0] != "@":
-        return _plain(slot, rule, under, one)
-    return one
+    if len(rule.choices) > 1 or home[0][0] == "@":
+        return _one(slot, rule, convert, under)
+    return _plain(slot, rule, under) if len(home) == 1 and not rule.when else _inner(slot, rule, under)
 
 
-def _plain(slot: str, rule: FieldRule, under: str, otherwise: Action) -> Action:
-    """Text with one home at the top of its item."""
+def _plain(slot: str, rule: FieldRule, under: str) -> Action:
+    """One home, at the top of its item, and nothing implied."""
     (choice,) = rule.choices
     (name,) = choice.to
-    read, pointer, target_name = choice.converter.read, pointer_of(choice.to), under + name
+    read, pointer, target_name, not_provided = (
+        choice.converter.read,
+        pointer_of(choice.to),
+        under + name,
+        rule.not_provided,
+    )
 
     def read_leaf(value: Any, slots: Slots, at: Position, reading: Reading) -> None:
-        if value.__class__ is not str:
-            otherwise(value, slots, at, reading)
-            return
-        if not value or value.isspace():
+        text = value if value.__class__ is str else _leaf_text(value, at, reading)
+        if not text or text.isspace() or text == not_provided:
             return
         try:
-            canonical = read(value)
+            canonical = read(text)
         except Unmappable as error:
             reading.gap(error.code, at, error.message, target_name)
             return
@@ -64,6 +66,41 @@ def _plain(slot: str, rule: FieldRule, under: str, otherwise: Action) -> Action:
             reading.gap("conflict", at, "another field of the message says something else", target_name)
             return
         reading.sources.append((target, pointer, at))
+
+    return read_leaf
+
+
+def _inner(slot: str, rule: FieldRule, under: str) -> Action:
+    """One home, in a group of its item or with values that it implies."""
+    (choice,) = rule.choices
+    path, read, pointer, not_provided = choice.to, choice.converter.read, pointer_of(choice.to), rule.not_provided
+    target_name = under + ".".join(path)
+    implied = tuple((tuple(name.split(".")), constant) for name, constant in rule.when.items())
+
+    def read_leaf(value: Any, slots: Slots, at: Position, reading: Reading) -> None:
+        text = value if value.__class__ is str else _leaf_text(value, at, reading)
+        if not text or text.isspace() or text == not_provided:
+            return
+        try:
+            canonical = read(text)
+        except Unmappable as error:
+            reading.gap(error.code, at, error.message, target_name)
+            return
+        is_certain = True
+        if canonical.__class__ is Noted:
+            reading.gap(canonical.code, at, canonical.message, target_name)
+            is_certain = canonical.code != "id-form"
+            canonical = canonical.value
+        if reading.is_careful and canonical.__class__ is str and has_private_use(canonical):
+            _one_vendor_knows(reading, at, target_name)
+        target = slots[slot]
+        if not fill(target, path, canonical):
+            reading.gap("conflict", at, "another field of the message says something else", target_name)
+            return
+        reading.sources.append((target, pointer, at))
+        if is_certain:
+            for home, constant in implied:
+                fill(target, home, constant)
 
     return read_leaf
 

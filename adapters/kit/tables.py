@@ -37,7 +37,6 @@ CSV_TYPE = "text/csv"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
-_BETWEEN = "\x1f"  # counts as a blank, so cells that are blank join to a blank
 _PREFIX = EXTENSION + ":"
 _SEARCHED_ROWS = 40
 _EMPTY_RUN = 5_000
@@ -152,7 +151,7 @@ class TableCodec:
                     continue
             if not columns.names:
                 continue
-            joined = _BETWEEN.join(cells)
+            joined = "".join(cells)
             if not joined or joined.isspace():
                 continue
             count += 1

@@ -34,7 +34,7 @@ from adapters.kit.native import (
     path_position,
     set_at,
 )
-from adapters.kit.text import encode_gb18030
+from adapters.kit.text import encode_gb18030, may_hold_private_use
 from gateway.model.notice import Gap
 
 _DECLARATION = re.compile(r"\s*<\?xml\b[^>]*?\?>", re.IGNORECASE)
@@ -63,9 +63,13 @@ def _parser() -> etree.XMLParser:
 
 def parse_hardened(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Any, list[Gap]]:
     """The root element of untrusted bytes, and what had to be overlooked. Raises Unreadable."""
-    declared = _ENCODING.search(raw[:400])
-    text, gaps = text_of_bytes(raw, limits, declared.group(1).decode("ascii") if declared else None)
+    text, gaps = _text(raw, limits)
     return _parse_text(text, limits, gaps), gaps
+
+
+def _text(raw: bytes, limits: Limits) -> tuple[str, list[Gap]]:
+    declared = _ENCODING.search(raw[:400])
+    return text_of_bytes(raw, limits, declared.group(1).decode("ascii") if declared else None)
 
 
 def _parse_text(text: str, limits: Limits, gaps: list[Gap]) -> Any:
@@ -111,17 +115,19 @@ def to_tree(element: Any, limits: Limits = DEFAULT_LIMITS) -> Tree | str:
             raise Unreadable("too-deep", "/", f"nested deeper than {limits.max_depth}", "send a flatter document")
         if count > limits.max_nodes:
             raise Unreadable("too-large", "/", f"more than {limits.max_nodes} elements", "send smaller pieces")
-        if not len(node) and not node.attrib:
+        attributes = node.items()
+        if not attributes and not len(node):
             return node.text or ""
         out: Tree = {}
-        for name, value in node.attrib.items():
+        for name, value in attributes:
             if not name.startswith(_XML_SPACE):
                 out["@" + name.rpartition("}")[2].upper()] = value
         text = node.text or ""
         for child in node:
-            if not isinstance(child.tag, str):
+            tag = child.tag
+            if not isinstance(tag, str):
                 continue  # an unresolved entity reference cannot occur without a DTD
-            key = local_name(child.tag)
+            key = local_name(tag)
             below = build(child, depth + 1)
             there = out.get(key)
             if there is None:
@@ -226,8 +232,25 @@ class XmlCodec:
     extension_style: str = "typed"
 
     def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
-        root, gaps = parse_hardened(raw, self.limits)
-        found = unwrap(root, dict.fromkeys(self.roots, frozenset(self.children)), self.limits, gaps)
+        found, gaps, is_careful = self.opened(raw, self.wanted)
+        items: list[NativeItem | Unreadable] = []
+        for index, message in enumerate(found):
+            at = numbered(local_name(message.tag), index, len(found))
+            items.extend(self.message(message, at, gaps, is_careful))
+        return items
+
+    @property
+    def wanted(self) -> Roots:
+        return dict.fromkeys(self.roots, frozenset(self.children))
+
+    def opened(self, raw: bytes, wanted: Roots) -> tuple[list[Any], list[Gap], bool]:
+        """The messages in the bytes, what had to be overlooked, and whether private-use characters may stand in them.
+
+        Raises Unreadable where there is no message.
+        """
+        text, gaps = _text(raw, self.limits)
+        root = _parse_text(text, self.limits, gaps)
+        found = unwrap(root, wanted, self.limits, gaps)
         if not found:
             where = "/" + local_name(root.tag)
             raise Unreadable(
@@ -236,12 +259,12 @@ class XmlCodec:
                 "the root element is not of this format",
                 f"send one of: {', '.join(self.roots)}",
             )
-        items: list[NativeItem | Unreadable] = []
-        for index, message in enumerate(found):
-            items.extend(self._message(message, numbered(local_name(message.tag), index, len(found)), gaps))
-        return items
+        return found, gaps, may_hold_private_use(text, "#")  # as in `&#xE000;`, however often escaped
 
-    def _message(self, message: Any, at: Position, gaps: list[Gap]) -> Sequence[NativeItem | Unreadable]:
+    def message(
+        self, message: Any, at: Position, gaps: list[Gap], is_careful: bool
+    ) -> Sequence[NativeItem | Unreadable]:
+        """One message as one notice, or as one for each of its rows."""
         tree = to_tree(message, self.limits)
 
         def locate(path: Position) -> str:
@@ -250,10 +273,13 @@ class XmlCodec:
         whole: Tree = tree if isinstance(tree, dict) else {"#": tree}
         rows = get_at(whole, self.split) if self.split else None
         if not isinstance(rows, list):
-            return [NativeItem(whole, locate(()), list(gaps), locate)]
+            return [NativeItem(whole, locate(()), list(gaps), locate, is_careful)]
         if len(rows) > self.limits.max_items:
             raise Unreadable("too-many", locate(()), f"more than {self.limits.max_items} rows", "send smaller files")
-        return [self._part(whole, row, index, at, gaps) for index, row in enumerate(rows)]
+        items = [self._part(whole, row, index, at, gaps) for index, row in enumerate(rows)]
+        for item in items:
+            item.is_careful = is_careful
+        return items
 
     def _part(self, whole: Tree, row: Any, index: int, at: Position, gaps: list[Gap]) -> NativeItem:
         """One row with everything around the rows: heads and message numbers belong to all."""

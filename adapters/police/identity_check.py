@@ -17,7 +17,7 @@ from typing import Any
 
 from adapters.kit.lens import scalar, text_of
 from adapters.kit.native import NativeItem, Position, Tree, Unreadable, as_list, get_at, path_position
-from adapters.kit.xml_codec import Roots, XmlCodec, local_name, numbered, parse_hardened, to_tree, unwrap
+from adapters.kit.xml_codec import Roots, XmlCodec, local_name, numbered, to_tree
 from gateway.model.notice import Gap
 
 _CAPTIONS = re.compile(r"公民身份|身份号码|身份证|姓名|性别|出生日期|民族|住址|照片|业务类型|备注")
@@ -40,17 +40,13 @@ class PoliceCodec(XmlCodec):
     """`REQUEST` messages, and identity checks as QRY and ANS."""
 
     def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
-        root, gaps = parse_hardened(raw, self.limits)
-        wanted = {**dict.fromkeys(self.roots, frozenset(self.children)), **_ROOTS}
-        found = unwrap(root, wanted, self.limits, gaps)
-        if not any(local_name(message.tag) in _ROOTS for message in found):
-            return super().read(raw, media_type)
+        found, gaps, is_careful = self.opened(raw, {**self.wanted, **_ROOTS})
         items: list[NativeItem | Unreadable] = []
         for index, message in enumerate(found):
             name = local_name(message.tag)
             at = numbered(name, index, len(found))
             if name not in _ROOTS:
-                items.extend(self._message(message, at, gaps))
+                items.extend(self.message(message, at, gaps, is_careful))
                 continue
             tree = to_tree(message, self.limits)
             if not isinstance(tree, dict):

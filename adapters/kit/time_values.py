@@ -101,20 +101,27 @@ def read_month(text: str) -> Any:
 
 def read_instant(text: str) -> Any:
     """RFC 3339, +08:00 where the native form names no zone. A date alone stays an instant at midnight, noted."""
-    size = len(text)
     if _is_whole_date(text):
         return _at_midnight(text)
-    if size == 14 and text.isascii() and text.isdigit():
-        whole = f"{text[:4]}-{text[4:6]}-{text[6:8]}T{text[8:10]}:{text[10:12]}:{text[12:]}"
-    elif size == 19 and text[10] in "T " and _WHOLE.fullmatch(text) is not None:
-        whole = f"{text[:10]}T{text[11:]}"
-    else:
+    local = text[:-6] if text[-6:] == "+08:00" else text[:-5] if text[-5:] == "+0800" else text
+    whole = _whole_instant(local)
+    if whole is None:
         return _read_any_instant(text)
     try:
         datetime.fromisoformat(whole)
     except ValueError:
         raise Unmappable("datetime-form", "no such date or time") from None
     return whole + "+08:00"
+
+
+def _whole_instant(text: str) -> str | None:
+    """`YYYY-MM-DDThh:mm:ss` of text that has all of that, compact or not, as nearly all instants have."""
+    size = len(text)
+    if size == 14 and text.isascii() and text.isdigit():
+        return f"{text[:4]}-{text[4:6]}-{text[6:8]}T{text[8:10]}:{text[10:12]}:{text[12:]}"
+    if size == 19 and _WHOLE.fullmatch(text) is not None:
+        return f"{text[:10]}T{text[11:]}"
+    return None
 
 
 def _at_midnight(text: str) -> Any:

@@ -28,7 +28,8 @@ DATES = st.one_of(_dates(""), _dates("-"), _dates("/"), st.text("0123456789-W:T 
 TIMES = st.one_of(
     st.tuples(_TWO, _TWO, _TWO).map("".join), st.tuples(_TWO, _TWO, _TWO).map(":".join), st.just("08:00+01")
 )
-INSTANTS = st.one_of(DATES, st.tuples(DATES, st.sampled_from(["", " ", "T", "t", "-"]), TIMES).map("".join))
+ZONES = st.sampled_from(["", "", "+08:00", "+0800", "Z", "-08:00", "+08:0", "+0900", "+24:00"])
+INSTANTS = st.one_of(DATES, st.tuples(DATES, st.sampled_from(["", " ", "T", "t", "-"]), TIMES, ZONES).map("".join))
 
 
 def outcome(read, text):

@@ -89,8 +89,9 @@ class RetentionStorage(Protocol):
     async def forget(
         self, erasure: str, person: PersonId, subject: bytes, at: datetime, records: Sequence[PreparedRecord]
     ) -> int:
-        """Forget a person in one transaction: aliases, places, consents, raw bodies of notices naming them, their
-        chain in the log's index (`subject`, 32 bytes). Returns how many raw bodies went; 0 when it was done before.
+        """Forget a person in one transaction: aliases, likenesses, pairs, places, consents, raw bodies of notices naming
+        them, their chain in the log's index (`subject`, 32 bytes). Returns how many raw bodies went; 0 when it was done
+        before. Where a pair went the consent epoch rises.
 
         Refused as NotPermitted while a legal hold stands. Returns when nothing of it is left in file or journal.
         """

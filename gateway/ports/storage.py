@@ -41,7 +41,8 @@ class PersonLink:
     """A person of a notice. `ref` is the person's name inside the notice (`p1`); `aliases` are keyed digests of identifiers.
 
     `is_new` asks for the person (with `key`) and the aliases to be created; if another transaction
-    made one of the aliases meanwhile, the write answers `Stale` and nothing is stored.
+    made one of the aliases meanwhile, the write answers `Stale` and nothing is stored. `likenesses` are keyed digests of
+    what a new person is described by; they are kept beside the aliases and resolve to nobody.
     """
 
     person: PersonId
@@ -49,6 +50,7 @@ class PersonLink:
     key: KeyId
     aliases: tuple[bytes, ...] = ()
     is_new: bool = False
+    likenesses: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

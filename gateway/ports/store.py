@@ -8,6 +8,7 @@ from gateway.crypto.scatter import Scatter
 from gateway.ports.emergency_storage import EmergencyStorage
 from gateway.ports.file_storage import FileStorage
 from gateway.ports.log_storage import LogStorage
+from gateway.ports.person_storage import PersonStorage
 from gateway.ports.registry_storage import ConsentStorage, DirectoryStorage, PolicyStorage, StaffStorage
 from gateway.ports.retention_storage import RetentionStorage
 from gateway.ports.storage import DeliveryStorage, NoticeStorage
@@ -36,6 +37,9 @@ class Store(Protocol):
 
     @property
     def consents(self) -> ConsentStorage: ...
+
+    @property
+    def persons(self) -> PersonStorage: ...
 
     @property
     def emergencies(self) -> EmergencyStorage: ...

@@ -6,7 +6,8 @@ components each under a key of their own, and so do the bytes as received. The p
 a segment (notice, person, compartment) is bound into it.
 
 Persons have random ids. They are found again by keyed aliases of their
-identifiers (`HMAC(secret, kind, identifier)`), never by a plain hash.
+identifiers (`HMAC(secret, kind, identifier)`), never by a plain hash. Who is new leaves a keyed likeness too, under
+a secret of its own: nobody is found by it, and people may be asked about it (`propose_joining`).
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ from gateway.ports.keys import DataKey, KeyStore
 from gateway.ports.storage import PersonLink, SealedSegment, StoredNotice
 from gateway.privacy.segments import Segment
 from gateway.services.attest import AsReceived, unpack
+from gateway.validation import likeness
 
 RAW = "RAW"
 HEADER = "HEADER"
+LIKENESS_BYTES = 16  # of the digest: enough that two texts never share one, and half the room
 QUARANTINE = "QUARANTINE"  # what did not hold in a report: for the person who looks, never released
 
 # Segments that are never loaded for a decision or a projection: they are set apart before facts are computed.
@@ -102,11 +105,19 @@ class Keeper:
     ) -> None:
         self._keys, self._ids, self._split, self._join = keys, ids, split, join
         self._alias_secret = keys.secret("person-aliases")
+        self._likeness_secret = keys.secret("person-likenesses")
 
     def aliases(self, person: Mapping[str, Any]) -> tuple[bytes, ...]:
         """The keyed aliases of a person's identifiers."""
         return tuple(
             keyed_digest(self._alias_secret, kind.encode(), value.encode()) for kind, value in aliases_of(person)
+        )
+
+    def likenesses(self, person: Mapping[str, Any]) -> tuple[bytes, ...]:
+        """The keyed likenesses of a person as described: none where too little is told."""
+        return tuple(
+            keyed_digest(self._likeness_secret, text.encode("utf-8", "surrogatepass"))[:LIKENESS_BYTES]
+            for text in likeness.texts(person)
         )
 
     def identify(self, data: JsonObject, known: Mapping[bytes, tuple[PersonId, KeyId]]) -> dict[str, KnownPerson]:
@@ -121,7 +132,8 @@ class Keeper:
                 persons[ref] = KnownPerson(PersonLink(found[0], ref, found[1], aliases), secret)
             else:
                 key = self._keys.take(1)[0]
-                persons[ref] = KnownPerson(PersonLink(self._ids.person(), ref, key.id, aliases, True), key.secret)
+                link = PersonLink(self._ids.person(), ref, key.id, aliases, True, self.likenesses(person))
+                persons[ref] = KnownPerson(link, key.secret)
         return persons
 
     def seal(

@@ -29,6 +29,8 @@ _CHANGES = {
     "activate-policy": "policy",
     "change-policies": "policy",
     "put-consent": "consent",
+    "put-pair": "consent",
+    "forget": "consent",
 }
 _SHARED = {"disclose": _EPOCHS, "accept": ("directory",)}
 
@@ -97,6 +99,8 @@ def _want(wanted: _Wanted, kind: str, request: Any, scatter: Scatter) -> None:
     elif kind == "grant-emergency":
         for notice, _ in request.deliveries:
             wanted.add_notice(notice)
+    elif kind == "put-pair":
+        wanted.add("person", (request.pair.first, request.pair.second))
     elif kind == "forget":
         wanted.add("person", (text_of(request.person),))
     elif kind == "retention" and request.query == "add_hold":

@@ -19,7 +19,8 @@ from gateway.engines.sqlite.retention import SqliteRetention
 from gateway.model.identifiers import PersonId
 
 _TABLES = (
-    "raw_body, person, person_alias, notice_person, consent, log_subject, log_outbox, erasure, bulk_piece, bulk_row"
+    "raw_body, person, person_alias, person_likeness, person_pair, notice_person, consent, log_subject, log_outbox, erasure, "
+    "bulk_piece, bulk_row"
 )
 
 

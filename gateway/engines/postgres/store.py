@@ -31,6 +31,7 @@ from gateway.engines.queries import load
 from gateway.engines.sqlite.emergencies import SqliteEmergencies
 from gateway.engines.sqlite.files import SqliteFiles
 from gateway.engines.sqlite.notices import SqliteNotices
+from gateway.engines.sqlite.persons import SqlitePersons
 from gateway.engines.sqlite.registry import SqliteConsents, SqlitePolicies, SqliteStaff
 from gateway.engines.sqlite.store import QUERIES as SHARED
 from gateway.model.errors import InvalidDocument
@@ -57,6 +58,7 @@ class PostgresStore:
         self.policies = SqlitePolicies(*on)  # type: ignore[arg-type]
         self.staff = SqliteStaff(*on)  # type: ignore[arg-type]
         self.consents = SqliteConsents(*on)  # type: ignore[arg-type]
+        self.persons = SqlitePersons(*on)  # type: ignore[arg-type]
         self.emergencies = SqliteEmergencies(*on, self.delivery_ids)  # type: ignore[arg-type]
         self.log = PostgresLog(writer, questions, self.sequencer)
         self.retention = PostgresRetention(writer, questions, self.sequencer, url)

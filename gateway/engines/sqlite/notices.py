@@ -93,6 +93,7 @@ class _Intake:
         self._receipt_keys: list[tuple[int, int]] = []
         self._persons: list[tuple[bytes, str]] = []
         self._aliases: list[tuple[bytes, bytes]] = []
+        self._likenesses: set[tuple[bytes, bytes]] = set()
         self._notice_persons: list[tuple[bytes, int, str]] = []
         self._deliveries: list[tuple[Any, ...]] = []
         self._expiries: set[tuple[int, int]] = set()
@@ -201,6 +202,7 @@ class _Intake:
             if link.is_new:
                 self._persons.append((blob, link.key))
                 self._aliases += [(alias, blob) for alias in link.aliases]
+                self._likenesses.update((likeness, blob) for likeness in link.likenesses)
         self._add_deliveries(unit, number, received_at, occupied)
         if unit.supersedes:
             taking_over = frozenset(one.recipient for one in unit.deliveries if one.state is DeliveryState.DUE)
@@ -248,6 +250,7 @@ class _Intake:
             ("add_receipt_keys", sorted(self._receipt_keys)),
             ("add_persons", self._persons),
             ("add_aliases", sorted(self._aliases)),
+            ("add_likenesses", sorted(self._likenesses)),
             ("add_notice_persons", sorted(self._notice_persons)),
             ("add_deliveries", self._deliveries),
             ("add_expiries", sorted(self._expiries)),

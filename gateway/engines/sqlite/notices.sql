@@ -48,6 +48,10 @@ INSERT INTO person (id, key) VALUES (?, ?);
 -- Store the aliases of new persons.
 INSERT INTO person_alias (alias, person) VALUES (?, ?);
 
+-- name: add_likenesses
+-- Store what new persons are described by, keyed.
+INSERT INTO person_likeness (likeness, person) VALUES (?, ?);
+
 -- name: add_notice_persons
 -- Say which persons a notice names.
 INSERT INTO notice_person (person, notice, ref) VALUES (?, ?, ?);

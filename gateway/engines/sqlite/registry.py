@@ -197,7 +197,8 @@ class SqliteConsents:
         return await self._writer.submit(self._put, _ConsentChange(record, tuple(records)))
 
 
-def _raise_epoch(tx: Transaction, **changed: int) -> None:
+def raise_epoch(tx: Transaction, **changed: int) -> None:
+    """Put new epochs in force, in the transaction of the change."""
     epochs = tx.state.epochs = replace(tx.state.epochs, **changed)
     tx.sql.run("set_epochs", (epochs.policy, epochs.consent, epochs.directory))
 
@@ -207,7 +208,7 @@ def _put_office(tx: Transaction, unit: _OfficeChange) -> int:
     document = write_office(unit.office)
     tx.sql.run("put_office", (unit.office.id, version, document))
     tx.sql.run("keep_office_version", (unit.office.id, version, unit.at, document))
-    _raise_epoch(tx, directory=version)
+    raise_epoch(tx, directory=version)
     tx.log(unit.records)
     return version
 
@@ -230,7 +231,7 @@ def _put_in_force(tx: Transaction, version: PolicyVersion) -> int:
     tx.sql.run(
         "activate_policy", (epoch, version.hash, version.region, millis(version.effective_from), version.activated_by)
     )
-    _raise_epoch(tx, policy=epoch)
+    raise_epoch(tx, policy=epoch)
     return epoch
 
 
@@ -266,7 +267,7 @@ def _put_consent(tx: Transaction, unit: _ConsentChange) -> int:
     record = unit.record
     values = (epoch, record.id, blob_of(record.person), record.state, millis(record.recorded_at), record.document)
     tx.sql.run("add_consent", values)
-    _raise_epoch(tx, consent=epoch)
+    raise_epoch(tx, consent=epoch)
     tx.log(unit.records)
     return epoch
 

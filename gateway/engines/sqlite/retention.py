@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gateway.engines.sqlite.readers import Readers
+from gateway.engines.sqlite.registry import raise_epoch
 from gateway.engines.sqlite.values import blob_of, head_of, instant, known_blob, millis, text_of
 from gateway.engines.sqlite.writer import Kind, Transaction, Writer
 from gateway.model.errors import NotPermitted
@@ -134,8 +135,13 @@ def _forgotten(tx: Transaction, unit: _Forgetting) -> int:
     raw = tx.sql.run("forget_raw_naming", (unit.person,)).rowcount
     raw += _files_gone(tx, tx.sql.all("files_naming_done", (unit.person,)))
     tx.sql.run("forget_when_done", (unit.person,))
-    for query in ("forget_aliases", "forget_person", "forget_places_of_person", "forget_consents"):
+    for query in (
+        "forget_aliases", "forget_likenesses", "forget_person", "forget_places_of_person", "forget_consents",
+    ):  # fmt: skip
         tx.sql.run(query, (unit.person,))
+    pairs = [tx.sql.run(f"forget_pairs_of_{one}", (unit.person,)).rowcount for one in ("first", "second")]
+    if any(pairs):
+        raise_epoch(tx, consent=tx.state.epochs.consent + 1)  # who was one by way of this person is so no more
     tx.sql.run("forget_subject", (unit.subject,))
     tx.sql.run("erasure_done", (unit.at, unit.erasure))
     tx.log(unit.records)

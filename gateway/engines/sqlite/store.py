@@ -27,6 +27,7 @@ from gateway.engines.sqlite.files import SqliteFiles
 from gateway.engines.sqlite.log import SqliteLog, load_edge, write_log
 from gateway.engines.sqlite.migrate import STORE_FILE, check_shape, create_store, migrate_store, open_existing, steps
 from gateway.engines.sqlite.notices import SqliteNotices, last_notice
+from gateway.engines.sqlite.persons import SqlitePersons
 from gateway.engines.sqlite.readers import Readers
 from gateway.engines.sqlite.registry import SqliteConsents, SqliteDirectory, SqlitePolicies, SqliteStaff
 from gateway.engines.sqlite.retention import SqliteRetention
@@ -43,6 +44,7 @@ QUERIES = load(
     "log.sql",
     "registry.sql",
     "emergencies.sql",
+    "persons.sql",
     "retention.sql",
     "files.sql",
     "store.sql",
@@ -71,6 +73,7 @@ class SqliteStore:
         self.policies = SqlitePolicies(writer, readers)
         self.staff = SqliteStaff(writer, readers)
         self.consents = SqliteConsents(writer, readers)
+        self.persons = SqlitePersons(writer, readers)
         self.emergencies = SqliteEmergencies(writer, readers, self.delivery_ids)
         self.log = SqliteLog(writer, readers)
         self.retention = SqliteRetention(writer, readers)

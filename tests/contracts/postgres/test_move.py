@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,6 +18,7 @@ from gateway.engines.sqlite.store import SqliteStore
 from gateway.model.delivery import DeliveryState
 from gateway.model.errors import InvalidDocument, Tampered, Unavailable
 from gateway.ports.log_storage import LogQuery
+from gateway.ports.person_storage import PairState, PersonPair
 from gateway.ports.storage import Accepted, Replayed
 from tests.contracts.log_suite import verified_size
 from tests.contracts.storage_suite import change
@@ -41,12 +43,15 @@ async def embedded(tmp_path):
     SqliteStore.create(tmp_path / "store")
     store = SqliteStore.open(tmp_path / "store", clock, cache_mib=8)
     units = Units(clock, store.delivery_ids)
-    child = units.person("p1", alias_of("child"))
+    child = replace(units.person("p1", alias_of("child")), likenesses=(b"l" * 16,))
     unit = units.acceptance(
         units.delivery(lane=b"l" * 16), units.delivery(SCHOOL), persons=(child,), records=(units.record(),)
     )
     await store.notices.accept(unit)
-    await store.notices.accept(units.acceptance(units.delivery(lane=b"l" * 16)))
+    twin = replace(units.person("p1"), likenesses=(b"l" * 16,))
+    await store.notices.accept(units.acceptance(units.delivery(lane=b"l" * 16), persons=(twin,)))
+    first, second = sorted((child.person, twin.person))
+    await store.persons.put_pair(PersonPair(first, second, PairState.ASKED, "li", "", "same-child", clock.now()), [])
     (parked,) = await store.deliveries.lease_due(SCHOOL, clock.now(), MINUTE, 1)
     await store.deliveries.conclude(units.conclusion(parked, S.DEAD_LETTER, reason="gave-up"))
     for what in ("policy", "consent", "directory"):
@@ -73,6 +78,8 @@ async def test_everything_is_there_and_goes_on(embedded, empty):
         assert (await store.notices.load(unit.notice)).segments == unit.segments
         assert await store.notices.accept(unit) == Replayed(unit.receipt)
         assert set(await store.notices.find_persons([alias_of("child")])) == {alias_of("child")}
+        (alike,), (pair,) = await store.persons.alike(b"", 9), await store.persons.pairs()
+        assert alike.persons == (pair.first, pair.second)
         assert [one.state for one in await store.deliveries.changes(WELFARE, 0, 9)] == [S.DEAD_LETTER]
         assert len(await store.log.search(LogQuery(event="notice_checked"), None, 1000)) >= 600
         (first,) = await store.deliveries.lease_due(POLICE, clock.now(), MINUTE, 5)

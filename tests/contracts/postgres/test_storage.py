@@ -4,6 +4,7 @@ import pytest
 
 from tests.contracts.file_suite import FileStorageSuite
 from tests.contracts.log_suite import LogStorageSuite
+from tests.contracts.person_suite import PersonStorageSuite
 from tests.contracts.storage_suite import DeliveryStorageSuite, NoticeStorageSuite, RegistryStorageSuite
 
 pytestmark = pytest.mark.services
@@ -26,4 +27,8 @@ class TestLog(LogStorageSuite):
 
 
 class TestFiles(FileStorageSuite):
+    pass
+
+
+class TestPersons(PersonStorageSuite):
     pass

@@ -1,6 +1,7 @@
 """The embedded store keeps the promises of the storage ports."""
 
 from tests.contracts.file_suite import FileStorageSuite
+from tests.contracts.person_suite import PersonStorageSuite
 from tests.contracts.storage_suite import DeliveryStorageSuite, NoticeStorageSuite, RegistryStorageSuite
 
 
@@ -17,4 +18,8 @@ class TestRegistry(RegistryStorageSuite):
 
 
 class TestFiles(FileStorageSuite):
+    pass
+
+
+class TestPersons(PersonStorageSuite):
     pass

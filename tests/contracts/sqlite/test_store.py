@@ -20,7 +20,17 @@ from gateway.model.errors import InvalidDocument, Unavailable
 from tests.support.stored import HOSPITAL, POLICE, SCHOOL, SetClock, Units
 
 # Questions that read everything by intent: small tables, and the index that is thrown away as a whole.
-WHOLE = {"offices", "policy_lives", "staff_roles", "log_head", "epochs", "set_epochs", "forget_words"}
+WHOLE = {
+    "offices",
+    "policy_lives",
+    "staff_roles",
+    "log_head",
+    "epochs",
+    "set_epochs",
+    "forget_words",
+    "pairs",
+    "pairs_mark",
+}
 # A sorted handful: at most the open deliveries whose time has just run out, or one person's consents.
 SORTED = {"consents_of"}
 

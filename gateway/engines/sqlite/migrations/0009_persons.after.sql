@@ -1,0 +1,1 @@
+-- The older code knew none of it; nothing is taken away.

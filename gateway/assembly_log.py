@@ -151,6 +151,7 @@ def join_log_services(
     keys: KeyStore,
     keeper: Keeper,
     attachments: Attachments,
+    people: People,
     conflicts: ConflictsOnRecord,
     fields: Mapping[FieldId, FieldSpec],
     offices: Callable[[], Mapping[OfficeId, Office]],
@@ -160,7 +161,6 @@ def join_log_services(
     clock: Clock,
     ids: Ids,
 ) -> LogServices:
-    people = People(notices=store.notices, retention=store.retention, keeper=keeper, keys=keys, teller=teller)
     return LogServices(
         people=people,
         erase=Erase(

@@ -53,9 +53,12 @@ from gateway.services.follow import Follow
 from gateway.services.formats import Formats
 from gateway.services.gateway_notices import GatewayNotices
 from gateway.services.govern import Policies
+from gateway.services.join_persons import JoinPersons
 from gateway.services.keep import Keeper
+from gateway.services.kin import Kin
 from gateway.services.people import People
 from gateway.services.preview import Preview
+from gateway.services.propose_joining import ProposeJoining
 from gateway.services.pull import Pull
 from gateway.services.push import Push
 from gateway.services.recall import Recall
@@ -100,6 +103,8 @@ class Services:
     record_use: RecordUse
     emergency: EmergencyAccess
     clear_conflict: ClearConflict
+    join_persons: JoinPersons
+    propose_joining: ProposeJoining
     follow: Follow
     access: AnswerAccess
     enrol: Enrol
@@ -123,6 +128,9 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
     policies = policies_of(settings, catalogue, engines, teller)
     await policies.refresh()
     directories.follow_policies(policies.refresh)
+    kin = Kin(store.persons)
+    await kin.refresh()
+    directories.follow_findings(kin.refresh)
     layout = Layout(catalogue.fields.values())
     keeper = Keeper(keys, ids, layout.split, join)
     cases = Cases(store.notices, store.deliveries, keys, ids)
@@ -193,26 +201,29 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
     )
     staff = LocalStaff(storage=store.staff, teller=teller, clock=clock)
 
-    async def settle() -> None:
+    async def settle(why: str) -> None:
         """Until nothing decided before can leave any more."""
         await pause(timedelta(seconds=settings.delivery.ticket_seconds))
-        await recall.everyone("conflict-reversed")
+        await recall.everyone(why)
 
+    people = People(
+        notices=store.notices, retention=store.retention, keeper=keeper, keys=keys, teller=teller, kin=kin
+    )  # fmt: skip
     clear_conflict = ClearConflict(
         storage=store.consents,
         retention=store.retention,
         notices=store.notices,
-        people=People(notices=store.notices, retention=store.retention, keeper=keeper, keys=keys, teller=teller),
+        people=people,
         keys=keys,
         ids=ids,
         teller=teller,
         staff=staff,
         directories=directories,
         clock=clock,
-        settle=settle,
+        settle=lambda: settle("conflict-reversed"),
     )
-    conflicts = ConflictsOnRecord(store.notices, keeper.open, clear_conflict.covers)
-    consents = Consents(store.consents, keys, ids, conflicts)
+    conflicts = ConflictsOnRecord(store.notices, keeper.open, clear_conflict.covers, kin)
+    consents = Consents(store.consents, keys, ids, conflicts, kin)
 
     gateway_notices = GatewayNotices(settings.region, submit.on_behalf)
     record_consent = RecordConsent(
@@ -251,6 +262,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         consents=consents,
         emergencies=emergency_in_force,
         clearings=clear_conflict.for_notice,
+        kin=kin,
         teller=teller,
     )
     decider = Decider()
@@ -338,6 +350,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
             keys=keys,
             keeper=keeper,
             attachments=attachments,
+            people=people,
             conflicts=conflicts,
             fields=catalogue.fields,
             offices=lambda: directories.current.offices,
@@ -429,6 +442,27 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         ),
         record_use=RecordUse(deliveries=store.deliveries, log=store.log, receipts=receipts, teller=teller, clock=clock),
         clear_conflict=clear_conflict,
+        join_persons=JoinPersons(
+            storage=store.persons,
+            kin=kin,
+            people=people,
+            teller=teller,
+            staff=staff,
+            directories=directories,
+            clock=clock,
+            settle=lambda: settle("persons-found"),
+        ),
+        propose_joining=ProposeJoining(
+            storage=store.persons,
+            kin=kin,
+            people=people,
+            notices=store.notices,
+            keeper=keeper,
+            staff=staff,
+            log=store.log,
+            teller=teller,
+            clock=clock,
+        ),
         emergency=EmergencyAccess(
             rules=documents.safeguards.emergency,
             reasons=documents.codes.codes("emergency_reason"),

@@ -8,6 +8,9 @@ newest record about this person is that one, number n". Every record commits to
 its number in the person's chain and to the event id and root of the record
 before; so from the newest the walk goes back to number one without a gap, or it
 fails. What the claim itself says wrong, any auditor with the whole log can show.
+
+Of a person who is on record as several (`persons_joined`) the report carries the reports of the others beside its own,
+each with its claim, under the same checkpoint. One that is left out shows: the record of the joining is in the chain.
 """
 
 from __future__ import annotations
@@ -96,6 +99,12 @@ def make_report(checkpoint: bytes, claim: bytes, records: Iterable[dict[str, Any
     return canonical(data)
 
 
+def join_reports(reports: Sequence[bytes]) -> bytes:
+    """The reports of persons who are one, as one file; the first is of the person asked about. All under one checkpoint."""
+    first, *others = [load_json(one) for one in reports]
+    return canonical({**first, "also": others} if others else first)
+
+
 def check_bundle(raw: bytes, policy: TrustPolicy, *, not_before: int | None = None) -> Checked:
     """Wrong with the leaf index of the first record that does not hold."""
     data = load_json(raw)
@@ -124,10 +133,22 @@ def check_bundle(raw: bytes, policy: TrustPolicy, *, not_before: int | None = No
 
 
 def check_report(raw: bytes, policy: TrustPolicy, *, not_before: int | None = None) -> Checked:
-    """A bundle whose records are all that the log holds about one person, up to its checkpoint.
+    """A bundle whose records are all that the log holds about one person, up to its checkpoint, and about those who are
+    the same one, as far as it carries their reports. Each record is there once, in the order of the log.
 
     Wrong with the leaf index where the walk back breaks: the record whose predecessor is missing or another.
     """
+    checked = _check_chain(raw, policy, not_before=not_before)
+    found = {proven.index: proven for proven in checked.records}
+    for other in load_json(raw).get("also", []):
+        theirs = _check_chain(canonical(other), policy, not_before=not_before)
+        if theirs.checkpoint != checked.checkpoint:
+            raise Wrong("the reports of one person are under different checkpoints")
+        found |= {proven.index: proven for proven in theirs.records if proven.index not in found}
+    return Checked(checked.checkpoint, checked.cosignatures, tuple(found[index] for index in sorted(found)))
+
+
+def _check_chain(raw: bytes, policy: TrustPolicy, *, not_before: int | None) -> Checked:
     checked = check_bundle(raw, policy, not_before=not_before)
     data = load_json(raw)
     if data["format"] != REPORT:

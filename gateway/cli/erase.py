@@ -53,3 +53,6 @@ async def erase(
             )
     for one in asked:
         click.echo(f"待第二人批准 waits for a second person: hutong erase --approve {one['erasure']}")
+        if one["same_person"]:
+            same = " ".join(one["same_person"])
+            click.echo(f"  同一人另有记录，须分别申请 joined with, and to be asked for each: {same}")

@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "legal-hold": ("legal_hold", "legal_hold", "证据保全 · set or lift a legal hold"),
     "consent": ("consent", "consent", "同意 · record, withdraw, show"),
     "conflict": ("conflict", "conflict", "利益冲突 · clear an unknown conflict of a guardian, with two persons"),
+    "person": ("person", "person", "人员 · who may be one person: proposals, join, part, decline, with two officers"),
     "emergency": ("emergency", "emergency", "紧急破例 · list, review"),
     "log": ("log", "log", "交换日志 · search, show, verify"),
     "bench": ("bench", "bench", "测速 · measure against the limits of this machine, in the same run"),

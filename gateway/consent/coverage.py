@@ -17,7 +17,7 @@ policy means any of the values.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -92,6 +92,29 @@ def covers(
         if state in by_state:
             return Coverage(state, tuple(sorted(by_state[state])))
     return Coverage(ConsentState.NONE)
+
+
+def covers_as_one(
+    question: Question, others: Iterable[tuple[str, Authority]], consents: Iterable[Consent], authority: Authority
+) -> Coverage:
+    """The same for a child who is on record as several persons: `others` are the further ones, each with who has a say.
+
+    A yes counts for the person it was given for and opens nothing for another; a no holds for all of them, and so does
+    a withdrawal, unless the same giver has said yes for the child asked about since then.
+    """
+    kept = list(consents)
+    found = covers(question, kept, authority)
+    own = [one for one in kept if one.child == question.child and _has_a_say(one, authority)]
+    limits: dict[ConsentState, set[str]] = {found.state: set(found.because)}
+    for other, say in others:
+        theirs = covers(replace(question, child=other), kept, say)
+        because = set(theirs.because)
+        if theirs.state is ConsentState.WITHDRAWN:
+            because -= {one.id for one in kept if one.id in because and _given_again(one, own, question)}
+        if theirs.state in (ConsentState.REFUSED, ConsentState.WITHDRAWN) and because:
+            limits.setdefault(theirs.state, set()).update(because)
+    state = next((one for one in (ConsentState.REFUSED, ConsentState.WITHDRAWN) if one in limits), found.state)
+    return Coverage(state, tuple(sorted(limits[state])))
 
 
 def standing_of(giver: str, authority: Authority, conflict: Conflict = Conflict.NO) -> Standing:

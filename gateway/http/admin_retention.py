@@ -23,7 +23,8 @@ def retention_routes(services: RetentionServices) -> list[web.RouteDef]:
     async def ask(request: web.Request) -> web.Response:
         person, authority = await _asked(request)
         made = await services.erase.ask(person, authority=authority, by=operator_of(request))
-        return answer(_erasure(made), 201)
+        same = [] if made.person is None else await services.erase.same_as(made.person)
+        return answer({**_erasure(made), "same_person": list(same)}, 201)
 
     async def approve(request: web.Request) -> web.Response:
         done = await services.erase.approve(request.match_info["erasure"], by=operator_of(request))

@@ -264,8 +264,11 @@ class EventName(StrEnum):
     CASE_OPENED = "case_opened"
     CASE_TRANSFERRED = "case_transferred"
     CASE_CLOSED = "case_closed"
-    PERSONS_MERGED = "persons_merged"
-    PERSONS_SEPARATED = "persons_separated"
+    PERSONS_FINDING_ASKED = "persons_finding_asked"
+    PERSONS_JOINED = "persons_joined"
+    PERSONS_PARTED = "persons_parted"
+    PERSONS_HELD_APART = "persons_held_apart"
+    PERSON_PROPOSALS_READ = "person_proposals_read"
     CONFLICT_RECORDED = "conflict_recorded"
     CONFLICT_CLEARED = "conflict_cleared"
     # policy

@@ -283,8 +283,20 @@ _CASES = (
         _must("from_office", F.OFFICE), _must("to", F.OFFICE), _may("notice", F.ID), _REASON, person=_PERSON,
     ),
     _event(E.CASE_CLOSED, "结案", "a case was closed", _may("notice", F.ID), _REASON, person=_PERSON),
-    _event(E.PERSONS_MERGED, "人员合并", "two person records were found to be one person", _may("notice", F.ID), _REASON, person=_PERSON),
-    _event(E.PERSONS_SEPARATED, "人员拆分", "a merge was taken back", _may("notice", F.ID), _REASON, person=_PERSON),
+    _event(
+        E.PERSONS_FINDING_ASKED, "提出人员认定", "an officer asked a second one to join two persons, or to part them",
+        _must("kind", F.CODE, "joining", "parting"), _REASON, person=_PERSON,
+    ),
+    _event(
+        E.PERSONS_JOINED, "人员关联", "two officers found that two persons on record are one",
+        _REASON, person=_PERSON,
+    ),
+    _event(
+        E.PERSONS_PARTED, "人员关联解除", "two officers found that two joined persons are two",
+        _REASON, person=_PERSON,
+    ),
+    _event(E.PERSONS_HELD_APART, "人员不予关联", "an officer found that two persons who look alike are two", _REASON, person=_PERSON),
+    _event(E.PERSON_PROPOSALS_READ, "疑似同一人建议查阅", "an officer was shown which persons look alike", _may("rows", F.COUNT)),
     _event(
         E.CONFLICT_RECORDED, "利益冲突已登记", "a conflict of interest was found (DOMAIN 5.6)",
         _must("conflict", F.CODE), _may("rule", F.RULES), _may("notice", F.ID), person=_PERSON,

@@ -2,8 +2,9 @@
 
 A guardian suspected in one report is in conflict in every notice that names them (DOMAIN 5.6 K1), so
 a later notice without an infringer must not look harmless; a school that a report about a child accuses gets nothing
-more of that child, of older notices either (K5, S9). Found by the person, never by a name; somebody without an
-identifier is nobody the gateway has met before, and costs no question.
+more of that child, of older notices either (K5, S9). Found by the person, never by a name, and by whoever two officers
+found to be the same person (`Kin`); somebody without an identifier whom nobody joined with another is nobody the gateway
+has met before, and costs no question.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from gateway.model.errors import Tampered
 from gateway.model.identifiers import CaseId, NoticeId, NoticeType, PersonId
 from gateway.model.notice import REPORTS
 from gateway.ports.storage import NoticeStorage, StoredNotice
-from gateway.services.keep import OpenedNotice, aliases_of
+from gateway.services.keep import KnownPerson, OpenedNotice, aliases_of
+from gateway.services.kin import Kin
 
 LOOKED_AT = 20  # of the newest notices that name a person: more do not make a suspicion stronger
 _REMEMBERED = 2048
@@ -63,8 +65,9 @@ class ConflictsOnRecord:
         notices: NoticeStorage,
         open_notice: Callable[[StoredNotice], OpenedNotice],
         is_cleared: Callable[[PersonId, CaseId, datetime], Awaitable[bool]],
+        kin: Kin,
     ) -> None:
-        self._notices, self._open, self._is_cleared = notices, open_notice, is_cleared
+        self._notices, self._open, self._is_cleared, self._kin = notices, open_notice, is_cleared, kin
         self._said: OrderedDict[NoticeId, _Said] = OrderedDict()
 
     async def of_guardians(self, opened: OpenedNotice, people: Iterable[Mapping[str, Any]]) -> dict[str, Reasons]:
@@ -74,34 +77,41 @@ class ConflictsOnRecord:
             known = opened.persons.get(str(person.get("ref")))
             if known is None or not {"guardian", "carer"} & set(person.get("roles", ())):
                 continue
-            if any(aliases_of(person)):
+            if self._may_be_known(person, known):
                 found[known.link.ref] = await self.of(known.link.person, besides=opened.stored.id)
         return found
 
     async def of(self, person: PersonId, *, besides: NoticeId | None = None) -> Reasons:
-        """What the newest notices say against a person. Raises Unavailable when the store is out of reach."""
+        """What the newest notices say against a person, and against whoever is the same one. Raises Unavailable when the
+        store is out of reach. What two officers cleared of one is not cleared of another."""
         reasons = _NONE
-        for notice, kind in await self._notices.notices_of(person, LOOKED_AT):
-            if kind in _BY_TYPE and notice != besides:
-                said = await self._said_by(notice, kind)
-                if person in said.known or (
-                    person in said.unknown and not await self._is_cleared(person, said.case, said.at)
-                ):
-                    reasons |= {_BY_TYPE[kind]}
+        for one in self._kin.of(person):
+            for notice, kind in await self._notices.notices_of(one, LOOKED_AT):
+                if kind in _BY_TYPE and notice != besides:
+                    said = await self._said_by(notice, kind)
+                    if one in said.known or (
+                        one in said.unknown and not await self._is_cleared(one, said.case, said.at)
+                    ):
+                        reasons |= {_BY_TYPE[kind]}
         return reasons
 
     async def accuse(self, school: str, opened: OpenedNotice, people: Iterable[Mapping[str, Any]]) -> bool:
         """Whether another notice about a child of this one accuses the school with this code (K5), however late it came."""
         for person in people:
             known = opened.persons.get(str(person.get("ref")))
-            if known is None or "minor" not in person.get("roles", ()) or not any(aliases_of(person)):
+            if known is None or "minor" not in person.get("roles", ()) or not self._may_be_known(person, known):
                 continue
-            for notice, kind in await self._notices.notices_of(known.link.person, LOOKED_AT):
-                if kind not in REPORTS or notice == opened.stored.id:
-                    continue
-                if school in (await self._said_by(notice, kind)).schools:
-                    return True
+            for one in self._kin.of(known.link.person):
+                for notice, kind in await self._notices.notices_of(one, LOOKED_AT):
+                    if kind not in REPORTS or notice == opened.stored.id:
+                        continue
+                    if school in (await self._said_by(notice, kind)).schools:
+                        return True
         return False
+
+    def _may_be_known(self, person: Mapping[str, Any], known: KnownPerson) -> bool:
+        """Whether somebody can be known from elsewhere: by an identifier, or because officers found so."""
+        return any(aliases_of(person)) or self._kin.is_joined(known.link.person)
 
     async def _said_by(self, notice: NoticeId, kind: NoticeType) -> _Said:
         said = self._said.get(notice)

@@ -2,7 +2,8 @@
 
 A record is kept under the child's own key, so erasing the child erases it. Whether a giver has a
 say is judged twice: as it was when recorded (kept with the record), and as it is now, from the notice at hand and
-from what other notices say of the giver.
+from what other notices say of the giver. Of a child whom officers found on record as several persons, a yes counts for the
+one it was given for, a no for all (`Kin`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import orjson
 
 from gateway.consent.authority import Authority, AuthorityKind, Candidate, authority
 from gateway.consent.conflict import Conflict, Finding, is_grave
-from gateway.consent.coverage import ConsentState, Question, covers
+from gateway.consent.coverage import ConsentState, Question, covers_as_one
 from gateway.consent.ledger import Consent, from_document, to_document
 from gateway.crypto.sealing import NONCE_BYTES, seal, unseal
 from gateway.model.canonical import canonical_json
@@ -28,6 +29,7 @@ from gateway.ports.keys import KeyStore
 from gateway.ports.registry_storage import ConsentRecord, ConsentStorage
 from gateway.services.conflicts import ConflictsOnRecord
 from gateway.services.keep import KnownPerson, OpenedNotice
+from gateway.services.kin import Kin
 from gateway.validation.age import AGE_BANDS, EVERY_BAND, possible_age_bands
 
 # Records about a person that are no consents but findings on who may speak for a child begin with this (clear_conflict).
@@ -64,8 +66,10 @@ class Covered:
 
 
 class Consents:
-    def __init__(self, storage: ConsentStorage, keys: KeyStore, ids: Ids, conflicts: ConflictsOnRecord) -> None:
-        self._storage, self._keys, self._ids, self._conflicts = storage, keys, ids, conflicts
+    def __init__(
+        self, storage: ConsentStorage, keys: KeyStore, ids: Ids, conflicts: ConflictsOnRecord, kin: Kin
+    ) -> None:
+        self._storage, self._keys, self._ids, self._conflicts, self._kin = storage, keys, ids, conflicts, kin
 
     async def of(self, children: Iterable[PersonId]) -> list[KeptConsent]:
         """The newest state of every record about these children. What was erased is not there."""
@@ -107,17 +111,19 @@ class Consents:
         if not minors:
             return Covered(ConsentState.NONE)
         try:
-            kept = await self.of(opened.persons[ref].link.person for ref in minors)
+            kept = await self.of(one for ref in minors for one in self._kin.of(opened.persons[ref].link.person))
             givers = await self._givers(kept, opened, people, findings)
         except Unavailable:
             return Covered(ConsentState.UNKNOWN)
         track = opened.data.get("guardianship", {}).get("status")
         states: dict[ConsentState, tuple[str, ...]] = {}
         for ref, person in minors.items():
-            child = str(opened.persons[ref].link.person)
-            say = authority_over(child, possible_age_bands(person, day), track, givers)
-            question = Question(child, delivery.recipient, delivery.purpose, at=now, read_at=now)
-            found = covers(question, [one.consent for one in kept], say)
+            child, *others = self._kin.of(opened.persons[ref].link.person)
+            bands = possible_age_bands(person, day)
+            say = authority_over(str(child), bands, track, givers)
+            theirs = [(str(other), authority_over(str(other), bands, track, givers)) for other in others]
+            question = Question(str(child), delivery.recipient, delivery.purpose, at=now, read_at=now)
+            found = covers_as_one(question, theirs, [one.consent for one in kept], say)
             states[found.state] = found.because
         state = next(one for one in _WORST_FIRST if one in states)
         events = {one.consent.id: one.event for one in kept}
@@ -139,8 +145,13 @@ class Consents:
             if giver in known or giver == one.consent.child:
                 continue
             known.add(giver)
-            reasons = await self._conflicts.of(PersonId(giver)) if is_person(giver) else frozenset()
-            conflict = Conflict.YES if reasons or (grave and is_person(giver)) else Conflict.NO
+            conflict = Conflict.NO
+            if is_person(giver):
+                same = self._kin.of(PersonId(giver))
+                named = {candidate.conflict for candidate in found if candidate.id in same}
+                conflict = Conflict.UNKNOWN if Conflict.UNKNOWN in named else conflict
+                if grave or Conflict.YES in named or await self._conflicts.of(PersonId(giver)):
+                    conflict = Conflict.YES
             found.append(Candidate(giver, one.kind, conflict))
         return found
 

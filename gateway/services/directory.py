@@ -53,10 +53,15 @@ class Directories:
         self._jurisdictions = tuple(jurisdictions)
         self._current: DirectorySnapshot | None = None
         self._before_policy_epoch: Callable[[], Awaitable[None]] | None = None
+        self._before_consent_epoch: Callable[[], Awaitable[None]] | None = None
 
     def follow_policies(self, refresh: Callable[[], Awaitable[None]]) -> None:
         """Call this before a new policy epoch is shown: nothing may be decided under a new epoch by an older pack."""
         self._before_policy_epoch = refresh
+
+    def follow_findings(self, refresh: Callable[[], Awaitable[None]]) -> None:
+        """Call this before a new consent epoch is shown: nothing may be decided under it by older findings on persons."""
+        self._before_consent_epoch = refresh
 
     @property
     def current(self) -> DirectorySnapshot:
@@ -69,6 +74,8 @@ class Directories:
         known = self._current
         if self._before_policy_epoch is not None and (known is None or known.epochs.policy != epochs.policy):
             await self._before_policy_epoch()
+        if self._before_consent_epoch is not None and (known is None or known.epochs.consent != epochs.consent):
+            await self._before_consent_epoch()
         if self._current is not None and self._current.epochs.directory == epochs.directory:
             self._current = DirectorySnapshot(epochs, self._current.offices, self._current.finder, self._current._keys)
             return self._current

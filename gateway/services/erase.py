@@ -1,13 +1,13 @@
 """How is a person erased, so that the log goes on proving and nothing of the person opens?
 
-Two people: one asks, another approves. A legal hold blocks both. Then, in this order,
-with what a crash after each step leaves behind:
+Two people: one asks, another approves. A legal hold blocks both, also one on somebody whom officers found to be the same
+person (who is erased by asking for them too). Then, in this order, with what a crash after each step leaves behind:
 
 1. approved, durably. Crash: `resume` at start goes on with step 2.
 2. keys destroyed in the key store: the person's own, those of the bytes as received
    of every notice that names the person, and of what such a notice tells and of the
    documents it names, with its last child. From here nothing opens. Crash: step 2 again, destroying what is gone already.
-3. one transaction: aliases, places, consents, raw bytes and the person's chain in the
+3. one transaction: aliases, likenesses, findings on pairs, places, consents, raw bytes and the person's chain in the
    log's index are deleted, the erasure is logged, the journal is cut. Crash before: step 2 and 3
    again; after: done, and doing it again does nothing.
 
@@ -80,7 +80,7 @@ class Erase:
         now = self._clock.now()
         erasure = Erasure(str(self._ids.event()), found.person, authority, by, now)
         slot = self._teller.person_slot(found.person, found.log_secret)
-        if await self._retention.holds_of(found.person):
+        if await self._held(found.person):
             refused = self._teller.event(
                 EventName.ERASURE_REFUSED, now, {"erasure": erasure.id, "reason": "legal-hold"},
                 actor="staff", officer=by, persons=[slot],
@@ -102,7 +102,7 @@ class Erase:
             raise NotFound("no such erasure waits")
         if erasure.asked_by == by:
             raise NotPermitted("an erasure is approved by a second person", remedy="let somebody else approve it")
-        if await self._retention.holds_of(erasure.person):
+        if await self._held(erasure.person):
             raise NotPermitted("a legal hold stands on this person", remedy="lift it first: hutong legal-hold lift")
         if erasure.approved_by is None and not await self._retention.approve_erasure(erasure_id, by):
             raise NotPermitted("somebody else approved it meanwhile")
@@ -112,12 +112,23 @@ class Erase:
         """At start: finish what was approved and not done; returns how many."""
         waiting = [one for one in await self._retention.open_erasures() if one.approved_by is not None]
         for erasure in waiting:
-            if erasure.person is not None and not await self._retention.holds_of(erasure.person):
+            if erasure.person is not None and not await self._held(erasure.person):
                 await self._carry_out(erasure, erasure.approved_by or "")
         return len(waiting)
 
     async def waiting(self) -> Sequence[Erasure]:
         return await self._retention.open_erasures()
+
+    async def same_as(self, person: PersonId) -> Sequence[PersonId]:
+        """The further persons whom officers found to be this one: an erasure is of the one it names, so each is asked for."""
+        found = await self._people.by_id(person)
+        return () if found is None else [one.person for one in found.also]
+
+    async def _held(self, person: PersonId) -> bool:
+        """Whether a legal hold stands on this person, or on one whom officers found to be the same."""
+        found = await self._people.by_id(person)
+        persons = (person,) if found is None else tuple(one.person for one in found.everybody)
+        return any([await self._retention.holds_of(one) for one in persons])
 
     async def _carry_out(self, erasure: Erasure, by: str) -> Erased:
         assert erasure.person is not None

@@ -35,6 +35,7 @@ from gateway.services.conflicts import ConflictsOnRecord
 from gateway.services.consents import Consents, Covered
 from gateway.services.directory import Directories
 from gateway.services.keep import OpenedNotice
+from gateway.services.kin import Kin
 from gateway.services.tell import Teller
 from gateway.validation.age import possible_age_bands
 
@@ -78,16 +79,18 @@ class FactGatherer:
         consents: Consents,
         emergencies: Callable[[Delivery, datetime], Awaitable[bool]],
         clearings: Callable[[OpenedNotice, Mapping[str, Finding], CaseId], Awaitable[Sequence[Clearing]]],
+        kin: Kin,
         teller: Teller,
     ) -> None:
         self._policy, self._directories, self._notices, self._teller = policy, directories, notices, teller
         self._conflicts, self._consents, self._emergencies = conflicts, consents, emergencies
-        self._clearings = clearings
+        self._clearings, self._kin = clearings, kin
 
     async def __call__(self, opened: OpenedNotice, delivery: Delivery, recipient: Office, now: datetime) -> Gathered:
         policy, day = self._policy(), china_day(now)
-        data = opened.data
-        people: list[Mapping[str, Any]] = [dict(person) for person in data.get("persons", ())]
+        as_told: list[Mapping[str, Any]] = [dict(person) for person in opened.data.get("persons", ())]
+        people = self._kin.as_one(as_told, opened.persons)
+        data: JsonObject = opened.data if people is as_told else {**opened.data, "persons": people}
         on_record = await self._conflicts.of_guardians(opened, people)
         findings = guardian_conflicts(data, on_record=on_record, at=now)
         if cleared := await self._clearings(opened, findings, delivery.case):
@@ -126,7 +129,7 @@ class FactGatherer:
         known = {name: value for name, value in values.items() if name in policy.vocabulary.facts}
         persons = {str(person.get("ref")): _personal(person, findings) for person in people}
         gathered = facts(policy.vocabulary, known, accepts=recipient.accepts_obligations, persons=persons)
-        slots = self._teller.slots(opened.persons.values(), people, delivery.case, day)
+        slots = self._teller.slots(opened.persons.values(), as_told, delivery.case, day)
         return Gathered(gathered, slots, covered.events)
 
     async def _of_recipient(

@@ -20,7 +20,7 @@ from gateway.model.audit import OFFICER, EventName, LogValue, Slot
 from gateway.model.audit_events import EVENTS
 from gateway.model.canonical import canonical_json
 from gateway.model.errors import InvalidDocument, NotFound, Unavailable
-from gateway.model.identifiers import CaseId, EventId
+from gateway.model.identifiers import CaseId, EventId, NoticeId
 from gateway.ports.clock import Clock
 from gateway.ports.log_storage import LogQuery, LogStorage, StoredRecord
 from gateway.ports.retention_storage import RetentionStorage
@@ -96,16 +96,21 @@ class LogDesk:
         `case` the gateway's own case id. Raises RoleMissing, NotFound, InvalidDocument."""
         limit = max(1, min(limit, MOST_ROWS))
         slots: tuple[Slot, ...] = ()
+        queries = [query]
         if person is not None:
             found_person = await self._person(person, reader)
-            slots = (self._teller.person_slot(found_person.person, found_person.log_secret),)
-            query = replace(query, subject=found_person.subject)
-        if case is not None:
-            found = await self._of_case(query, CaseId(case), before, limit)
-        elif officer is not None:
-            found = await self._of_officer(query, officer, before, limit)
-        else:
-            found = list(await self._log.search(query, before, limit))
+            slots = self._slots(found_person)
+            queries = [replace(query, subject=one.subject) for one in found_person.everybody]
+        by_index: dict[int, StoredRecord] = {}
+        for query in queries:
+            if case is not None:
+                page = await self._of_case(query, CaseId(case), before, limit)
+            elif officer is not None:
+                page = await self._of_officer(query, officer, before, limit)
+            else:
+                page = list(await self._log.search(query, before, limit))
+            by_index |= {record.index: record for record in page}
+        found = [by_index[index] for index in sorted(by_index, reverse=True)[:limit]]
         asked = {name: value for name, value in (("case", case), ("officer", officer), ("person", person)) if value}
         await self._told(EventName.LOG_READ, reader, [*_filters(query), *asked], len(found), "json", slots=slots)
         return found
@@ -163,7 +168,7 @@ class LogDesk:
         if person is not None:
             found = await self._person(person, reader)
             asked = replace(asked, person=found)
-            slots = (self._teller.person_slot(found.person, found.log_secret),)
+            slots = self._slots(found)
         made = await self.reports(name, asked)
         await self._told(EventName.LOG_REPORT_MADE, reader, [], len(made.rows), format_, report=name, slots=slots)
         return await self._render(made, format_, reader, await self._proofs(made.events))
@@ -184,7 +189,7 @@ class LogDesk:
             if for_guardian is None:
                 raise
             child = None
-        slots = () if child is None else (self._teller.person_slot(child.person, child.log_secret),)
+        slots = () if child is None else self._slots(child)
         is_open = child is not None and (for_guardian is None or await self._may_know(child, for_guardian))
         if child is None or not is_open:
             await self._told(EventName.LOG_REPORT_MADE, reader, ["guardian"], 0, format_, report="person", slots=slots)
@@ -194,7 +199,7 @@ class LogDesk:
             "person", "儿童个人信息提供情况报告", "who received a child's data", made.columns, made.rows, made.holds, made.verdict,
             made.made_at, made.origin, made.size, None, made.events,
         )  # fmt: skip
-        complete = await self._prover.report(child.subject, child.log_secret)
+        complete = await self._prover.report_of_one_person([(one.subject, one.log_secret) for one in child.everybody])
         filters = ["guardian"] if for_guardian else []
         await self._told(
             EventName.LOG_REPORT_MADE, reader, filters, len(made.rows), format_, report="person", slots=slots
@@ -209,9 +214,8 @@ class LogDesk:
             return False
         if await self._conflicts.of(asker.person):
             return False
-        common = {one.notice for one in await self._retention.naming(child.person)} & {
-            one.notice for one in await self._retention.naming(asker.person)
-        }
+        askers = {one.person for one in asker.everybody}
+        common = await self._naming(child) & await self._naming(asker)
         is_guardian = False
         for notice in common:
             stored = await self._notices.load(notice)
@@ -220,11 +224,20 @@ class LogDesk:
             opened = self._keeper.open(stored)
             findings = guardian_conflicts(opened.data, at=stored.received_at)
             for ref, known in opened.persons.items():
-                if known.link.person == asker.person:
+                if known.link.person in askers:
                     if ref not in findings or findings[ref].conflict is not Conflict.NO:
                         return False
                     is_guardian = True
         return is_guardian
+
+    async def _naming(self, person: FoundPerson) -> set[NoticeId]:
+        """The notices that name a person, or whoever is the same one."""
+        return {
+            naming.notice for one in person.everybody for naming in await self._retention.naming(one.person)
+        }  # fmt: skip
+
+    def _slots(self, person: FoundPerson) -> tuple[Slot, ...]:
+        return tuple(self._teller.person_slot(one.person, one.log_secret) for one in person.everybody)
 
     async def _of_case(self, query: LogQuery, case: CaseId, before: int | None, limit: int) -> list[StoredRecord]:
         found: dict[int, StoredRecord] = {}

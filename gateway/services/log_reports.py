@@ -137,18 +137,22 @@ class LogReports:
         )  # fmt: skip
 
     async def of_person(self, person: FoundPerson) -> list[tuple[StoredRecord, Opening, OpenSlot]]:
-        """Every record about a person, oldest first, opened with the person's secret."""
-        found = []
-        for place in await self._log.places_of(person.subject):
-            record = await self._log.record_at(place)
-            if record is None:
-                raise Tampered(f"the record of leaf {place} is missing")
-            opening = read_opening(record.opening)
-            slot = _opened(opening, [person.log_secret])
-            if slot is None:
-                raise Tampered(f"no slot of leaf {place} opens with the person's secret")
-            found.append((record, opening, slot))
-        return found
+        """Every record about a person and whoever is the same one, oldest first, each once, opened with the secret of one
+        of them."""
+        found: dict[int, tuple[StoredRecord, Opening, OpenSlot]] = {}
+        for one in person.everybody:
+            for place in await self._log.places_of(one.subject):
+                if place in found:
+                    continue
+                record = await self._log.record_at(place)
+                if record is None:
+                    raise Tampered(f"the record of leaf {place} is missing")
+                opening = read_opening(record.opening)
+                slot = _opened(opening, [one.log_secret])
+                if slot is None:
+                    raise Tampered(f"no slot of leaf {place} opens with the person's secret")
+                found[place] = record, opening, slot
+        return [found[place] for place in sorted(found)]
 
     async def _who_saw(self, asked: Asked) -> Found:
         if asked.person is None:

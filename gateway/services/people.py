@@ -7,7 +7,7 @@ without the gateway's secrets, and the identifier itself is kept nowhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.crypto.sealing import keyed_digest
 from gateway.model.errors import InvalidDocument, NotFound
@@ -16,16 +16,24 @@ from gateway.ports.keys import KeyStore
 from gateway.ports.retention_storage import RetentionStorage
 from gateway.ports.storage import NoticeStorage
 from gateway.services.keep import Keeper
+from gateway.services.kin import Kin
 from gateway.services.tell import Teller
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FoundPerson:
-    """`subject` is the keyed name in the log, `log_secret` opens the person's slots."""
+    """`subject` is the keyed name in the log, `log_secret` opens the person's slots. `also` are the persons whom two
+    officers found to be this one; of them nobody else is named."""
 
     person: PersonId
     subject: bytes
     log_secret: bytes
+    also: tuple[FoundPerson, ...] = ()
+
+    @property
+    def everybody(self) -> tuple[FoundPerson, ...]:
+        """All persons on record that are this one, the one asked about first."""
+        return (self, *self.also)
 
     def __repr__(self) -> str:
         return f"FoundPerson({self.person})"
@@ -33,10 +41,17 @@ class FoundPerson:
 
 class People:
     def __init__(
-        self, *, notices: NoticeStorage, retention: RetentionStorage, keeper: Keeper, keys: KeyStore, teller: Teller
+        self,
+        *,
+        notices: NoticeStorage,
+        retention: RetentionStorage,
+        keeper: Keeper,
+        keys: KeyStore,
+        teller: Teller,
+        kin: Kin,
     ) -> None:
         self._notices, self._retention, self._keeper = notices, retention, keeper
-        self._keys, self._teller = keys, teller
+        self._keys, self._teller, self._kin = keys, teller, kin
 
     async def by_identifier(self, id_type: str, id_no: str) -> FoundPerson | None:
         """The person known under an identifier (`ID` and a citizen number, `student` and a student number); None for nobody."""
@@ -50,7 +65,14 @@ class People:
         return None
 
     async def by_id(self, person: PersonId) -> FoundPerson | None:
-        """A person by the gateway's own id; None for one that is not known, or was erased."""
+        """A person by the gateway's own id, with whoever is the same one; None for one that is not known, or was erased."""
+        found = await self._alone(person)
+        if found is None:
+            return None
+        others = [await self._alone(other) for other in self._kin.of(person)[1:]]
+        return replace(found, also=tuple(other for other in others if other is not None))
+
+    async def _alone(self, person: PersonId) -> FoundPerson | None:
         key = await self._retention.key_of(person)
         secret = None if key is None else self._keys.open(key)
         if secret is None:

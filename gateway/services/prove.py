@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gateway.audit.bundle import Claim, make_bundle, make_report, record_proof
+from gateway.audit.bundle import Claim, join_reports, make_bundle, make_report, record_proof
 from gateway.audit.findings import Wrong
 from gateway.audit.leaf import entry_root
 from gateway.audit.note import signature_line
@@ -73,7 +73,18 @@ class Prover:
         `subject` is the person's keyed name (32 bytes), `secret` the person's log key. Other
         persons and officers stay closed. Tampered when a record of the chain does not open.
         """
+        return await self._report(self._published(), subject, secret, envelope, personal)
+
+    async def report_of_one_person(self, persons: Sequence[tuple[bytes, bytes]]) -> bytes:
+        """The same about somebody on record as several persons, each with subject and secret, the one asked about first."""
         latest = self._published()
+        return join_reports(
+            [await self._report(latest, subject, secret, everything, everything) for subject, secret in persons]
+        )
+
+    async def _report(
+        self, latest: Published, subject: bytes, secret: bytes, envelope: Shows, personal: Shows
+    ) -> bytes:
         checkpoint = latest.checkpoint
         parts = []
         claim = Claim(checkpoint.origin, checkpoint.size, checkpoint.root, 0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.consent.authority import Authority, AuthorityKind
 from gateway.consent.conflict import Conflict
-from gateway.consent.coverage import ConsentState, Question, covers, fields_given, standing_of
+from gateway.consent.coverage import ConsentState, Question, covers, covers_as_one, fields_given, standing_of
 from gateway.consent.ledger import (
     Answer,
     Consent,
@@ -222,3 +222,44 @@ def test_every_state_of_the_fact_is_closed():
         "not_needed",
         "unknown",
     }
+
+
+# A child on record as two persons, "child" and "twin", whom officers found to be one.
+
+TWIN = replace(PARENTS, may_refuse=PARENTS.may_refuse | {"twin"})
+
+
+def as_one(*consents: Consent) -> str:
+    return covers_as_one(ASKED, [("twin", TWIN)], consents, PARENTS).state.value
+
+
+def test_a_yes_for_one_opens_nothing_for_the_other():
+    assert as_one(replace(YES, child="twin")) == "none"
+    assert as_one(YES) == as_one(YES, replace(YES, id="c3", child="twin")) == "given"
+
+
+@pytest.mark.parametrize("giver", ["father", "mother", "twin"])
+def test_a_no_for_one_holds_for_both(giver):
+    refused = replace(NO, child="twin", giver=giver)
+    found = covers_as_one(ASKED, [("twin", TWIN)], [YES, refused], PARENTS)
+    assert (found.state.value, found.because) == ("refused", ("c2",))
+    assert as_one(YES, withdraw(refused, NOW - DAY)) == "given"
+    assert as_one(YES, replace(refused, standing=Standing.CONFLICTED)) == "given", "who has no say has none for either"
+
+
+def test_a_withdrawal_for_one_holds_for_both_until_the_same_giver_says_yes_again():
+    withdrawn = withdraw(replace(YES, id="c3", child="twin"), NOW - 2 * DAY)
+    assert as_one(YES, withdrawn) == "withdrawn"
+    assert as_one(replace(YES, at=NOW - DAY), withdrawn) == "given"
+    assert as_one(replace(YES, at=NOW - DAY, giver="father"), withdrawn) == "withdrawn"
+    assert as_one(NO, withdrawn) == "refused"
+
+
+@given(
+    st.permutations([YES, NO, replace(NO, id="c4", child="twin"), withdraw(replace(YES, id="c5", child="twin"), NOW)])
+)
+def test_joining_never_shows_more_than_the_child_alone(order):
+    for size in range(len(order) + 1):
+        some = order[:size]
+        alone, joined = state(*some), as_one(*some)
+        assert joined == alone or joined in ("refused", "withdrawn")

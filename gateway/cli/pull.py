@@ -28,6 +28,8 @@ _DIGEST = re.compile(r"\b(?:sha256|sm3):[0-9a-f]{64}\b")
     "--no-ack", is_flag=True, help="不确认，租约到期后重发 leave unacknowledged: due again when the lease is over"
 )
 @click.option("--accept", default="", help="想要的媒体类型 media type wanted, e.g. application/cloudevents+json")
+@click.option("--officer", default="", help="经办人代号 pseudonym of the officer acting")
+@click.option("--purpose", default="", metavar="P..", help="只取为此目的送来的 what was routed for this purpose alone")
 @profile_option
 @json_option
 @speaks
@@ -39,10 +41,12 @@ async def pull(
     attachments: Path | None,
     no_ack: bool,
     accept: str,
+    officer: str,
+    purpose: str,
     profile: Path,
     as_json: bool,
 ) -> None:
-    async with AgencyClient(Profile.load(profile, office)) as client:
+    async with AgencyClient(Profile.load(profile, office), officer=officer, purpose=purpose) as client:
         while True:
             inbound = await client.pull(limit, wait_seconds=30 if follow else 0, accept=accept)
             for item in inbound:

@@ -87,8 +87,10 @@ class Inbound:
 class AgencyClient:
     """One office's connection to the gateway. Use as an async context manager."""
 
-    def __init__(self, profile: Profile, *, officer: str = "", session: aiohttp.ClientSession | None = None) -> None:
-        self.profile, self._officer = profile, officer
+    def __init__(
+        self, profile: Profile, *, officer: str = "", purpose: str = "", session: aiohttp.ClientSession | None = None
+    ) -> None:
+        self.profile, self._officer, self._purpose = profile, officer, purpose
         self._session, self._owns_session = session, session is None
         self._verifier = DetachedVerifier()
         self._gateway_keys: dict[str, VerifyKey] = {}
@@ -267,6 +269,8 @@ class AgencyClient:
         sent = {"Authorization": f"Bearer {await self.token()}", **headers}
         if self._officer:
             sent["Hutong-Officer"] = self._officer
+        if self._purpose:
+            sent["Hutong-Purpose"] = self._purpose
         try:
             async with self._session.request(method, self.profile.url + path, data=body, headers=sent) as response:
                 if response.status == 204:

@@ -310,8 +310,12 @@ class Backlog:
 
 
 class DeliveryStorage(Protocol):
-    async def lease_due(self, recipient: OfficeId, now: datetime, lease: timedelta, limit: int) -> Sequence[Delivery]:
+    async def lease_due(
+        self, recipient: OfficeId, now: datetime, lease: timedelta, limit: int, purpose: str | None = None
+    ) -> Sequence[Delivery]:
         """Lease up to `limit` deliveries of one office that are due at `now`: urgent ones first, then oldest first.
+
+        Those routed for one `purpose` alone, where it is named.
 
         A delivery is leasable when it is due, not expired at `now`, has no live lease, and either
         overtakes or has no open predecessor in its lane (dead letters do not block: successors come

@@ -41,6 +41,8 @@ class Pull:
     async def __call__(self, caller: Caller, accept: str, limit: int, wait: timedelta) -> Sequence[Handout]:
         """Lease and release up to `limit` deliveries, waiting up to `wait` for the first.
 
+        The purpose is fixed when a notice is routed. A caller that names one gets what was routed for it, and nothing else.
+
         Empty when nothing came. Raises NotPermitted for a caller that may only report, Unavailable when nothing can be decided now.
         """
         if caller.is_report_only and caller.office.state is not OfficeState.SUSPENDED:
@@ -62,7 +64,7 @@ class Pull:
 
     async def _once(self, caller: Caller, media_type: str, limit: int) -> list[Handout]:
         leased: Sequence[Delivery] = await self._deliveries.lease_due(
-            caller.office.id, self._clock.now(), self._settings.lease, limit
+            caller.office.id, self._clock.now(), self._settings.lease, limit, caller.purpose
         )
         way = Way("pull", media_type, caller.officer)
         # Side by side, so that the page's questions go together and its disclosures share a commit.

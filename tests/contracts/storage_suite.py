@@ -273,6 +273,18 @@ async def change(store, units, what):
 
 
 class DeliveryStorageSuite:
+    async def test_who_names_a_purpose_gets_what_was_routed_for_it_alone(self, store, units, clock):
+        await accept_with(store, units, units.delivery(purpose="P01"), units.delivery(SCHOOL, purpose="P02"))
+        await accept_with(store, units, units.delivery(purpose="P02"))
+
+        async def leased(purpose):
+            page = await store.deliveries.lease_due(POLICE, clock.now(), MINUTE, 10, purpose)
+            return [one.purpose for one in page]
+
+        assert await leased("P09") == []
+        assert await leased("P02") == ["P02"]
+        assert await leased(None) == ["P01"]
+
     async def test_a_leased_delivery_is_as_it_was_routed(self, store, units, clock):
         routed = units.delivery(fallback_level=2)
         unit = await accept_with(store, units, routed, urgency=1)

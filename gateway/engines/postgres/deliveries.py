@@ -21,7 +21,14 @@ class PostgresDeliveries(SqliteDeliveries):
         numbers: list[int] = []
         for urgency in URGENCIES:
             if len(numbers) < request.limit:
-                values = (request.recipient, urgency, request.now, request.now, request.limit - len(numbers))
+                values = (
+                    request.recipient,
+                    urgency,
+                    request.now,
+                    request.now,
+                    request.purposes,
+                    request.limit - len(numbers),
+                )
                 numbers += [row[0] for row in tx.sql.all("leasable_alone", values)]
         if not numbers:
             return []

@@ -48,9 +48,9 @@ SELECT 1 FROM log_event WHERE event = ?;
 SELECT key FROM unnest(?::bytea[]) AS key WHERE EXISTS (SELECT 1 FROM delivery WHERE lane = key AND state < 2);
 
 -- name: leasable_alone
--- Deliveries of one recipient and urgency that may be leased now, longest ready first; those another node looks at are passed over.
+-- Deliveries of one recipient, urgency and purpose that may be leased now, longest ready first; those another node looks at are passed over.
 SELECT number FROM delivery
-WHERE recipient = ? AND urgency = ? AND state = 1 AND ready_at <= ? AND expires_at > ?
+WHERE recipient = ? AND urgency = ? AND state = 1 AND ready_at <= ? AND expires_at > ? AND substr(route, 3, 3) LIKE ?
 ORDER BY ready_at LIMIT ? FOR UPDATE SKIP LOCKED;
 
 -- name: lease

@@ -51,6 +51,12 @@ class LeaseRequest:
     now: int
     until: int
     limit: int
+    purpose: str | None = None
+
+    @property
+    def purposes(self) -> str:
+        """The purpose as a pattern of SQL; any where none is named."""
+        return self.purpose or "%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +105,10 @@ class SqliteDeliveries:
             "lease", 60, lambda tx, units: [self._leased(tx, unit) for unit in units]
         )
 
-    async def lease_due(self, recipient: OfficeId, now: datetime, lease: timedelta, limit: int) -> Sequence[Delivery]:
-        request = LeaseRequest(recipient, millis(now), millis(now + lease), limit)
+    async def lease_due(
+        self, recipient: OfficeId, now: datetime, lease: timedelta, limit: int, purpose: str | None = None
+    ) -> Sequence[Delivery]:
+        request = LeaseRequest(recipient, millis(now), millis(now + lease), limit, purpose)
         if request.until <= request.now or limit < 1:
             raise ValueError("a lease lasts a while and is for at least one delivery")
         if not await self._readers.ask(lambda sql: self._leasable(sql, request, 1)):
@@ -231,7 +239,7 @@ class SqliteDeliveries:
         for urgency in URGENCIES:
             if len(found) >= limit:
                 break
-            values = (request.recipient, urgency, request.now, request.now, limit - len(found))
+            values = (request.recipient, urgency, request.now, request.now, request.purposes, limit - len(found))
             found += [row[0] for row in sql.all("leasable", values)]
         return found
 

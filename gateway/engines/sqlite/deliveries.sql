@@ -14,9 +14,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 INSERT OR IGNORE INTO expiry (at, notice) VALUES (?, ?);
 
 -- name: leasable
--- Deliveries of one recipient and urgency that may be leased now, longest ready first.
+-- Deliveries of one recipient, urgency and purpose (its place in `lanes.pack_route`) that may be leased now, longest ready first.
 SELECT number FROM delivery INDEXED BY delivery_inbox
-WHERE recipient = ? AND urgency = ? AND state = 1 AND ready_at <= ? AND expires_at > ?
+WHERE recipient = ? AND urgency = ? AND state = 1 AND ready_at <= ? AND expires_at > ? AND substr(route, 3, 3) LIKE ?
 ORDER BY ready_at LIMIT ?;
 
 -- name: lease

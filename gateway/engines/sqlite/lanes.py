@@ -30,7 +30,8 @@ def occupied(sql: Statements, lanes: Collection[bytes]) -> set[bytes]:
 
 
 def pack_route(new: NewDelivery) -> str:
-    """What never changes of a delivery and is never searched: purpose, basis, rule, role, fallback level."""
+    """What never changes of a delivery: purpose, basis, rule, role, fallback level. The purpose's three letters stand at
+    its third place, where `leasable` looks."""
     return _packed(new.purpose, new.legal_basis, new.rule, new.role, new.fallback_level)
 
 

@@ -18,7 +18,8 @@ from gateway.audit.findings import Unreadable
 from gateway.audit.trust import TrustPolicy, parse_trust_policy
 from gateway.config import Settings
 from gateway.engines.files.checkpoint_guard import FileCheckpointGuard
-from gateway.engines.files.note_keys import NoteSigningKey, load_note_keys, make_note_keys
+from gateway.engines.files.hold_journals import FileHoldJournals
+from gateway.engines.files.note_keys import NoteSigningKey, has_note_keys, load_note_keys, make_note_keys
 from gateway.engines.http_witness import HttpWitness
 from gateway.http.admin_log import LogAdmin
 from gateway.model.agency import Office
@@ -33,6 +34,7 @@ from gateway.services.attachments import Attachments
 from gateway.services.conflicts import ConflictsOnRecord
 from gateway.services.erase import Erase, LegalHolds
 from gateway.services.hold import Generation, LogHold
+from gateway.services.hold_journal import JournalOfHolds
 from gateway.services.keep import Keeper
 from gateway.services.log_desk import LogDesk
 from gateway.services.log_reports import LogReports
@@ -46,6 +48,7 @@ from gateway.services.watch import Watch
 
 GUARD = "log.guard"
 NOTE_KEYS = "log"
+HOLDS, HOLD_KEYS = "holds", "hold"
 RETAIN_EVERY = timedelta(minutes=15)
 WATCH_EVERY = timedelta(minutes=1)
 INDEX_EVERY = timedelta(seconds=2)
@@ -67,12 +70,28 @@ class LogProof:
 def create_log_keys(settings: Settings) -> None:
     """Make the note keys and the guard, once."""
     make_note_keys(settings.key_directory, NOTE_KEYS, _passphrase(settings))
+    make_note_keys(settings.key_directory, HOLD_KEYS, _passphrase(settings))
     FileCheckpointGuard.create(settings.key_directory / GUARD)
 
 
 def origin_of(settings: Settings, number: int) -> str:
     """The log's name in its n-th generation."""
     return f"{settings.name}/exchange/{number}"
+
+
+def journals_of(settings: Settings) -> FileHoldJournals:
+    """The journals of holds, beside the keys and apart from the data, under keys and names of their own.
+
+    A gateway that is older than these keys makes them here.
+    """
+    if not has_note_keys(settings.key_directory, HOLD_KEYS):
+        make_note_keys(settings.key_directory, HOLD_KEYS, _passphrase(settings))
+
+    def signers(number: int) -> tuple[str, Sequence[NoteSigningKey]]:
+        origin = f"{settings.name}/hold/{number}"
+        return origin, load_note_keys(settings.key_directory, HOLD_KEYS, origin, _passphrase(settings), is_log=True)
+
+    return FileHoldJournals(settings.key_directory / HOLDS, signers)
 
 
 def generation_of(settings: Settings, number: int) -> Generation:
@@ -119,6 +138,7 @@ async def open_log_proof(
         )
         hold = LogHold(
             publisher=publisher,
+            journal=JournalOfHolds(journals_of(settings), log, clock),
             log=log,
             teller=teller,
             staff=staff,

@@ -38,6 +38,32 @@ async def release(reason: str, config: Path, as_json: bool) -> None:
         click.echo("已登记，须另一人在一小时内确认 noted: a second person confirms within the hour")
 
 
+@hold.command(
+    "journals", help="冻结期日志 · the journal of each hold, its keys, and how to verify it without this gateway"
+)
+@config_option
+@json_option
+@speaks
+async def journals(config: Path, as_json: bool) -> None:
+    found = await Admin(settings_of(config)).call("GET", "/admin/v1/hold/journals")
+    if as_json:
+        show(found)
+    else:
+        for one in found["journals"]:
+            state = "已并入日志 joined to the log" if one["joined"] else "未并入 not joined"
+            if not one["holds"]:
+                click.echo(f"{one['journal']}  内容与签名不符，保留为证据 NOT as it was signed: keep {one['folder']}")
+                continue
+            click.echo(f"{one['journal']}  {one['size']} 条 records, root {one['root']}, {state}")
+            keys = " ".join(f"--key {key}" for key in one["keys"])
+            click.echo(f"  python3 hutong_verify.py log {one['folder']} --records {one['folder']}/records.jsonl {keys}")
+        click.echo(f"下一份 next: {found['next']['origin']}")
+        for key in found["next"]["keys"]:
+            click.echo(f"  {key}")
+    if not all(one["holds"] for one in found["journals"]):
+        raise SystemExit(EXIT_NO)
+
+
 def _print(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
         show(found)
@@ -51,3 +77,5 @@ def _print(found: dict[str, Any], as_json: bool) -> None:
     click.echo(f"  曾签名 signed before: {found['signed_size']} 条 records, root {found['signed_root']}")
     click.echo(f"  现有 own tree:       {found['own_size']} 条 records, root {found['own_root']}")
     click.echo("  报告与紧急通报继续，其余暂停 reports and urgency 2 go on, all else waits")
+    if found["journal_problem"]:
+        click.echo(f"  冻结期日志写入受阻 the hold's journal is behind: {found['journal_problem']}")

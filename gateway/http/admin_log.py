@@ -32,6 +32,9 @@ def log_routes(services: LogAdmin) -> list[web.RouteDef]:
     async def show_hold(_request: web.Request) -> web.Response:
         return answer(hold.show())
 
+    async def show_journals(_request: web.Request) -> web.Response:
+        return answer(await hold.journals())
+
     async def release_hold(request: web.Request) -> web.Response:
         document = await document_of(request)
         return answer(await hold.release(by=operator_of(request), reason=str(document.get("reason", ""))))
@@ -98,6 +101,7 @@ def log_routes(services: LogAdmin) -> list[web.RouteDef]:
 
     return [
         web.get("/admin/v1/hold", show_hold),
+        web.get("/admin/v1/hold/journals", show_journals),
         web.post("/admin/v1/hold/release", release_hold),
         web.post("/admin/v1/log/search", search),
         web.get("/admin/v1/log/trust", trust),

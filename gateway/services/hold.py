@@ -7,8 +7,9 @@ witnesses for the grace time the same holds for what goes out. A child's safety 
 depends on a signature.
 
 Two different persons end a hold. The fork itself cannot be mended: the log goes on under
-the name of its next generation. What was logged during the hold is the hold's journal;
-its size and RFC 6962 root are joined to the log as the first thing said after it.
+the name of its next generation. What was logged during the hold is also in the hold's
+journal, a log of its own outside the database (`gateway.services.hold_journal`); its size and RFC 6962 root
+are joined to the log as the first thing said after it.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.audit.merkle import Edge, leaf_hash
+from gateway.audit.record import PreparedRecord
 from gateway.audit.trust import TrustPolicy
 from gateway.model.audit import EventName, LogValue
 from gateway.model.delivery import Delivery
-from gateway.model.errors import NotPermitted, Refusal, Tampered, Unavailable
+from gateway.model.errors import HutongError, NotPermitted, Refusal, Tampered, Unavailable
 from gateway.model.notice import REPORTS
 from gateway.ports.clock import Clock, Ids
 from gateway.ports.log_storage import LogStorage
+from gateway.services.hold_journal import JournalOfHolds, joined_values
 from gateway.services.publish import Hold, Publisher
 from gateway.services.roles import Role, StaffDirectory, require
 from gateway.services.tell import Teller
@@ -36,7 +38,6 @@ FORENSIC_HOLD = "forensic-hold"
 UNWITNESSED = "unwitnessed"
 APPROVAL_LIFE = timedelta(hours=1)  # the second person is at hand, or the first asks again
 LOOK_AGAIN = timedelta(seconds=5)
-READ_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class LogHold:
         self,
         *,
         publisher: Publisher,
+        journal: JournalOfHolds,
         log: LogStorage,
         teller: Teller,
         staff: StaffDirectory,
@@ -71,10 +73,11 @@ class LogHold:
         number: Callable[[], int],
     ) -> None:
         self._publisher, self._log, self._teller, self._staff = publisher, log, teller, staff
+        self._journal, self._journal_from, self._is_joined = journal, 0, False
         self._clock, self._ids, self._generation, self._number = clock, ids, generation, number
         self._asked: _Asked | None = None
         self._told: Hold | None = None
-        self._was_witnessed = True
+        self._was_witnessed, self._problem = True, ""
         self._turn = asyncio.Lock()
 
     @property
@@ -92,6 +95,8 @@ class LogHold:
     async def begin(self) -> None:
         """At start: compare the log with everything that was signed. A hold is entered and logged, nothing is raised."""
         await self._publisher.open()
+        self._journal.forget()
+        self._is_joined = False
         await self._tell_entered()
 
     async def follow(self) -> None:
@@ -110,7 +115,33 @@ class LogHold:
             await self._tell_entered()
         except (Unavailable, OSError):
             return  # store or guard cannot be written: nothing was signed, the next beat finds the same head
+        await self._keep_journal()
         await self._tell_witnesses()
+
+    async def _keep_journal(self) -> None:
+        """During a hold, copy and sign what was added; without one, have the log name a journal that it does not name yet."""
+        self._problem = ""
+        try:
+            if self._publisher.hold is not None:
+                await self._journal.follow(self._journal_from)
+            elif not self._is_joined:
+                await self._join(self._clock.now())
+        except (Unavailable, OSError, Tampered) as failed:
+            # the exchange does not stop for it: the next beat tries again, and `hutong hold show` says so
+            self._problem = failed.message if isinstance(failed, HutongError) else "the journal cannot be written"
+
+    async def _join(self, now: datetime, *after: PreparedRecord) -> None:
+        """Name every journal that is over, then say what comes after it, in one step of the log."""
+        over = await self._journal.unjoined()
+        records = [
+            self._teller.event(EventName.HOLD_JOURNAL_JOINED, now, joined_values(journal, signed))
+            for journal, signed in over
+        ]
+        if records or after:
+            await self._log.append([*records, *after])
+        for journal, _ in over:
+            await asyncio.to_thread(journal.join)
+        self._is_joined = True
 
     def show(self) -> dict[str, Any]:
         """What an operator sees. Roots are hex."""
@@ -131,8 +162,13 @@ class LogHold:
                 "own_size": hold.own_size,
                 "own_root": hold.own_root.hex(),
                 "asked_by": None if self._asked is None else self._asked.by,
+                "journal_problem": self._problem,
             }
         return told
+
+    async def journals(self) -> dict[str, Any]:
+        """The journals of holds, with the keys they are verified with."""
+        return await self._journal.show()
 
     async def release(self, *, by: str, reason: str) -> dict[str, Any]:
         """Ask for the end of a hold, or end it as the second person. Returns what then is, with `released`.
@@ -153,45 +189,37 @@ class LogHold:
                 return {**self.show(), "released": False}
             if asked.by == by:
                 raise NotPermitted("a hold is released by two different persons", remedy="let a second person confirm")
-            await self._begin_anew(hold, asked, by, now)
+            await self._begin_anew(asked, by, now)
             return {**self.show(), "released": self._publisher.hold is None}
 
-    async def _begin_anew(self, hold: Hold, asked: _Asked, by: str, now: datetime) -> None:
-        number = self._number()
-        following = self._generation(number + 1)
-        head = await self._log.head()
-        start = min(hold.own_size, head.size)
-        journal = await self._journal_root(start, head.size)
+    async def _begin_anew(self, asked: _Asked, by: str, now: datetime) -> None:
+        following = self._generation(self._number() + 1)
+        try:
+            await self._journal.follow(self._journal_from)
+        except OSError as failed:
+            raise Unavailable(
+                "the hold's journal cannot be written", remedy="make room, then release again"
+            ) from failed
+        own_size = (await self._log.head()).size
         approval = self._ids.event()
         still = await self._publisher.begin_anew(following.origin, following.signers, following.trust)
         if still is not None:
             raise Tampered(f"the hold stays ({still.why})", remedy="let a person look: hutong hold show")
-        joined: dict[str, LogValue | None] = {
-            "journal": f"hold-{number}",
-            "journal_size": head.size - start,
-            "journal_root": journal.hex(),
-        }
-        released: dict[str, LogValue | None] = {"approval": approval, "own_size": head.size, "reason": asked.reason}
-        await self._log.append(
-            [
-                self._teller.event(EventName.HOLD_JOURNAL_JOINED, now, joined),
-                self._teller.event(EventName.HOLD_RELEASED, now, released, actor="staff", officer=asked.by),
-                self._teller.event(EventName.HOLD_RELEASED, now, released, actor="staff", officer=by),
-            ]
+        released: dict[str, LogValue | None] = {"approval": approval, "own_size": own_size, "reason": asked.reason}
+        await self._join(
+            now,
+            self._teller.event(EventName.HOLD_RELEASED, now, released, actor="staff", officer=asked.by),
+            self._teller.event(EventName.HOLD_RELEASED, now, released, actor="staff", officer=by),
         )
+        self._journal.forget()
         self._asked, self._told = None, None
-
-    async def _journal_root(self, start: int, stop: int) -> bytes:
-        edge = Edge()
-        for place in range(start, stop, READ_AT_ONCE):
-            entries = await self._log.entries(place, min(place + READ_AT_ONCE, stop))
-            edge.extend([leaf_hash(entry) for entry in entries])
-        return edge.root()
 
     async def _tell_entered(self) -> None:
         hold = self._publisher.hold
         if hold is None or hold == self._told:
             return
+        size = (await self._log.head()).size
+        self._journal_from = size if hold.why == "read-back" else min(hold.own_size, size)
         values: dict[str, LogValue | None] = {
             "why": hold.why,
             "signed_size": hold.signed_size,

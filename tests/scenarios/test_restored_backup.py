@@ -5,13 +5,15 @@ from __future__ import annotations
 import getpass
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.scenarios.test_operators_and_offices import pull, submit
-from tests.support.gateway_process import GatewayProcess
+from tests.support.gateway_process import ROOT, GatewayProcess
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,25 @@ def wait_until_signed(gateway: GatewayProcess, more_than: int = 0) -> int:
         size = hold_of(gateway)["checkpoint"] or 0
         if size > more_than:
             return int(size)
+
+
+def journal_of(gateway: GatewayProcess, more_than: int) -> dict[str, Any]:
+    while True:
+        found = json.loads(gateway.run("hold", "journals", "--json").stdout)["journals"]
+        if found and found[0]["size"] > more_than:
+            return dict(found[0])
+
+
+def verified_apart(journal: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The journal's files alone, with the single-file verifier and the journal's public keys alone."""
+    verifier = folder / "hutong_verify.py"
+    subprocess.run([sys.executable, ROOT / "ops" / "build-verifier.py", verifier], check=True, capture_output=True)
+    keys = [part for key in journal["keys"] for part in ("--key", key)]
+    records = ("--records", f"{journal['folder']}/records.jsonl", "--origin", journal["origin"])
+    command = [sys.executable, "-I", verifier, "--json", "log", journal["folder"], *records, *keys]
+    told = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    assert told.returncode == 0, told.stdout
+    return dict(json.loads(told.stdout))
 
 
 def accept_case(gateway: GatewayProcess, reply_to: str, folder: Path, *, urgency: int = 0, check: bool = True) -> Any:
@@ -90,6 +111,15 @@ def test_a_restored_backup_is_noticed_reports_go_on_and_two_persons_end_the_hold
     refused = accept_case(gateway, f"{reports[0]['delivery']}.{reports[0]['revision']}", tmp_path, check=False)
     assert "on hold" in refused.stderr, "an ordinary notice is asked to come again"
 
+    journal = journal_of(gateway, more_than=0)
+    assert journal["origin"].endswith("/hold/1")
+    assert journal["joined"] is False
+    submit(gateway, "WJ-5", tmp_path)
+    journal = journal_of(gateway, more_than=journal["size"])
+    assert verified_apart(journal, tmp_path)["size"] == journal["size"], (
+        "it verifies with its public keys and no gateway"
+    )
+
     monkeypatch.setenv("HUTONG_OPERATOR", "anybody")
     assert gateway.run("hold", "release", "--reason", "restored-backup", check=False).returncode == 3
     monkeypatch.setenv("HUTONG_OPERATOR", "first")
@@ -103,6 +133,13 @@ def test_a_restored_backup_is_noticed_reports_go_on_and_two_persons_end_the_hold
     for event, count in (("hold_entered", 1), ("hold_journal_joined", 1), ("hold_released", 2)):
         rows = json.loads(gateway.run("log", "search", "--event", event, "--json").stdout)
         assert len(rows) == count
+    [journal] = json.loads(gateway.run("hold", "journals", "--json").stdout)["journals"]
+    [joined] = json.loads(gateway.run("log", "search", "--event", "hold_journal_joined", "--json").stdout)
+    told = joined["envelope"]
+    assert journal["joined"] is True
+    assert (told["journal"], told["journal_size"], told["journal_root"]) == ("hold-1", journal["size"], journal["root"])
+    told = verified_apart(journal, tmp_path)
+    assert told["size"] == told["records_opened"] == journal["size"]
     assert "provisional" not in submit(gateway, "WJ-4", tmp_path).get("flags", [])
     wait_until_signed(gateway)
     assert json.loads(gateway.run("log", "verify", "--json").stdout)["verified"] is True

@@ -39,6 +39,10 @@ def _files(folder: Path, name: str) -> tuple[Path, Path]:
     return folder / f"{name}.ed25519.pem", folder / f"{name}.mldsa44.pem"
 
 
+def has_note_keys(folder: Path, name: str) -> bool:
+    return all(path.exists() for path in _files(folder, name))
+
+
 def make_note_keys(folder: Path, name: str, passphrase: bytes | None = None) -> None:
     """Make both keys. InvalidDocument when there are keys already: they are never overwritten."""
     privates: tuple[Private, ...] = (Ed25519PrivateKey.generate(), MLDSA44PrivateKey.generate())

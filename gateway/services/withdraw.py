@@ -19,7 +19,7 @@ class Withdraw:
         self._notices, self._teller, self._recall = notices, teller, recall
 
     async def __call__(self, notice: NoticeId, by_notice: NoticeId, sender: OfficeId, at: datetime) -> None:
-        """End every open delivery of a notice as withdrawn, with a record for each. Doing it again changes nothing."""
+        """Mark a notice as withdrawn and end its open deliveries, with a record for each. Doing it again changes nothing."""
         summary = await self._notices.summary(notice)
         if summary is None:
             return
@@ -46,6 +46,7 @@ class Withdraw:
                 for status in open_ones
             ),
         ]
+        # marked also where everything was delivered: an emergency or a handle may ask for it later
+        await self._notices.withdraw(notice, at, "withdrawn", records)
         if open_ones:
-            await self._notices.withdraw(notice, at, "withdrawn", records)
             await self._recall((status.recipient for status in open_ones), "notice-withdrawn", may_follow=True)

@@ -53,6 +53,9 @@ _OF_RECIPIENT = _OF_PERSON
 NOT_NEEDED = Covered(ConsentState.NOT_NEEDED)
 ON_DUTY = "duty"  # the role in which emergency access is routed
 
+# Notices that an office may send about a child it only heard of: they make nobody its own pupil or patient.
+_TELLS_NOTHING_OF_ITS_OWN = frozenset({"QRY", "ANS", "COR", "CON", "WDR", "BGN", "ESC", "STATS"})
+
 Value = str | Collection[str] | None
 
 
@@ -162,12 +165,13 @@ class FactGatherer:
         return next((kind for kind in _BASIS_STRENGTH if kind in kinds), None)
 
     async def _own_subject(self, delivery: Delivery, recipient: Office, people: Iterable[Mapping[str, Any]]) -> str:
-        """Whether the recipient already has to do with this child: its pupil, or somebody it reported itself."""
+        """Whether the recipient already has to do with this child: its pupil, or somebody it told of itself."""
         school = recipient.attributes.get("school_code")
         if school and any(school == person.get("school", {}).get("code") for person in people):
             return "yes"
         summaries = await self._notices.summarise(delivery.case)
-        return "yes" if any(summary.sender == recipient.id for summary in summaries) else "no"
+        told = (one for one in summaries if one.type not in _TELLS_NOTHING_OF_ITS_OWN)
+        return "yes" if any(summary.sender == recipient.id for summary in told) else "no"
 
 
 def level_of(division: DivisionCode) -> str:

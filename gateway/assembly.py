@@ -149,6 +149,7 @@ def _api(settings: Settings, engines: Engines, services: Services) -> ApiService
         webhooks=services.enrol,
         attachments=services.attachments,
         fetch_attachment=services.fetch_attachment,
+        pass_on=services.pass_on,
         authenticate=services.authenticate,
         directories=services.directories,
         readiness=readiness,

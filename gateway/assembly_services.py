@@ -56,6 +56,7 @@ from gateway.services.govern import Policies
 from gateway.services.join_persons import JoinPersons
 from gateway.services.keep import Keeper
 from gateway.services.kin import Kin
+from gateway.services.pass_on import PassOn
 from gateway.services.people import People
 from gateway.services.preview import Preview
 from gateway.services.propose_joining import ProposeJoining
@@ -93,6 +94,7 @@ class Services:
     bulk: BulkFiles
     attachments: Attachments
     fetch_attachment: FetchAttachment
+    pass_on: PassOn
     pull: Pull
     push: Push
     relay: Relay
@@ -412,6 +414,18 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         attachments=attachments,
         fetch_attachment=FetchAttachment(
             attachments=attachments, deliveries=store.deliveries, enforce=enforce, clock=clock
+        ),
+        pass_on=PassOn(
+            settings=settings,
+            relays=store.relays,
+            deliveries=store.deliveries,
+            cases=cases,
+            directories=directories,
+            enforce=enforce,
+            submit=submit,
+            log=store.log,
+            teller=teller,
+            clock=clock,
         ),
         pull=Pull(
             settings=settings,

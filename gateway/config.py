@@ -65,6 +65,7 @@ class LimitSettings:
     notices_per_second: float = 200.0  # per office, refilled evenly
     burst_notices: int = 2000  # an office that was offline for two days sends its backlog
     report_reserve_percent: int = 25  # of rate and burst, kept for reports: their 429 must be rare
+    relay_messages_per_hour: int = 30  # through one handle: behind it is a person, often a child
     strangers_per_minute: int = 120  # unauthenticated refusals per peer before it has to wait
     kept_peers: int = 10_000  # peers remembered for that; memory bound, about 200 bytes each
     clock_skew_seconds: int = 60  # offices' clocks are seldom set by hand to better than this

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "submit": ("submit", "submit", "报送 · push a file as an office"),
     "bulk": ("bulk", "bulk", "批量文件 · list, show, rows of bulk files"),
     "pull": ("pull", "pull", "收取 · fetch what waits for an office"),
+    "relay": ("relay", "relay", "转达 · have a message passed on through a handle of a release"),
     "agent": ("agent", "agent", "代理 · sign, forward and fetch on the agency's side: MLLP, file drop, inbox"),
     "case": ("case", "case", "个案 · notices and deliveries of a case, no content"),
     "dead-letter": ("dead_letter", "dead_letter", "死信 · list, show, retry"),

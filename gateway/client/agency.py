@@ -230,6 +230,11 @@ class AgencyClient:
         """Ask for emergency access to one case; what may be seen comes through the inbox."""
         return await self._json("POST", "/v1/emergency-access", document)
 
+    async def relay(self, handle: str, text: str, name: str = "") -> Any:
+        """Have a message passed on through a relay handle; the same name and text again answers the first receipt."""
+        document = {"text": text, **({"id": name} if name else {})}
+        return await self._signed("POST", f"/v1/relay/{handle}", document)
+
     async def usage_receipt(self, document: Mapping[str, Any]) -> Any:
         """Tell how a release was used (`kind` use) or destroyed (`kind` disposal)."""
         return await self._json("POST", "/v1/usage-receipts", document)

@@ -30,6 +30,7 @@ from gateway.http.notices import Notices
 from gateway.http.openapi import openapi_document
 from gateway.http.pages import PAGE_HEADERS, docs_page
 from gateway.http.problems import SAFE_HEADERS
+from gateway.http.relay import RelayDoor
 from gateway.http.routes import ROUTES
 from gateway.http.services import ApiServices
 from gateway.http.settings import HttpSettings
@@ -77,6 +78,7 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
     emergency = Emergency(services.emergency, gate, settings)
     webhooks = Webhooks(services.webhooks, services.directories, services.clock, gate, settings)
     attachments = AttachmentDoors(services.attachments, services.fetch_attachment, gate, services.clock, settings)
+    relay = RelayDoor(services.pass_on, services.directories, services.clock, gate, settings)
     health = Health(services.readiness, drain, registry, settings)
     description = canonical_json(openapi_document(services.authenticate.settings.issuer))
     pushed = canonical_json(asyncapi_document(services.authenticate.settings.issuer))
@@ -110,6 +112,7 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
         "webhook": webhooks.put,
         "attachment-put": attachments.put,
         "attachment-get": attachments.get,
+        "relay": relay.post,
         **log_handlers(services.log_reading, gate, settings),
         "alive": health.alive,
         "ready": health.ready,

@@ -177,6 +177,13 @@ SCHEMAS: dict[str, Any] = {
             "cursor": {"type": "string", "maxLength": 64},
         },
     },
+    "RelayMessage": {
+        "type": "object",
+        "description": "请转达的话；同一编号与原样字节重发得到首次的回执 / what to pass on; the same id and bytes again get the first receipt",
+        "required": ["text"],
+        "properties": {"id": {"type": "string", "maxLength": 128}, "text": {"type": "string", "minLength": 1, "maxLength": 2000}},
+        "additionalProperties": False,
+    },
     "Webhook": {
         "type": "object",
         "properties": {

@@ -92,6 +92,7 @@ _REQUEST_ID = Parameter(
     "X-Request-ID", "header", "原样回传 / given back as it came", {"type": "string", "maxLength": 128}
 )
 _DELIVERY = Parameter("delivery", "path", "投递编号 / delivery id", _TEXT, is_required=True)
+_HANDLE = Parameter("handle", "path", "放行件中的句柄 / a handle of a release: rl-…", _TEXT, is_required=True)
 _NOTICE = Parameter("notice", "path", "通报编号 / notice id", _TEXT, is_required=True)
 _FILE = Parameter("file", "path", "批量文件编号 / bulk file id", _TEXT, is_required=True)
 _AFTER = Parameter(
@@ -313,6 +314,13 @@ ROUTES: tuple[Route, ...] = (
         (Success(201, "已准许；内容经收件箱送达 / granted; what may be seen comes through the inbox", schema="AnyObject"),),
         codes=("invalid-document", "not-found", "tampered", "undecodable"), parameters=_ACTOR,
         body=(("application/json", "AnyObject"),),
+    ),
+    Route(
+        "relay", "POST", "/v1/relay/{handle}", "经句柄转达一句话（生成 QRY）；无此句柄与不得转达的答复相同",
+        "have a message passed on by the office that holds the contact: makes a QRY notice; a handle that leads nowhere answers like none",
+        "office", (Success(202, "已签名的回执 / signed receipt", headers=_LOCATION, schema="Receipt"),),
+        codes=("bad-signature", "idempotency-conflict", "invalid-notice", "not-found", "refused", "tampered", "undecodable"),
+        parameters=(_HANDLE, _SIGNATURE, *_ACTOR), body=(("application/json", "RelayMessage"),),
     ),
     Route(
         "webhook", "PUT", "/v1/webhook", "登记本单位的推送地址（空对象为取消；须签名）",

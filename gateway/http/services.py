@@ -28,7 +28,9 @@ from gateway.services.enforce import Leave
 from gateway.services.fetch_attachment import Fetched
 from gateway.services.handout import HandoutLike
 from gateway.services.log_desk import LogDesk
+from gateway.services.pass_on import Message
 from gateway.services.publish import Publisher
+from gateway.services.submit import Receipt
 
 
 class ReceiptLike(Protocol):
@@ -162,6 +164,12 @@ class EmergencyLike(Protocol):
     async def __call__(self, caller: Caller, asked: Asked) -> GrantedLike: ...
 
 
+class PassOnLike(Protocol):
+    async def __call__(self, caller: Caller, message: Message) -> Receipt:
+        """Take a message for the holder of the contact behind a handle."""
+        ...
+
+
 class Readiness(Protocol):
     async def __call__(self) -> Mapping[str, str]:
         """Each thing this node needs, by name: `ok`, or a code for what is wrong. Never personal data."""
@@ -208,6 +216,7 @@ class ApiServices:
     webhooks: WebhookLike
     attachments: AttachmentsLike
     fetch_attachment: FetchAttachmentLike
+    pass_on: PassOnLike
     authenticate: Authenticate
     directories: OfficeDirectory
     readiness: Readiness

@@ -257,6 +257,7 @@ class EventName(StrEnum):
     ATTACHMENT_STORED = "attachment_stored"
     ATTACHMENT_RELEASED = "attachment_released"
     MESSAGE_RELAYED = "message_relayed"
+    MESSAGE_REFUSED = "message_refused"
     QUERY_ANSWERED = "query_answered"
     ACCESS_EVALUATED = "access_evaluated"
     DEADLINE_MISSED = "deadline_missed"

@@ -257,9 +257,12 @@ _DELIVERIES = (
         _may("bytes", F.COUNT), _may("media_type", F.CODE), person=_DOCUMENT,
     ),
     _delivery(E.ATTACHMENT_RELEASED, "附件已放行", "an attachment was released", _must("attachment", F.ID), _POLICY, _PURPOSE, person=_DOCUMENT),
-    _event(
-        E.MESSAGE_RELAYED, "经句柄转达", "a message was forwarded to a relay handle",
-        _may("notice", F.ID), _may("direction", F.CODE), _may("bytes", F.COUNT), person=_PERSON,
+    _delivery(
+        E.MESSAGE_RELAYED, "经句柄转达", "a recipient's message goes to the office that holds the contact behind a relay handle",
+        _must("to", F.OFFICE), _must("bytes", F.COUNT), _POLICY, _PURPOSE, _may("outcome", F.CODE),
+    ),
+    _delivery(
+        E.MESSAGE_REFUSED, "未予转达", "a message through a relay handle was not taken: the handle leads nowhere now", _POLICY, _PURPOSE,
     ),
     _event(
         E.QUERY_ANSWERED, "查询已答复", "a query was answered",

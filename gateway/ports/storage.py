@@ -107,6 +107,7 @@ class Acceptance:
     directory_epoch: int | None = (
         None  # routing and sender's state rest on it; policy and consent do not bear on intake
     )
+    rests_on: Epochs | None = None  # of a message that another decision lets through: all three must still be in force
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +224,20 @@ class NoticeStorage(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class HandleGiven:
+    """A relay handle in a release: a keyed digest of it (32 bytes), and where in the notice the value stands."""
+
+    handle: bytes
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Disclosure:
     """The second decision, about to be acted on. Committed before the first byte leaves.
 
     `release_digest` is the digest of the release's canonical bytes with revision left out: when it
     differs from the stored one the revision rises, and `revision` must be the one the release was built with.
-    `case_handle` makes the recipient's handle for the case resolvable when it answers.
+    `case_handle` makes the recipient's handle for the case resolvable when it answers, `relays` those of contacts.
     """
 
     delivery: DeliveryId
@@ -239,6 +248,8 @@ class Disclosure:
     epochs: Epochs
     at: datetime
     records: tuple[PreparedRecord, ...]
+    relays: tuple[HandleGiven, ...] = ()
+    relays_until: datetime | None = None  # given where there are any
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from gateway.ports.file_storage import FileStorage
 from gateway.ports.log_storage import LogStorage
 from gateway.ports.person_storage import PersonStorage
 from gateway.ports.registry_storage import ConsentStorage, DirectoryStorage, PolicyStorage, StaffStorage
+from gateway.ports.relay_storage import RelayStorage
 from gateway.ports.retention_storage import RetentionStorage
 from gateway.ports.storage import DeliveryStorage, NoticeStorage
 
@@ -52,6 +53,9 @@ class Store(Protocol):
 
     @property
     def files(self) -> FileStorage: ...
+
+    @property
+    def relays(self) -> RelayStorage: ...
 
     async def close(self) -> None:
         """Commit what waits, then end. A second call does nothing."""

@@ -25,6 +25,7 @@ from gateway.services.keep import OpenedNotice
 _ENDED = frozenset({DeliveryState.DECLINED, DeliveryState.REFUSED, DeliveryState.WITHDRAWN, DeliveryState.EXPIRED})
 _APPLICATIONS = frozenset({NoticeType("GRD-PA"), NoticeType("GRD-RA")})
 GATEWAY_AGENCY = AgencyName("gateway")  # its own notices may speak of any; nobody is enrolled under this name
+_ASKING = frozenset({NoticeType("QRY"), NoticeType("ANS")})
 _LINKS = ("in_reply_to", "supersedes", "caused_by")
 
 
@@ -98,6 +99,8 @@ class Cases:
             return NO_CASE
         active: dict[OfficeId, Recipient] = {}
         for notice in notices:
+            if notice.type in _ASKING:
+                continue  # who is asked, or answered, does not thereby take part in the case
             for status in notice.deliveries:
                 if status.state in _ENDED:
                     active.pop(status.recipient, None)

@@ -27,6 +27,7 @@ from gateway.model.access import DELIVER, Decision
 from gateway.model.agency import Office
 from gateway.model.audit import EventName, LogValue, shown_name
 from gateway.model.delivery import Delivery, DeliveryState
+from gateway.model.errors import Unavailable
 from gateway.model.identifiers import FieldId, NoticeType
 from gateway.model.notice import JsonObject, ReleasedNotice
 from gateway.ports.broker import Doorbell
@@ -39,6 +40,7 @@ from gateway.ports.storage import (
     Disclosed,
     Disclosure,
     Epochs,
+    HandleGiven,
     NoticeStorage,
 )
 from gateway.ports.translation import Adapter, Encoded
@@ -97,9 +99,10 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class Made:
     """A release and all that it was decided on."""
 
+    opened: OpenedNotice
     release: ReleasedNotice
     recipient: Office
     gathered: Gathered
@@ -108,6 +111,7 @@ class _Made:
     handle: str
     at: datetime
     epochs: Epochs
+    relays: tuple[tuple[str, str, str], ...]  # handle, path and value of each; never stored or logged
 
 
 class Enforce:
@@ -210,6 +214,24 @@ class Enforce:
             await self._directories.refresh()
         return refused
 
+    async def would_release(self, delivery: Delivery) -> Made | None:
+        """What would go for this delivery if it went now; None where nothing would. Nothing leaves and nothing is logged.
+
+        Raises Unavailable while ordinary disclosures wait.
+        """
+        opened = await self._openable(delivery)
+        recipient = self._directories.current.offices.get(delivery.recipient)
+        if opened is None or recipient is None:
+            return None
+        if self._waits(delivery, self._clock.now()):
+            raise Unavailable("ordinary disclosures wait now", remedy="send it again later", retry_after=LOOK_AGAIN)
+        made = await self._released(opened, delivery, recipient)
+        return None if isinstance(made, Decision) else made
+
+    def _handles(self, made: Made) -> tuple[HandleGiven, ...]:
+        office = made.recipient.id
+        return tuple(HandleGiven(self._cases.handle_digest(office, given), path) for given, path, _ in made.relays)
+
     async def unused(self, delivery: Delivery, leave: Leave) -> None:
         """Log that the ticket of a document ran out before its first byte. The delivery stays under its lease."""
         now = self._clock.now()
@@ -220,7 +242,7 @@ class Enforce:
         stored = await self._notices.load(delivery.notice)
         return None if stored is None or stored.withdrawn else self._keeper.open(stored)
 
-    async def _released(self, opened: OpenedNotice, delivery: Delivery, recipient: Office) -> _Made | Decision:
+    async def _released(self, opened: OpenedNotice, delivery: Delivery, recipient: Office) -> Made | Decision:
         """Decide and project, now. A decision alone where nothing may go."""
         now, snapshot = self._clock.now(), self._directories.current
         recipient = snapshot.offices.get(recipient.id, recipient)
@@ -234,9 +256,12 @@ class Enforce:
         released = release(opened.data, decision, context, self._projector, notes)
         if isinstance(released, Withheld):
             return decision
-        return _Made(released, recipient, gathered, decision, notes.content_digest, handle, now, snapshot.epochs)
+        return Made(
+            opened, released, recipient, gathered, decision, notes.content_digest, handle, now, snapshot.epochs,
+            notes.relays,
+        )  # fmt: skip
 
-    async def _claimed(self, delivery: Delivery, made: _Made, told: PreparedRecord) -> float | NotSent:
+    async def _claimed(self, delivery: Delivery, made: Made, told: PreparedRecord) -> float | NotSent:
         """Make the right to send durable, under everything it was decided on. Says when the ticket began (monotonic)."""
         started = self._clock.monotonic()
         unit = Disclosure(
@@ -248,6 +273,8 @@ class Enforce:
             epochs=made.epochs,
             at=made.at,
             records=(told,),
+            relays=self._handles(made),
+            relays_until=made.release.expires_at,
         )
         outcome = await self._deliveries.disclose(unit)
         return started if isinstance(outcome, Disclosed) else NotSent(delivery, outcome.state, f"stale-{outcome.what}")
@@ -306,7 +333,7 @@ class Enforce:
         self._doorbell.ring([delivery.recipient, changes_of(delivery.sender)])
         return NotSent(delivery, outcome.state if isinstance(outcome, Concluded) else None, "withheld-by-policy")
 
-    def _disclosed(self, opened: OpenedNotice, delivery: Delivery, made: _Made, way: Way) -> PreparedRecord:
+    def _disclosed(self, opened: OpenedNotice, delivery: Delivery, made: Made, way: Way) -> PreparedRecord:
         """What was shown of what is there: a form that the policy grants on an absent field discloses nothing."""
         decision, gathered = made.decision, made.gathered
         there = self._fields_in(opened.data, delivery.notice_type)
@@ -344,7 +371,7 @@ class Enforce:
             EventName.DISCLOSURE_DECIDED, made.at, told, actor=actor, officer=way.officer, persons=slots
         )
 
-    def _document_released(self, delivery: Delivery, made: _Made, attachment: str, way: Way) -> PreparedRecord:
+    def _document_released(self, delivery: Delivery, made: Made, attachment: str, way: Way) -> PreparedRecord:
         values: dict[str, LogValue | None] = {
             **about(delivery),
             "attachment": attachment,

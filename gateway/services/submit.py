@@ -22,11 +22,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import orjson
 
+from gateway.audit.record import PreparedRecord
 from gateway.config import Settings
 from gateway.crypto.detached import DetachedVerifier
 from gateway.crypto.sealing import keyed_digest
@@ -45,7 +46,7 @@ from gateway.model.identifiers import NoticeId, NoticeType
 from gateway.model.notice import REPORTS, SubmittedNotice, ValidNotice
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
-from gateway.ports.storage import Accepted, Conflict, NoticeStorage, Replayed, Stale
+from gateway.ports.storage import Accepted, Conflict, Epochs, NoticeStorage, Replayed, Stale
 from gateway.ports.translation import Adapter, RefusedItem
 from gateway.services.admit import PROVISIONAL, Admission, Admitted, withdraws
 from gateway.services.attachments import Attachments
@@ -76,6 +77,18 @@ class Submitted:
 
     items: tuple[Receipt | RefusedItem, ...]
     is_batch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RestsOn:
+    """The decision by which a message may come in: the epochs it was made under, and the records that tell of it."""
+
+    epochs: Epochs
+    records: tuple[PreparedRecord, ...]
+
+
+class Overtaken(Exception):
+    """What a decision rested on changed before its message was stored. Nothing was; decide anew."""
 
 
 class Submit:
@@ -141,6 +154,36 @@ class Submit:
         verified, `attestation` holds both; else the record says gateway-attested.
         """
         return await self._accept_all(caller, body, media_type, headers, self._clock.now(), attestation)
+
+    async def repeated(self, caller: Caller, name: str, body: bytes) -> Receipt | None:
+        """What was answered when the office said exactly this under this name; None when it never did.
+
+        Raises IdempotencyConflict when it said something else under it.
+        """
+        found = await self._notices.find_receipt(keyed_digest(self._secret, caller.office.id.encode(), name.encode()))
+        if found is None:
+            return None
+        if found.body_digest != hashlib.sha256(body).digest():
+            raise _used_for_other_bytes()
+        return Receipt(found.receipt, _notice_of(found.receipt), replayed=True)
+
+    async def let_through(
+        self, caller: Caller, item: SubmittedNotice, body: bytes, attestation: Attestation, rests: RestsOn
+    ) -> Receipt | RefusedItem:
+        """Accept a notice this gateway wrote for the office from `body`, by virtue of another decision.
+
+        The record of that decision is stored with it, and it is not stored at all once what the decision rested on has
+        changed: then raises Overtaken, and the caller decides anew.
+        """
+        now = self._clock.now()
+        self._in_flight += 1
+        try:
+            valid = self._held_to_rules(caller, item, now)
+            if isinstance(valid, tuple):
+                return RefusedItem("", valid)
+            return await self._commit(caller, valid, body, now, attestation, item.native_id, rests)
+        finally:
+            self._in_flight -= 1
 
     @property
     def in_flight(self) -> int:
@@ -302,7 +345,14 @@ class Submit:
         return self._validate(item, now)
 
     async def _commit(
-        self, caller: Caller, valid: ValidNotice, body: bytes, now: datetime, attestation: Attestation, name: str
+        self,
+        caller: Caller,
+        valid: ValidNotice,
+        body: bytes,
+        now: datetime,
+        attestation: Attestation,
+        name: str,
+        rests: RestsOn | None = None,
     ) -> Receipt:
         """`name` is what makes the notice the same one when it comes again: its native id, or its place in a bulk file."""
         office = caller.office
@@ -327,7 +377,10 @@ class Submit:
             )  # fmt: skip
             if (withdrawn := withdraws(valid, admitted.link)) is not None:
                 await self._withdraw(withdrawn, admitted.unit.notice, office.id, now)
-            outcome = await self._notices.accept(admitted.unit)
+            unit = admitted.unit
+            if rests is not None:
+                unit = replace(unit, records=(*rests.records, *unit.records), rests_on=rests.epochs)
+            outcome = await self._notices.accept(unit)
             match outcome:
                 case Accepted(receipt):
                     self._admission.was_accepted(admitted)
@@ -339,9 +392,10 @@ class Submit:
                 case Replayed(receipt):
                     return Receipt(receipt, _notice_of(receipt), replayed=True)
                 case Conflict():
-                    raise IdempotencyConflict(
-                        "this id was used before for other bytes", remedy="send a new notice under a new id"
-                    )
+                    raise _used_for_other_bytes()
+                case Stale("policy" | "consent" | "directory") if rests is not None:
+                    await self._directories.refresh()
+                    raise Overtaken
                 case Stale("native-id"):
                     is_first, flags = False, (*flags, "reused-id")
                 case Stale("person"):
@@ -379,3 +433,7 @@ def _by_case(items: Sequence[SubmittedNotice | RefusedItem]) -> list[list[int]]:
 def _notice_of(receipt: bytes) -> NoticeId:
     """The notice that a stored receipt speaks of: the receipt is our own canonical JSON."""
     return NoticeId(orjson.loads(receipt)["notice"])
+
+
+def _used_for_other_bytes() -> IdempotencyConflict:
+    return IdempotencyConflict("this id was used before for other bytes", remedy="send a new notice under a new id")

@@ -36,6 +36,7 @@ _DENIALS = frozenset(
     {
         EventName.NOTICE_REFUSED,
         EventName.DELIVERY_WITHHELD,
+        EventName.MESSAGE_REFUSED,
         EventName.EMERGENCY_ACCESS_REFUSED,
         EventName.STAFF_SIGN_IN_REFUSED,
     }

@@ -44,7 +44,10 @@ def lock_number(what: str, name: bytes | str) -> int:
 def take_locks(sql: Statements, kinds: Sequence[str], requests: Sequence[Any], scatter: Scatter) -> None:
     """Take what a group needs; waits for other groups, up to the session's lock timeout."""
     changing = {_CHANGES[kind] for kind in kinds if kind in _CHANGES}
-    reading = {epoch for kind in kinds for epoch in _SHARED.get(kind, ())} - changing
+    reading = {epoch for kind in kinds for epoch in _SHARED.get(kind, ())}
+    if any(kind == "accept" and request.rests_on is not None for kind, request in zip(kinds, requests, strict=True)):
+        reading.update(_EPOCHS)
+    reading -= changing
     for epoch in _EPOCHS:
         if epoch in changing or epoch in reading:
             sql.run("lock_alone" if epoch in changing else "lock_shared", ([lock_number("epoch", epoch)],))

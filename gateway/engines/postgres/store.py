@@ -33,6 +33,7 @@ from gateway.engines.sqlite.files import SqliteFiles
 from gateway.engines.sqlite.notices import SqliteNotices
 from gateway.engines.sqlite.persons import SqlitePersons
 from gateway.engines.sqlite.registry import SqliteConsents, SqlitePolicies, SqliteStaff
+from gateway.engines.sqlite.relays import SqliteRelays
 from gateway.engines.sqlite.store import QUERIES as SHARED
 from gateway.model.errors import InvalidDocument
 from gateway.ports.clock import Clock
@@ -63,6 +64,7 @@ class PostgresStore:
         self.log = PostgresLog(writer, questions, self.sequencer)
         self.retention = PostgresRetention(writer, questions, self.sequencer, url)
         self.files = SqliteFiles(*on)  # type: ignore[arg-type]
+        self.relays = SqliteRelays(questions, self.delivery_ids)  # type: ignore[arg-type]
         self._sequencing: asyncio.Task[None] | None = None
         self._is_closed = False
 

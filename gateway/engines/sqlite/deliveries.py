@@ -271,7 +271,17 @@ class SqliteDeliveries:
             return Stale("state", state)
         attempts = found.attempts + (not found.lease_disclosed)
         tx.sql.run("disclosed", (attempts, revision, unit.release_digest, at, found.number))
-        tx.sql.run("add_case_handle", (found.recipient, unit.case_handle, found.number >> 12))
+        notice = found.number >> 12
+        tx.sql.run("add_case_handle", (found.recipient, unit.case_handle, notice))
+        if unit.relays and unit.relays_until is not None:
+            until = millis(unit.relays_until)
+            tx.sql.many(
+                "add_relay_handles",
+                [
+                    (found.recipient, given.handle, found.number, notice, given.path, until)
+                    for given in dict.fromkeys(unit.relays)
+                ],
+            )
         tx.log(unit.records)
         return Disclosed(attempts)
 

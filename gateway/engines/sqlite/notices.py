@@ -153,6 +153,8 @@ class _Intake:
             return Replayed(before[1]) if before[0] == unit.body_digest else Conflict()
         if unit.directory_epoch not in (None, self.tx.state.epochs.directory):
             return Stale("directory")
+        if unit.rests_on is not None and (overtaken := self.tx.stale(unit.rests_on)) is not None:
+            return overtaken
         if unit.is_first_of_id and unit.native_id_key in used:
             return Stale("native-id")
         if not all(_is_still(link, known) for link in unit.persons):

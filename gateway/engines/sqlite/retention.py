@@ -136,7 +136,8 @@ def _forgotten(tx: Transaction, unit: _Forgetting) -> int:
     raw += _files_gone(tx, tx.sql.all("files_naming_done", (unit.person,)))
     tx.sql.run("forget_when_done", (unit.person,))
     for query in (
-        "forget_aliases", "forget_likenesses", "forget_person", "forget_places_of_person", "forget_consents",
+        "forget_relay_handles", "forget_aliases", "forget_likenesses", "forget_person", "forget_places_of_person",
+        "forget_consents",
     ):  # fmt: skip
         tx.sql.run(query, (unit.person,))
     pairs = [tx.sql.run(f"forget_pairs_of_{one}", (unit.person,)).rowcount for one in ("first", "second")]
@@ -162,6 +163,7 @@ def _discarded(tx: Transaction, now: int, limit: int) -> Discarded:
         "discard_receipt_keys",
         [(head, notice) for notice, *keys in receipts for head in {head_of(key) for key in keys}],
     )
+    tx.sql.many("discard_relay_handles", tx.sql.all("expired_relay_handles", (now, limit)))
     expiries = tx.sql.run("forget_expiries", {"now": now, "limit": limit}).rowcount
     gone = [*raw, *files]
     return Discarded(len(gone), len(receipts), expiries, tuple(KeyId(key) for _, key in gone))

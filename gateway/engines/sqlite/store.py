@@ -30,6 +30,7 @@ from gateway.engines.sqlite.notices import SqliteNotices, last_notice
 from gateway.engines.sqlite.persons import SqlitePersons
 from gateway.engines.sqlite.readers import Readers
 from gateway.engines.sqlite.registry import SqliteConsents, SqliteDirectory, SqlitePolicies, SqliteStaff
+from gateway.engines.sqlite.relays import SqliteRelays
 from gateway.engines.sqlite.retention import SqliteRetention
 from gateway.engines.sqlite.writer import State, Writer
 from gateway.model.errors import InvalidDocument, Unavailable
@@ -47,6 +48,7 @@ QUERIES = load(
     "persons.sql",
     "retention.sql",
     "files.sql",
+    "relays.sql",
     "store.sql",
 )
 
@@ -78,6 +80,7 @@ class SqliteStore:
         self.log = SqliteLog(writer, readers)
         self.retention = SqliteRetention(writer, readers)
         self.files = SqliteFiles(writer, readers)
+        self.relays = SqliteRelays(readers, self.delivery_ids)
 
     @classmethod
     def create(cls, directory: Path) -> None:

@@ -5,7 +5,12 @@ import pytest
 from tests.contracts.file_suite import FileStorageSuite
 from tests.contracts.log_suite import LogStorageSuite
 from tests.contracts.person_suite import PersonStorageSuite
-from tests.contracts.storage_suite import DeliveryStorageSuite, NoticeStorageSuite, RegistryStorageSuite
+from tests.contracts.storage_suite import (
+    DeliveryStorageSuite,
+    NoticeStorageSuite,
+    RegistryStorageSuite,
+    RelayStorageSuite,
+)
 
 pytestmark = pytest.mark.services
 
@@ -15,6 +20,10 @@ class TestNotices(NoticeStorageSuite):
 
 
 class TestDeliveries(DeliveryStorageSuite):
+    pass
+
+
+class TestRelays(RelayStorageSuite):
     pass
 
 

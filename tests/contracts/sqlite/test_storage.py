@@ -2,7 +2,12 @@
 
 from tests.contracts.file_suite import FileStorageSuite
 from tests.contracts.person_suite import PersonStorageSuite
-from tests.contracts.storage_suite import DeliveryStorageSuite, NoticeStorageSuite, RegistryStorageSuite
+from tests.contracts.storage_suite import (
+    DeliveryStorageSuite,
+    NoticeStorageSuite,
+    RegistryStorageSuite,
+    RelayStorageSuite,
+)
 
 
 class TestNotices(NoticeStorageSuite):
@@ -10,6 +15,10 @@ class TestNotices(NoticeStorageSuite):
 
 
 class TestDeliveries(DeliveryStorageSuite):
+    pass
+
+
+class TestRelays(RelayStorageSuite):
     pass
 
 

@@ -284,6 +284,10 @@ async def grant_nothing(caller, asked):
     raise NotPermitted("emergency access is not granted")
 
 
+async def pass_on_nothing(caller, message):
+    raise NotFound("no such handle for this caller")
+
+
 class Webhooks:
     async def set_webhook(self, caller, webhook):
         raise NotFound("no directory behind this edge")
@@ -349,6 +353,7 @@ class StandIn:
             webhooks=Webhooks(),
             attachments=Attachments(),
             fetch_attachment=fetch_nothing,
+            pass_on=pass_on_nothing,
             authenticate=self.authenticate,
             directories=self.directories,
             readiness=self._ready,

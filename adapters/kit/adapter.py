@@ -117,8 +117,7 @@ class MappedAdapter:
             yield DecodedRow(item.position, notice)
 
     def read_item(self, item: NativeItem, raw: bytes, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
-        reading = Reading(item.locate or self.codec.position, self.codec.scalar_key, gaps=list(item.gaps))
-        reading.is_careful = item.is_careful
+        reading = self._reading(item)
         self.before_reading(item.tree, reading)
         kind = self.lens.read(item.tree, reading)
         if kind is None:
@@ -157,6 +156,10 @@ class MappedAdapter:
             gaps=tuple(reading.gaps),
             provenance=provenance,
         )
+
+    def _reading(self, item: NativeItem) -> Reading:
+        locate = item.locate or self.codec.position
+        return Reading(locate, self.codec.scalar_key, gaps=list(item.gaps), is_careful=item.is_careful)
 
     def encode(self, release: ReleasedNotice, recipient: Office, media_type: str) -> Encoded:
         outgoing = Outgoing(
@@ -219,3 +222,16 @@ class RowsAdapter(MappedAdapter):
             yield from self._rows(self.codec.rows(raw, media_type, BULK_LIMITS), digest, sender)
         except Unreadable as lost:
             yield DecodedRow(lost.problem.position, RefusedItem(lost.problem.position, (lost.problem,)))
+
+    def row_types(self, raw: bytes, media_type: str) -> Iterator[NoticeType | None]:
+        try:
+            for item in self.codec.rows(raw, media_type, BULK_LIMITS):
+                if isinstance(item, Unreadable):
+                    yield None
+                    continue
+                reading = self._reading(item)
+                self.before_reading(item.tree, reading)
+                kind = self.lens.kind(item.tree, reading)
+                yield None if kind is None else kind.type
+        except Unreadable:
+            yield None

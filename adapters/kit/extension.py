@@ -193,7 +193,9 @@ def unflat(rows: Mapping[str, str]) -> Tree:
     for name, text in rows.items():
         path, _, kind = name.partition(":")
         value: Any = text
-        if kind == "b":
+        if not kind:
+            pass
+        elif kind == "b":
             value = text.strip() == "1"
         elif kind == "i":
             value = int(text)
@@ -205,7 +207,9 @@ def unflat(rows: Mapping[str, str]) -> Tree:
             value = []
         elif kind == "o":
             value = {}
-        parts = [part.replace("%3A", ":").replace("%2E", ".").replace("%25", "%") for part in path.split(".")]
+        parts = path.split(".")
+        if "%" in path:
+            parts = [part.replace("%3A", ":").replace("%2E", ".").replace("%25", "%") for part in parts]
         if len(parts) > MAX_DEPTH:
             raise ValueError("the extension block is nested too deeply")
         there = root
@@ -224,6 +228,6 @@ def unflat(rows: Mapping[str, str]) -> Tree:
 def _listed(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
-    if node and all(key.isdigit() for key in node):
+    if node and all(map(str.isdigit, node)):
         return [_listed(node[key]) for key in sorted(node, key=int)]
-    return {key: _listed(below) for key, below in node.items()}
+    return {key: _listed(below) if below.__class__ is dict else below for key, below in node.items()}

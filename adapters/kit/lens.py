@@ -47,7 +47,11 @@ class Lens:
         self.extension_style = extension_style
         self.customs = dict(customs or {})
         self.lexicon = lexicon(mapping.style)
-        self._kinds = {kind.native: kind for kind in mapping.kinds}
+        self._kinds = {
+            **{type_: KindRule(type_, NoticeType(type_), {}) for type_ in self.lexicon.types},
+            **{native: KindRule(native, NoticeType(type_), {}) for native, type_ in self.lexicon.types_back.items()},
+            **{kind.native: kind for kind in mapping.kinds},
+        }
         self._lazy: tuple[GroupRule, ...] = tuple(g for g in mapping.groups if g.target != "data" and not g.repeat)
         self._vault: tuple[tuple[tuple[str, ...], str, bool], ...] = self._taken("vault") + self._taken("seal")
         self.plan = plan_of(mapping, self.customs)
@@ -80,7 +84,7 @@ class Lens:
     def read(self, tree: Tree, reading: Reading) -> NoticeType | None:
         """Fill `reading`; return the canonical type, None when the kind names none and there is no default."""
         self.take_reporter(tree, reading)
-        kind = self._kind(tree, reading)
+        kind = self.kind(tree, reading)
         slots: Slots = {"data": reading.data}
         for group in self._lazy:
             slots[group.slot] = new_item(group)
@@ -93,16 +97,13 @@ class Lens:
             fill(reading.data, path, value)
         return kind.type
 
-    def _kind(self, tree: Tree, reading: Reading) -> KindRule | None:
+    def kind(self, tree: Tree, reading: Reading) -> KindRule | None:
+        """What the tree says it is; an unlisted kind is named where there is a default, else None."""
         text = text_of(scalar(get_at(tree, self.mapping.kind_at), reading.scalar_key))
         if text is not None:
-            plain = text.strip()
-            known = self._kinds.get(plain)
+            known = self._kinds.get(text.strip())
             if known is not None:
                 return known
-            canonical = self.lexicon.types_back.get(plain) or (plain if plain in self.lexicon.types else None)
-            if canonical is not None:
-                return KindRule(plain, NoticeType(canonical), {})
         elif self.mapping.implicit_type is not None:
             return KindRule("", self.mapping.implicit_type, {})
         if self.mapping.default_type is None:

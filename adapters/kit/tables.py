@@ -127,9 +127,13 @@ class TableCodec:
     def _is_heading(self, cell: str) -> bool:
         """Most first cells are told from a heading by their first character, as long as folding does not change it."""
         start = cell[:1]
-        if start not in self._starts and ("\u4e00" <= start <= "\u9fff" or (start.isdigit() and start.isascii())):
-            return False
-        return heading(cell) in self.headings
+        is_kept = "\u4e00" <= start <= "\u9fff" or (start.isascii() and start.isalnum() and self._are_plain)
+        return (start in self._starts or not is_kept) and heading(cell) in self.headings
+
+    @cached_property
+    def _are_plain(self) -> bool:
+        """No heading begins with what an ASCII letter and a mark after it are folded to."""
+        return all(start.isascii() or "\u4e00" <= start <= "\u9fff" for start in self._starts)
 
     def _items(self, rows: Iterable[Row], gaps: list[Gap], limits: Limits) -> Iterator[NativeItem | Unreadable]:
         columns = _Columns(())

@@ -93,3 +93,10 @@ class RowAdapter(Adapter, Protocol):
         Total as `decode`: where the rest of a file is lost, a refused row says so and is the last.
         """
         ...
+
+    def row_types(self, raw: bytes, media_type: str) -> Iterator[NoticeType | None]:
+        """The type of every row that `decode_rows` gives, as it gives it, None for a refused one; nothing else is decoded.
+
+        Whoever looks for a few rows of one type in a long file need not understand the others.
+        """
+        ...

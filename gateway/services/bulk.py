@@ -4,8 +4,8 @@
 2. The bytes are sealed in pieces under a key of their own, with the signature; one transaction makes them a file,
    logs it and keeps its signed receipt. From here on the file is promised. A crash before leaves pieces of no file,
    dropped a day later; the sender comes again and gets the same file by office, key and digest.
-3. `work` takes the rows in chunks of at most 500, in two passes over the file: first the reports in it, then all the
-   rest. Each row is accepted as a notice of its own under the key (office, file, row), and each waits until no
+3. `work` takes the rows in chunks of at most 500, in two passes over the file: first the reports in it, if a look at
+   the types of its rows finds any, then all the rest. Each row is accepted as a notice of its own under the key (office, file, row), and each waits until no
    single notice is being answered, though never longer than `PATIENCE`.
 4. A transaction writes what the rows of a chunk became and how far the pass is. A crash in between repeats the
    chunk: rows that were accepted answer with their first receipt, so nothing is lost and nothing doubled.
@@ -222,6 +222,11 @@ class BulkFiles:
         if office is None or not isinstance(adapter, RowAdapter):
             await self._give_up(stored, stage)
             return
+        if stage is Stage.REPORTS and not skip:
+            count = await self._rows_without_reports(adapter, body, stored.media_type)
+            if count is not None:
+                await self._files.advance(Advance(stored.id, Stage.REST, 0, count))
+                return
         rows = enumerate(adapter.decode_rows(body, stored.media_type, office))
         done = 0
         while chunk := await asyncio.to_thread(_next, rows):
@@ -235,6 +240,16 @@ class BulkFiles:
             await self._files.advance(Advance(stored.id, Stage.REST, 0, done))
             return
         await self._finish(stored, done)
+
+    async def _rows_without_reports(self, adapter: RowAdapter, body: bytes, media_type: str) -> int | None:
+        """How many rows there are when none is a report; None when one is."""
+        types, count = adapter.row_types(body, media_type), 0
+        while chunk := await asyncio.to_thread(lambda: list(islice(types, CHUNK_ROWS))):
+            if not REPORTS.isdisjoint(chunk):
+                return None
+            count += len(chunk)
+            await self._let_pass()
+        return count
 
     async def _finish(self, stored: StoredFile, rows: int) -> None:
         now, so_far = self._clock.now(), await self._files.file(stored.id)

@@ -55,6 +55,9 @@ class LimitSettings:
     max_attachment_bytes: int = (
         64 * 1024 * KIB
     )  # a scanned file of some hundred pages; streamed, so it costs disk alone
+    attachment_bytes_per_day: int = (
+        2048 * 1024 * KIB
+    )  # per office, refilled evenly: thirty of the largest documents a day
     disk_reserve_bytes: int = 1024 * 1024 * KIB  # with less room left documents wait, so that reports never do
     max_small_body_bytes: int = 64 * KIB  # bodies that are no notices: token requests, acknowledgements, replies
     max_file_bytes: int = 128 * 1024 * KIB  # a bulk file: 100,000 rows of a wide ledger are about 60 MiB
@@ -324,6 +327,11 @@ def _check(settings: Settings) -> list[Problem]:
         "a lease must outlive the longest send: webhook_timeout_seconds plus ticket_seconds",
     )
     require(settings.delivery.ticket_seconds <= 2.0, "delivery.ticket_seconds", "a ticket lives two seconds at most")
+    require(
+        settings.limits.attachment_bytes_per_day >= settings.limits.max_attachment_bytes,
+        "limits.attachment_bytes_per_day",
+        "must let one document of max_attachment_bytes through",
+    )
     require(settings.limits.report_reserve_percent < 100, "limits.report_reserve_percent", "must be under 100")
     data, keys = settings.directory.resolve(), settings.key_directory.resolve()
     require(

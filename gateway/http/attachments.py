@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 
 from gateway.http.authentication import Gate
 from gateway.http.inbox import delivery_id, lease_of
+from gateway.http.limits import UploadQuota
 from gateway.http.problems import SAFE_HEADERS
 from gateway.http.reading import too_large
 from gateway.http.refusals import InvalidParameter, MalformedRequest, RequestTimeout
@@ -21,6 +22,7 @@ from gateway.http.services import AttachmentsLike, FetchAttachmentLike
 from gateway.http.settings import HttpSettings
 from gateway.model.canonical import canonical_json
 from gateway.model.errors import Problem, Tampered, Unavailable
+from gateway.model.identifiers import OfficeId
 from gateway.ports.clock import Clock
 
 _MOST_DIGEST_CHARS = 80
@@ -37,6 +39,7 @@ class AttachmentDoors:
             clock,
             settings,
         )
+        self._quota = UploadQuota(settings, clock)
 
     async def put(self, request: web.Request) -> web.Response:
         """PUT /v1/attachments/{digest}"""
@@ -44,7 +47,9 @@ class AttachmentDoors:
         most = self._settings.max_attachment_bytes
         if (request.content_length or 0) > most:
             raise too_large(most)
-        done = await self._attachments.upload(caller, _digest(request), self._content(request))
+        office, digest = caller.office.id, _digest(request)
+        self._quota.take(office, 0, promised=request.content_length or 1)
+        done = await self._attachments.upload(caller, digest, self._content(request, office))
         told = canonical_json({"digest": done.digest, "size": done.size})
         headers = {**SAFE_HEADERS, hdrs.CONTENT_TYPE: "application/json"}
         return web.Response(status=201 if done.is_new else 200, body=told, headers=headers)
@@ -78,8 +83,8 @@ class AttachmentDoors:
         await response.write_eof()
         return response
 
-    async def _content(self, request: web.Request) -> AsyncIterator[bytes]:
-        """The body as it arrives; each piece has `body_seconds` to come."""
+    async def _content(self, request: web.Request, office: OfficeId) -> AsyncIterator[bytes]:
+        """The body as it arrives, counted; each piece has `body_seconds` to come."""
         while True:
             try:
                 async with asyncio.timeout(self._settings.body_seconds):
@@ -90,6 +95,7 @@ class AttachmentDoors:
                 raise MalformedRequest("the body's framing is broken") from broken
             if not piece:
                 return
+            self._quota.take(office, len(piece))
             yield piece
 
 

@@ -16,6 +16,9 @@ from gateway.model.errors import TooManyRequests
 from gateway.model.identifiers import OfficeId
 from gateway.ports.clock import Clock
 
+_DAY_SECONDS = 24 * 3600.0
+_LONGEST_WAIT = timedelta(hours=1)
+
 
 class TokenBucket:
     """`rate` tokens a second, at most `burst`. `now` is monotonic seconds. May go below zero by `charge`."""
@@ -25,23 +28,23 @@ class TokenBucket:
     def __init__(self, rate: float, burst: float, now: float) -> None:
         self._rate, self._burst, self._level, self._seen_at = rate, burst, burst, now
 
-    def take(self, now: float) -> bool:
-        """Take one token if there is one."""
+    def take(self, now: float, tokens: float = 1.0) -> bool:
+        """Take tokens, one or as many as are named, if there are so many."""
         level = min(self._burst, self._level + (now - self._seen_at) * self._rate)
         self._seen_at = now
-        if level < 1.0:
+        if level < tokens:
             self._level = level
             return False
-        self._level = level - 1.0
+        self._level = level - tokens
         return True
 
     def charge(self, tokens: float) -> None:
         """Take tokens after the fact: a batch is counted once it was read."""
         self._level -= tokens
 
-    def wait(self) -> timedelta:
-        """How long until there is a token, as of the last `take`."""
-        return timedelta(seconds=max(0.0, (1.0 - self._level) / self._rate))
+    def wait(self, tokens: float = 1.0) -> timedelta:
+        """How long until there are so many tokens, as of the last `take`."""
+        return timedelta(seconds=max(0.0, (tokens - self._level) / self._rate))
 
 
 class OfficeRates:
@@ -75,6 +78,34 @@ class OfficeRates:
             now = self._clock.monotonic()
             found = self._offices[office] = (TokenBucket(*self._general, now), TokenBucket(*self._reserve, now))
         return found
+
+
+class UploadQuota:
+    """How many bytes of documents each office may send: a day's worth at once, refilled evenly over a day.
+
+    They count as they arrive, whether they are kept or not, so that nobody fills line or disk for the others. Reports
+    never wait for their documents.
+    """
+
+    def __init__(self, settings: HttpSettings, clock: Clock) -> None:
+        self._bytes, self._clock = settings.attachment_bytes_per_day, clock
+        self._offices: dict[OfficeId, TokenBucket] = {}
+
+    def take(self, office: OfficeId, size: int, promised: int = 0) -> None:
+        """Count bytes that arrived. Raises TooManyRequests when they, or what is `promised` to follow, are too many;
+        then nothing is counted."""
+        now = self._clock.monotonic()
+        bucket = self._offices.get(office)
+        if bucket is None:  # bounded by the directory: only authenticated offices get here
+            bucket = self._offices[office] = TokenBucket(self._bytes / _DAY_SECONDS, self._bytes, now)
+        wanted = min(float(max(size, promised)), float(self._bytes))
+        if not bucket.take(now, wanted):
+            raise TooManyRequests(
+                "the office has sent as many bytes of documents as a day allows",
+                retry_after=min(bucket.wait(wanted), _LONGEST_WAIT),
+                remedy="send the report now, and the document after Retry-After",
+            )
+        bucket.charge(size - wanted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ class HttpSettings:
     max_file_bytes: int = _LIMITS.max_file_bytes
     file_seconds: float = _SERVER.file_seconds
     max_attachment_bytes: int = _LIMITS.max_attachment_bytes
+    attachment_bytes_per_day: int = _LIMITS.attachment_bytes_per_day
     max_small_body_bytes: int = _LIMITS.max_small_body_bytes
     max_batch_items: int = _LIMITS.max_batch_items
     max_json_depth: int = _LIMITS.max_depth
@@ -54,6 +55,7 @@ class HttpSettings:
             max_file_bytes=limits.max_file_bytes,
             file_seconds=server.file_seconds,
             max_attachment_bytes=limits.max_attachment_bytes,
+            attachment_bytes_per_day=limits.attachment_bytes_per_day,
             max_small_body_bytes=limits.max_small_body_bytes,
             max_batch_items=limits.max_batch_items,
             max_json_depth=limits.max_depth,

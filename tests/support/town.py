@@ -40,15 +40,15 @@ class Town:
 
 
 @asynccontextmanager
-async def town(folder, *, clock=None, rabbitmq=None, port=0, postgres="", **delivery):
-    """`delivery` overrides delivery settings; a `clock` takes the system clock's place; `rabbitmq` are its settings;
+async def town(folder, *, clock=None, rabbitmq=None, port=0, postgres="", limits=None, **delivery):
+    """`delivery` overrides delivery settings, `limits` limits; a `clock` takes the system clock's place; `rabbitmq` are its settings;
     `postgres` is the address of an empty database, and makes the gateway the first node of a cluster."""
     settings = Settings(
         name="test.hutong.example",
         directory=folder / "data",
         key_directory=folder / "keys",
         server=ServerSettings(port=port, leave_seconds=0.01),
-        limits=LimitSettings(notices_per_second=100_000, burst_notices=100_000),
+        limits=LimitSettings(**{"notices_per_second": 100_000, "burst_notices": 100_000, **(limits or {})}),
         delivery=DeliverySettings(**delivery),
         rabbitmq=rabbitmq or RabbitSettings(),
         storage="postgres" if postgres else "embedded",

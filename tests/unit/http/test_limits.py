@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.http.limits import Strangers, TokenBucket, peer_of
+from gateway.http.limits import Strangers, TokenBucket, UploadQuota, peer_of
 from gateway.http.serving import server_tls
 from gateway.http.settings import HttpSettings
 from gateway.model.errors import TooManyRequests
+from gateway.model.identifiers import OfficeId
 from tests.support.certificates import make_certificate
 from tests.unit.http.standins import SetClock, StandIn, event
 
+HEALTH, POLICE = OfficeId("health.440113"), OfficeId("police.440113")
 STEPS = st.lists(st.floats(0, 5), min_size=1, max_size=200)
 
 
@@ -135,3 +137,18 @@ async def test_a_token_got_over_mutual_tls_is_bound_to_that_certificate(tmp_path
         assert statuses == [202, 401, 401, 401]
     finally:
         await standin.stop()
+
+
+def test_bytes_of_documents_come_back_evenly_over_a_day_and_each_office_has_its_own():
+    clock = SetClock()
+    quota = UploadQuota(HttpSettings(attachment_bytes_per_day=24_000, max_attachment_bytes=24_000), clock)
+    quota.take(HEALTH, 0, promised=24_000)
+    quota.take(HEALTH, 24_000)
+    with pytest.raises(TooManyRequests) as waits:
+        quota.take(HEALTH, 1)
+    assert waits.value.retry_after <= timedelta(hours=1)
+    quota.take(POLICE, 24_000)
+    clock.advance(hours=2)
+    with pytest.raises(TooManyRequests):
+        quota.take(HEALTH, 0, promised=2_001)
+    quota.take(HEALTH, 1_999)

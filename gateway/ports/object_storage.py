@@ -54,7 +54,14 @@ class ObjectStorage(Protocol):
         ...
 
     async def delete(self, name: ObjectName) -> None:
-        """Remove the object and its mark. What is not there is no error."""
+        """Remove the object and its mark. What is not there is no error. Durable when it returns; raises Unavailable."""
+        ...
+
+    async def kept(self, after: ObjectName | None, limit: int, before: datetime) -> list[StoredObject]:
+        """Up to `limit` kept objects that were put before an instant, by name, from after the given one.
+
+        What is none of ours is left out, and so are marks of what has not come. Raises Unavailable.
+        """
         ...
 
     async def lapse(self, before: datetime) -> list[StoredObject]:

@@ -7,11 +7,14 @@ Durable steps: 1. an upload is stored, encrypted under a key of its own: crash b
 uploaded again; 2. it is logged; 3. the notice that names it keeps it, before the notice is committed: a crash in between
 keeps a document nobody names, and the sender's retry names it. What nobody names lapses after
 `retention.upload_days`, its key destroyed.
+
+What is erased goes in two steps: its key is destroyed, then its file removed; a file that a crash, a restored backup or
+an older release has left behind is found by `sweep`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -32,6 +35,8 @@ from gateway.services.tell import Teller
 
 MISSING = "attachment-missing"
 DOCUMENTS = "documents"  # the member of a notice's header that lists them
+SWEPT_AT_ONCE = 2000
+LIVES_IN_COPIES = timedelta(days=8)  # a day longer than a copy of the key store (DESIGN 3)
 _HASHES: dict[str, type[hashes.HashAlgorithm]] = {"sha256": hashes.SHA256, "sm3": hashes.SM3}
 
 
@@ -58,6 +63,11 @@ class Opened:
     content: AsyncIterator[bytes]
 
 
+def names_in(header: JsonObject) -> list[ObjectName]:
+    """The documents that a notice names, by its own header."""
+    return [ObjectName(name) for name in header.get(DOCUMENTS, ())]
+
+
 class Attachments:
     def __init__(
         self,
@@ -74,6 +84,7 @@ class Attachments:
         self._log, self._teller, self._clock = log, teller, clock
         self._max_bytes, self._upload_life = max_bytes, upload_life
         self._secret = keys.secret("attachments")
+        self._swept: ObjectName | None = None
 
     async def upload(self, caller: Caller, digest: str, content: AsyncIterable[bytes]) -> Uploaded:
         """Store what an office will name, or named, by this digest.
@@ -113,16 +124,40 @@ class Attachments:
 
     async def keys_of(self, header: JsonObject) -> tuple[KeyId, ...]:
         """What the documents of a notice are encrypted under, by the notice's own header: for whoever erases."""
-        found = [await self._objects.find(ObjectName(name)) for name in header.get(DOCUMENTS, ())]
+        found = [await self._objects.find(name) for name in names_in(header)]
         return tuple(one.key for one in found if one is not None)
+
+    async def remove(self, names: Iterable[ObjectName]) -> None:
+        """Remove documents whose keys are destroyed, and what marks them as kept: nothing is to be read of them, and
+        they take no room. Doing it again does nothing. Raises Unavailable."""
+        for name in sorted(set(names)):
+            await self._objects.delete(name)
+
+    async def sweep(self) -> int:
+        """Remove kept documents that no key opens any more, some at each call; returns how many.
+
+        Younger ones are passed over: a key store that was put back from a copy, which lives at most seven days, may lack
+        the keys of what came after it, and they may still be found.
+        """
+        before = self._clock.now() - LIVES_IN_COPIES
+        page = await self._objects.kept(self._swept, SWEPT_AT_ONCE, before)
+        self._swept = page[-1].name if len(page) == SWEPT_AT_ONCE else None
+        closed = [one.name for one in page if self._keys.open(one.key) is None]
+        await self.remove(closed)
+        if closed:
+            await self._tell_disposed(len(closed))
+        return len(closed)
+
+    async def _tell_disposed(self, count: int) -> None:
+        told: dict[str, LogValue | None] = {"kind": "attachment", "objects": count}
+        await self._log.append([self._teller.event(EventName.PAYLOAD_DISPOSED, self._clock.now(), told)])
 
     async def lapse(self) -> int:
         """Destroy uploads that no notice named in time; returns how many."""
         gone = await self._objects.lapse(self._clock.now() - self._upload_life)
         if gone:
             await self._keys.destroy([one.key for one in gone])
-            told: dict[str, LogValue | None] = {"kind": "attachment", "objects": len(gone)}
-            await self._log.append([self._teller.event(EventName.PAYLOAD_DISPOSED, self._clock.now(), told)])
+            await self._tell_disposed(len(gone))
         return len(gone)
 
     def name(self, sender: OfficeId, digest: str) -> ObjectName:

@@ -7,8 +7,9 @@ person (who is erased by asking for them too). Then, in this order, with what a 
 2. keys destroyed in the key store: the person's own, those of the bytes as received
    of every notice that names the person, and of what such a notice tells and of the
    documents it names, with its last child. From here nothing opens. Crash: step 2 again, destroying what is gone already.
-3. one transaction: aliases, likenesses, findings on pairs, places, consents, raw bytes and the person's chain in the
-   log's index are deleted, the erasure is logged, the journal is cut. Crash before: step 2 and 3
+3. the files of those documents are removed. Crash: step 2 and this again.
+4. one transaction: aliases, likenesses, findings on pairs, places, consents, raw bytes and the person's chain in the
+   log's index are deleted, the erasure is logged, the journal is cut. Crash before: steps 2 and 3
    again; after: done, and doing it again does nothing.
 
 Proofs hold throughout: leaves and envelopes name no person, and slots stay closed under
@@ -27,9 +28,10 @@ from gateway.model.identifiers import KeyId, PersonId
 from gateway.ports.clock import Clock, Ids
 from gateway.ports.keys import KeyStore
 from gateway.ports.log_storage import LogStorage
+from gateway.ports.object_storage import ObjectName
 from gateway.ports.retention_storage import Erasure, LegalHold, RetentionStorage
 from gateway.ports.storage import NoticeStorage
-from gateway.services.attachments import Attachments
+from gateway.services.attachments import Attachments, names_in
 from gateway.services.keep import Keeper
 from gateway.services.people import People
 from gateway.services.roles import Role, StaffDirectory, require
@@ -135,6 +137,7 @@ class Erase:
         person = erasure.person
         subject = self._teller.subject(person)
         keys: set[KeyId] = set()
+        documents: set[ObjectName] = set()
         shared = 0
         own = await self._retention.key_of(person)
         if own is not None:
@@ -147,11 +150,14 @@ class Erase:
                 of_notice, stays = self._keeper.erased_with(stored, person)
                 keys |= of_notice
                 if not stays:
-                    keys |= set(await self._attachments.keys_of(self._keeper.open(stored).header))
+                    header = self._keeper.open(stored).header
+                    keys |= set(await self._attachments.keys_of(header))
+                    documents |= set(names_in(header))
                 shared += stays
         keys.update(await self._retention.files_naming(person))
         records = len(await self._log.places_of(subject))
         await self._keys.destroy(sorted(keys))
+        await self._attachments.remove(documents)
         now = self._clock.now()
         record = self._teller.event(
             EventName.ERASURE_COMPLETED,

@@ -1,4 +1,5 @@
-"""What is destroyed because its time is over? Raw bytes after 30 days, receipts after 90, uploads nobody named after 7; under legal hold nothing.
+"""What is destroyed because its time is over? Raw bytes after 30 days, receipts after 90, uploads nobody named after 7; under legal hold nothing. Documents that
+no key opens any more are swept away.
 
 The rows go first, then the keys: a crash in between leaves a key that opens nothing.
 """
@@ -33,7 +34,7 @@ class Retain:
 
     async def __call__(self) -> int:
         """Destroy what is over now; returns how many objects. Safe to run at any time and twice at once."""
-        now, total = self._clock.now(), await self._attachments.lapse()
+        now, total = self._clock.now(), await self._attachments.lapse() + await self._attachments.sweep()
         while True:
             gone = await self._retention.discard_expired(now, PAGE)
             if gone.raw_keys:

@@ -81,3 +81,16 @@ class ObjectsSuite:
         await objects.delete(name())
         await objects.delete(name())
         assert await objects.find(name()) is None
+
+    async def test_what_is_kept_is_listed_page_by_page_once_it_is_old_enough(self, objects):
+        for number in (3, 1, 2):
+            await objects.keep(name(number))
+            await objects.put(name(number), key(number), pieces(b"abc"))
+        await objects.keep(name(4))
+        await objects.put(name(5), key(5), pieces(b"nobody named it"))
+        later = datetime.now(UTC) + timedelta(minutes=1)
+        assert [one.name for one in await objects.kept(None, 2, later)] == [name(1), name(2)]
+        assert [one.key for one in await objects.kept(name(2), 2, later)] == [key(3).id]
+        assert await objects.kept(None, 9, datetime.now(UTC) - timedelta(minutes=1)) == []
+        await objects.delete(name(2))
+        assert [one.name for one in await objects.kept(None, 9, later)] == [name(1), name(3)]

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import time
 
 import aiohttp
 import pytest
@@ -178,7 +179,7 @@ async def test_a_document_changed_on_the_disk_never_arrives_whole(tmp_path):
             await police.attachment(item, digest)
 
 
-async def test_with_the_child_its_document_is_erased(tmp_path):
+async def test_with_the_child_its_document_is_erased(tmp_path, monkeypatch):
     async with town(tmp_path) as whole:
         sender, police = whole.clients[SENDER], whole.clients[POLICE]
         digest, sealed = await sender.upload(CONTENT), await sender.upload(b"a sealed judgment")
@@ -190,11 +191,59 @@ async def test_with_the_child_its_document_is_erased(tmp_path):
         assert await services.attachments.opened(parse_office_id(SENDER), sealed) is not None
         await services.staff.grant("second", Role.SECURITY_ADMINISTRATOR, by="test")
         child = person("p1", "minor", years=9, name="李小测")["id_no"]
+        files = {path for path in whole.gateway.settings.objects.rglob("*") if path.is_file()}
+        assert len(files) == 2
         asked = await services.proof.erase.ask(f"ID:{child}", authority="rights-request", by="test")
-        await services.proof.erase.approve(asked.id, by="second")
+
+        async def fails(name):
+            raise Unavailable("the disk fails between the key and the file")
+
+        with monkeypatch.context() as fault, pytest.raises(Unavailable):
+            fault.setattr(services.attachments._objects, "delete", fails)
+            await services.proof.erase.approve(asked.id, by="second")
+        assert all(path.exists() for path in files)
+        assert await services.attachments.opened(parse_office_id(SENDER), sealed) is None, "closed, and in the way"
+        assert await services.proof.erase.resume() == 1, "as at the next start"
+        assert not [path for path in files if path.exists()], "nothing is left to take room"
         assert (await refused(police.attachment(item, digest)))["status"] == 404
         for each in (digest, sealed):
             assert await services.attachments.opened(parse_office_id(SENDER), each) is None
+
+
+async def test_an_office_that_sent_its_days_bytes_of_documents_waits_and_nobody_else_does(tmp_path):
+    day = {"attachment_bytes_per_day": 200_000, "max_attachment_bytes": 200_000}
+    async with town(tmp_path, limits=day) as whole:
+        sender, other = whole.clients[SENDER], whole.clients["education.440100"]
+        digest = await sender.upload(CONTENT)
+        answer = await refused(sender.upload(os.urandom(100_000)))
+        assert (answer["status"], answer["code"]) == (429, "too-many-requests")
+        assert "document" in answer["detail"]
+        receipt = await sender.submit(report("1", digest, digest_of(b"one that waits")), CANONICAL)
+        assert receipt["type"] == "accepted", "a report never waits for its documents"
+        await other.upload(CONTENT)
+        await sender.upload(os.urandom(1_000))
+        folder = whole.gateway.settings.objects
+        kept = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size]
+        assert len(kept) == 3, "what was refused left nothing"
+
+
+async def test_a_document_that_no_key_opens_is_swept_away_once_no_copy_of_the_key_can_be_left(tmp_path):
+    async with town(tmp_path) as whole:
+        sender, services, engines = whole.clients[SENDER], whole.gateway.services, whole.gateway.engines
+        gone, young, there = [await sender.upload(content) for content in (CONTENT, b"young", b"there")]
+        await sender.submit(report("1", gone, young, there), CANONICAL)
+        objects = services.attachments._objects
+        names = [services.attachments.name(parse_office_id(SENDER), digest) for digest in (gone, young, there)]
+        for one in names[:2]:
+            await engines.keys.destroy([(await objects.find(one)).key])
+        for one in (names[0], names[2]):
+            path = next(path for path in whole.gateway.settings.objects.rglob(one) if path.is_file())
+            long_ago = time.time() - 9 * 24 * 3600
+            os.utime(path, (long_ago, long_ago))
+        assert await services.proof.retain() == 1
+        assert [await objects.find(one) is None for one in names] == [True, False, False]
+        assert [row["objects"] for row in await logged(whole, "payload_disposed")] == [1]
+        assert await services.proof.retain() == 0
 
 
 def test_on_the_command_line_a_document_goes_with_its_report_and_comes_out_the_same(tmp_path):

@@ -106,8 +106,33 @@ class FileObjects:
         return kept.stat().st_size > 0
 
     async def delete(self, name: ObjectName) -> None:
-        for home in (self._kept, self._uploads):
-            await asyncio.to_thread((home / name).unlink, missing_ok=True)
+        await asyncio.to_thread(self._delete, name)
+
+    def _delete(self, name: ObjectName) -> None:
+        try:
+            for home in (self._kept, self._uploads):
+                (home / name).unlink(missing_ok=True)
+                sync_folder(home)
+        except OSError as error:
+            raise Unavailable("the attachment could not be removed") from error
+
+    async def kept(self, after: ObjectName | None, limit: int, before: datetime) -> list[StoredObject]:
+        return await asyncio.to_thread(self._listed, after or "", limit, before.timestamp())
+
+    def _listed(self, after: str, limit: int, before: float) -> list[StoredObject]:
+        found: list[StoredObject] = []
+        try:
+            names = sorted(path.name for path in self._kept.iterdir() if path.name > after)
+        except OSError as error:
+            raise Unavailable("the attachments are out of reach") from error
+        for name in names:
+            path = self._kept / name
+            with suppress(FileNotFoundError, Tampered):  # gone meanwhile, or told where it is read
+                if path.stat().st_mtime < before and (one := _header(path, ObjectName(name))) is not None:
+                    found.append(one)
+            if len(found) >= limit:
+                break
+        return found
 
     async def lapse(self, before: datetime) -> list[StoredObject]:
         return await asyncio.to_thread(self._lapse, before.timestamp())

@@ -118,45 +118,52 @@ def join(segments: Iterable[Segment]) -> dict[str, Any]:
 
     Raises ValueError when the segments are not of one body.
     """
-    root = _Tree()
+    root, rows = _Making(is_row=False), list[_Making]()
     for segment in segments:
         for place, members in segment.data:
-            container = _container(root, place, is_array=type(members) is list)
-            for name, value in members if type(members) is list else members.items():
-                if name in container:
-                    raise ValueError("two segments hold the same place")
-                container[name] = value
-    whole = _finished(root)
-    assert isinstance(whole, dict)
-    return whole
+            is_row = type(members) is list
+            held = _at(root, place, rows, is_row=is_row).held
+            added = dict(members) if is_row else members
+            if len(added) != len(members) or not held.keys().isdisjoint(added):
+                raise ValueError("two segments hold the same place")
+            held.update(added)
+    for making in rows:
+        making.row.extend([making.held[index] for index in sorted(making.held)])
+    return root.held
 
 
-class _Tree(dict[Any, Any]):
-    """An object under construction."""
+class _Making:
+    """An object or an array under construction: what it holds by name or index, and what in it is being made as well.
+
+    What stands where in the end: `held` of an object, `row` of an array, which is filled last.
+    """
+
+    __slots__ = ("below", "held", "is_row", "row")
+
+    def __init__(self, *, is_row: bool) -> None:
+        self.is_row = is_row
+        self.held: dict[Any, Any] = {}
+        self.row: list[Any] = []
+        self.below: dict[str | int, _Making] = {}
 
 
-class _Row(dict[Any, Any]):
-    """An array under construction: values by index."""
-
-
-def _container(root: _Tree, place: Sequence[Any], *, is_array: bool) -> _Tree | _Row:
-    node: _Tree | _Row = root
+def _at(root: _Making, place: Sequence[str | int], rows: list[_Making], *, is_row: bool) -> _Making:
+    """The container at a place, begun where it is not there yet; new arrays are added to `rows`."""
+    made, last = root, len(place) - 1
     for depth, step in enumerate(place):
-        last = depth == len(place) - 1
-        wanted = _Row if (is_array if last else type(place[depth + 1]) is int) else _Tree
-        below = node.setdefault(step, wanted())
-        if type(below) is not wanted or (type(step) is int) is not isinstance(node, _Row):
+        wants_row = is_row if depth == last else type(place[depth + 1]) is int
+        below = made.below.get(step)
+        if below is None:
+            if step in made.held:
+                raise ValueError("two segments hold the same place")
+            below = made.below[step] = _Making(is_row=wants_row)
+            made.held[step] = below.row if wants_row else below.held
+            if wants_row:
+                rows.append(below)
+        if below.is_row is not wants_row or (type(step) is int) is not made.is_row:
             raise ValueError("the segments are not of one body")
-        node = below
-    return node
-
-
-def _finished(node: Any) -> Any:
-    if type(node) is _Tree:
-        return {name: _finished(value) for name, value in node.items()}
-    if type(node) is _Row:
-        return [_finished(node[index]) for index in sorted(node)]
-    return node
+        made = below
+    return made
 
 
 class _Cut:

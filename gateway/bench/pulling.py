@@ -2,7 +2,7 @@
 
 The floor is the sum of what cannot be left out, each in its tightest form: decide and project, two signatures (release, receipt),
 the store's own lease, disclosure and conclusion, and one empty request (the acknowledgement) with its share of another (the
-page).
+page). All of it is processor time, as what is measured is.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ async def pulling(effort: Effort) -> Sequence[Row]:
             thought = cpu_each(ours.release)
             with TemporaryDirectory(prefix="hutong-bench-", dir=os.environ.get("HUTONG_BENCH_DIR")) as folder:
                 rates = await store_rates(Path(folder), 1_000)
-            stored = 1 / rates.leased + 1 / rates.disclosed + 1 / rates.concluded
+            stored = rates.delivery_cpu
             floor = thought + 2 * curve.sign_cpu + stored + request * (1 + 1 / PAGE)
             ratios.append(each / floor)
             raws.append(

@@ -260,9 +260,11 @@ async def _expire_for_ever(expire: Expire) -> None:
 
 
 async def _leave(settings: Settings, edge: HttpEdge) -> None:
-    """Still answer, but say on each answer and to the balancer that this node closes: nobody begins a request into nothing."""
+    """Still answer, but say on each answer and to the balancer that this node closes; then let clients end their connections:
+    nobody begins a request into nothing."""
     edge.begin_drain()
     await pause(timedelta(seconds=settings.server.leave_seconds))
+    await edge.leave()
 
 
 async def _end(task: asyncio.Task[None]) -> None:

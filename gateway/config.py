@@ -38,7 +38,9 @@ class ServerSettings:
     header_seconds: float = 10.0  # a fresh connection has this long for its first request: no slow drip
     file_seconds: float = 900.0  # for a bulk file: 64 MiB over a poor county line take about 11 minutes
     body_seconds: float = 30.0  # 1 MiB over a poor county line takes about 10
-    keepalive_seconds: float = 75.0  # longer than the proxies' usual 60, so that they close first
+    keepalive_seconds: float = (
+        75.0  # longer than the proxies' usual 60, so that they close first, also on a node that leaves
+    )
     leave_seconds: float = (
         5.0  # a node of a cluster that closes says so this long, so that the balancer looks elsewhere
     )

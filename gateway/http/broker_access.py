@@ -33,7 +33,9 @@ class BrokerQuestions:
             raise NotFound("no such path")
         form = await self._form(request)
         is_allowed = self._is_allowed(request.match_info["question"], form, self._access)
-        return web.Response(body=b"allow" if is_allowed else b"deny", headers=_TEXT)
+        response = web.Response(body=b"allow" if is_allowed else b"deny", headers=_TEXT)
+        response.force_close()  # brokers ask seldom, and a node that leaves waits for connections that are kept
+        return response
 
     def _is_allowed(self, question: str, form: dict[str, str], access: BrokerAccess) -> bool:
         def said(name: str) -> str:

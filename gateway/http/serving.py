@@ -1,9 +1,16 @@
 """How does the edge stand on a socket, and how does it leave it?
 
 A connection of our own, so that what never becomes a request (broken framing, header floods, a client that says nothing)
-gets the same clean problems as everything else, and nothing of it reaches a log line. Leaving: 1. `begin_drain` makes
-the node not ready and answers long polls empty; 2. `stop` closes the listening socket, waits for requests in
-flight up to `drain_seconds`, and closes the rest.
+gets the same clean problems as everything else, and nothing of it reaches a log line.
+
+Leaving, so that no request is begun into nothing (RFC 9112 9.5: whoever closes an idle connection may close it in the
+moment its other end sends):
+
+1. `begin_drain`: the node is not ready, long polls come back empty, each answer says `Connection: close`.
+2. `leave`: new connections are refused. Those that are open end by themselves: one that asks once more is answered and
+   closed, one that is idle is closed by its client or, as at any other time, after `keepalive_seconds`. None is closed
+   earlier because the node leaves.
+3. `stop`: requests in flight finish within `drain_seconds`; what is left is closed.
 """
 
 from __future__ import annotations
@@ -35,6 +42,7 @@ class _Connection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._server.opened()
         if len(self._server.connections) > self._server.settings.max_connections:
             self.force_close()
             return
@@ -43,6 +51,7 @@ class _Connection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._first_request is not None:
             self._first_request.cancel()
+        self._server.closed()
         super().connection_lost(exc)
 
     def handle_error(
@@ -100,6 +109,21 @@ class _Server(web.Server):
             lingering_time=settings.lingering_seconds,
             auto_decompress=False,
         )
+        self._open, self._gone = 0, asyncio.Event()
+        self._gone.set()
+
+    def opened(self) -> None:
+        self._open += 1
+        self._gone.clear()
+
+    def closed(self) -> None:
+        self._open -= 1
+        if not self._open:
+            self._gone.set()
+
+    async def all_gone(self) -> None:
+        """Return when no connection is open."""
+        await self._gone.wait()
 
     def __call__(self) -> RequestHandler:
         return _Connection(self, loop=self._loop, **self._kwargs)
@@ -116,7 +140,7 @@ class Edge:
     def __init__(self, app: web.Application) -> None:
         self._app = app
         self._runner = _Runner(app, shutdown_timeout=app[SETTINGS].drain_seconds)
-        self._sites: list[web.TCPSite] = []
+        self._sites: list[web.BaseSite] = []
         self._flusher: asyncio.Task[None] | None = None
 
     async def start(self, host: str, port: int, ssl_context: ssl.SSLContext | None = None) -> int:
@@ -134,11 +158,25 @@ class Edge:
         if self._runner.server is None:
             await self._runner.setup()
             self._flusher = asyncio.create_task(self._flush(), name="edge-log-flush")
-        await web.SockSite(self._runner, listener, ssl_context=ssl_context, backlog=1024).start()
+        site = web.SockSite(self._runner, listener, ssl_context=ssl_context, backlog=1024)
+        await site.start()
+        self._sites.append(site)
 
     def begin_drain(self) -> None:
-        """Not ready from now on; long polls come back empty. Give the balancer its time, then `stop`."""
+        """Not ready from now on; long polls come back empty. Give the balancer its time, then `leave` and `stop`."""
         self._app[DRAIN].begin()
+
+    async def leave(self) -> None:
+        """Take no new connection, and return when none is open any more. Ends within `keepalive_seconds`, the time an idle
+        connection has anyway, or with a client that keeps one busy for longer than that."""
+        self.begin_drain()
+        while self._sites:
+            await self._sites.pop().stop()
+        server = self._runner.server
+        if isinstance(server, _Server):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(server.settings.keepalive_seconds):
+                    await server.all_gone()
 
     async def stop(self) -> None:
         """Finish what is in flight, within `drain_seconds`, and let go of the sockets."""

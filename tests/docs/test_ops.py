@@ -19,6 +19,7 @@ KNOWN_VARIABLES = set(
     re.findall(r"HUTONG_[A-Z_]+", "".join(path.read_text() for path in (ROOT / "gateway").rglob("*.py")))
 )
 TEXTS = [path for path in OPS.rglob("*") if path.suffix in (".md", ".yaml", ".service", ".timer", ".toml", ".conf")]
+LONGEST_STOP = ServerSettings().leave_seconds + ServerSettings().keepalive_seconds + ServerSettings().drain_seconds
 
 
 def named(text):
@@ -66,7 +67,7 @@ def test_the_compose_file_is_whole_and_gives_a_node_time_to_drain():
             source = volume.split(":")[0]
             assert source in document["volumes"] or source.startswith("."), source
     assert set(services["gateway"]["depends_on"]) == {"database", "broker"}
-    assert int(services["gateway"]["stop_grace_period"][:-1]) > ServerSettings().drain_seconds
+    assert int(services["gateway"]["stop_grace_period"][:-1]) > LONGEST_STOP
     for volume in services["broker"]["volumes"]:
         if volume.startswith("../"):
             assert (OPS / "compose" / volume.split(":")[0]).exists()
@@ -82,7 +83,7 @@ def test_the_manifests_are_whole_and_ask_paths_that_exist():
         assert container[probe]["httpGet"]["path"] in PATHS
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz", "a store that is away is no reason to restart"
     pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert pod["terminationGracePeriodSeconds"] > ServerSettings().drain_seconds + pause
+    assert pod["terminationGracePeriodSeconds"] > LONGEST_STOP + pause
     mounted = {one["name"] for one in container["volumeMounts"]}
     given = {one["name"] for one in pod["volumes"]} | {
         one["metadata"]["name"] for one in by_kind["StatefulSet"]["spec"]["volumeClaimTemplates"]
@@ -103,7 +104,7 @@ def test_a_unit_parses_and_has_what_its_kind_needs(unit):
     if unit.suffix == ".timer":
         assert (unit.with_suffix(".service")).exists()
     elif unit.name == "hutong.service":
-        assert float(parsed["Service"]["TimeoutStopSec"]) > ServerSettings().drain_seconds
+        assert float(parsed["Service"]["TimeoutStopSec"]) > LONGEST_STOP
         assert int(parsed["Service"]["LimitNOFILE"]) > 2 * ServerSettings().max_connections
 
 

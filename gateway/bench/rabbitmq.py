@@ -151,8 +151,9 @@ class Cluster:
     def start(self) -> Cluster:
         self.folder.mkdir(parents=True, exist_ok=True)
         cookie = self.folder / ".erlang.cookie"
-        cookie.write_text(secrets.token_hex(16))
-        cookie.chmod(0o400)
+        if not cookie.exists():
+            cookie.write_text(secrets.token_hex(16))
+            cookie.chmod(0o400)
         self._epmd = subprocess.Popen(  # noqa: S603
             [str(shutil.which("epmd")), "-port", str(self.epmd_port), "-address", "127.0.0.1"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -164,11 +165,15 @@ class Cluster:
             broker.wait()
         return self
 
-    def stop(self) -> None:
+    def halt(self) -> None:
+        """End it and keep its data."""
         for broker in self.brokers:
             if broker.process is not None and broker.process.poll() is None:
                 broker.kill()
         if self._epmd is not None:
             self._epmd.kill()
             self._epmd.wait()
+
+    def stop(self) -> None:
+        self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -29,6 +29,7 @@ from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
 from gateway.engines.rabbitmq.frames import Message
 from gateway.engines.rabbitmq.management import Management
 from gateway.engines.rabbitmq.publisher import FIRST_PAUSE, LONGEST_PAUSE, Late, Publisher
+from gateway.engines.rabbitmq.silence import silent_queues
 from gateway.engines.rabbitmq.topology import (
     DEAD_INBOX,
     INBOX,
@@ -193,6 +194,13 @@ class _Session:
         self._work: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
 
+    def _begin_work(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Something that ends with the session at the latest."""
+        task = asyncio.create_task(work, name=name)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        return task
+
     async def open(self, doorbell: RabbitDoorbell) -> None:
         await self._declare(SHARED)
         await doorbell.listen(self._connection)
@@ -206,7 +214,7 @@ class _Session:
             for office in [one for one in self.served if one not in offices]:
                 await self._channels.pop(office).close()
                 del self.served[office]
-            self._wanted = offices
+            self._wanted, new = offices, [one for one in offices if one not in self.served]
             for office, use in offices.items():
                 if self.served.get(office) is use:
                     continue
@@ -216,6 +224,19 @@ class _Session:
                 if office not in self._channels:
                     await self._consume(office)
                 self.served[office] = use
+            if new:
+                self._begin_work(self._look_at_receipts(new), "look at receipts")
+
+    async def _look_at_receipts(self, offices: Sequence[OfficeId]) -> None:
+        """Repair what is silent and nobody would notice: receipts are published when an office has said something, and
+        an office whose queue of receipts is silent cannot say anything."""
+        names = [receipts_queue(office) for office in offices]
+        with suppress(*BROKEN):
+            async for name in silent_queues(self._connect, names, self._settings.confirm_seconds):
+                self.begin_repair(name)
+
+    async def _connect(self) -> AbstractConnection:
+        return await connect(self._address, self._settings.heartbeat_seconds)
 
     async def purge(self, office: OfficeId) -> None:
         channel = await self._connection.channel()
@@ -256,25 +277,18 @@ class _Session:
         """Make a silent or missing queue anew, by and by, where it is one of ours."""
         ours = {queue for office in self.served for queue in (inbox_queue(office), receipts_queue(office))}
         if name in ours and name not in self._repairs:
-            task = asyncio.create_task(self._make_anew(name), name=f"repair {name}")
-            self._repairs[name] = task
-            self._work.add(task)
-
-            def ended(done: asyncio.Task[None]) -> None:
-                self._work.discard(done)
-                del self._repairs[name]
-
-            task.add_done_callback(ended)
+            self._repairs[name] = self._begin_work(self._make_anew(name), f"repair {name}")
+            self._repairs[name].add_done_callback(lambda _: self._repairs.pop(name))
 
     async def _make_anew(self, name: str) -> None:
         """On connections of its own: deleting a queue without a leader takes seconds and may cost the connection."""
         self._signal("queue-made-anew")
         with suppress(*BROKEN):
-            async with await connect(self._address, self._settings.heartbeat_seconds) as other:
+            async with await self._connect() as other:
                 await asyncio.wait_for((await other.channel()).queue_delete(name), DELETE_SECONDS)
         office = parse_office_id(name.partition(".")[2])
         with suppress(*BROKEN):
-            async with await connect(self._address, self._settings.heartbeat_seconds) as other:
+            async with await self._connect() as other:
                 await declare(other, Topology({}, queues_of(office, self._wanted[office], self._settings)))
         if name == inbox_queue(office):
             self._desk.emptied(office)
@@ -285,13 +299,11 @@ class _Session:
         name = self._desk.lane_of(arrived)
         lane = (office, name)
         before = self._lanes.get(lane) if name else None
-        task = asyncio.create_task(self._handle(arrived, message, before), name=f"submission {office}")
+        task = self._begin_work(self._handle(arrived, message, before), f"submission {office}")
         if name:
             self._lanes[lane] = task
-        self._work.add(task)
 
         def ended(done: asyncio.Task[None]) -> None:
-            self._work.discard(done)
             if self._lanes.get(lane) is done:
                 del self._lanes[lane]
 

@@ -12,6 +12,7 @@ from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
 from gateway.engines.rabbitmq.management import Management
 from gateway.engines.rabbitmq.publisher import Publisher
 from gateway.engines.rabbitmq.queues import RabbitQueues, connect
+from gateway.engines.rabbitmq.silence import silent_queues
 from gateway.model.agency import QueueUse
 from gateway.ports.agency_queues import Answer, QueueFull, Release
 from tests.support.stored import POLICE, SCHOOL
@@ -183,3 +184,16 @@ async def test_what_runs_out_of_time_or_is_rejected_comes_back_with_its_name_and
     await (await inbox.get()).reject(requeue=False)
     back = await asyncio.wait_for(node.desk.came_back.get(), 10)
     assert (back.name, back.lease, back.why) == ("d2.3", "l2", "rejected")
+
+
+async def test_a_queue_that_does_not_answer_is_found_and_what_the_others_hold_stays(rabbitmq, vhost):
+    address = addresses(rabbitmq.settings(vhost))[0]
+    async with await connect(address, 5.0) as connection:
+        channel = await connection.channel()
+        held = await channel.declare_queue("receipts.held", durable=True, arguments={"x-queue-type": "quorum"})
+        await channel.declare_queue("receipts.empty", durable=True, arguments={"x-queue-type": "quorum"})
+        await channel.default_exchange.publish(aio_pika.Message(b"one"), held.name)
+        names = ["receipts.missing", held.name, "receipts.gone", "receipts.empty"]
+        found = [name async for name in silent_queues(lambda: connect(address, 5.0), names, 5.0)]
+        assert found == ["receipts.missing", "receipts.gone"]
+        assert (await held.get(timeout=10)).body == b"one"

@@ -1,0 +1,40 @@
+"""Which queues are there and answer nobody?
+
+A quorum queue without a leader is declared like any other and counts as empty; whoever asks it for a message waits, and
+in some versions of RabbitMQ loses his connection over it. So it is asked on connections of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+import aio_pika
+from aio_pika.abc import AbstractConnection
+from aiormq.exceptions import AMQPError
+
+_LOST = (AMQPError, OSError, asyncio.TimeoutError, aio_pika.exceptions.AMQPException, RuntimeError)
+
+
+async def silent_queues(
+    connect: Callable[[], Awaitable[AbstractConnection]], names: Sequence[str], patience_seconds: float
+) -> AsyncIterator[str]:
+    """Name each queue of `names` that does not say within `patience_seconds` whether it holds a message.
+
+    A message that one holds is given back in its place; the look counts as a hand-over of it. A queue that is missing is
+    silent too. Raises what `connect` raises when the broker itself is away.
+    """
+    waiting = list(names)
+    while waiting:
+        async with await connect() as connection:
+            channel = await connection.channel()
+            while waiting:
+                name = waiting.pop(0)
+                try:
+                    queue = await channel.get_queue(name, ensure=False)
+                    held = await queue.get(fail=False, timeout=patience_seconds)
+                    if held is not None:
+                        await held.nack(requeue=True)
+                except _LOST:
+                    yield name
+                    break

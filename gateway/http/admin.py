@@ -111,7 +111,9 @@ class _Admin:
             raise InvalidDocument(
                 "an office needs `id`, `name_zh` and `keys`", remedy="see `hutong office add --help`"
             ) from broken
-        return answer(office_document(await enrol.add(office, by=operator_of(request))), 201)
+        added = await enrol.add(office, by=operator_of(request))
+        await enrol.known_everywhere()
+        return answer(office_document(added), 201)
 
     async def set_state(self, request: web.Request) -> web.Response:
         document = await document_of(request)
@@ -133,6 +135,7 @@ class _Admin:
         office = await self._services.enrol.rotate_key(
             OfficeId(request.match_info["office"]), document.get("jwk", {}), overlap=overlap, by=operator_of(request)
         )
+        await self._services.enrol.known_everywhere()
         return answer(office_document(office))
 
     async def show_case(self, request: web.Request) -> web.Response:

@@ -75,6 +75,12 @@ class Enrol:
         await self._release_held.for_office(office.id)
         return stored
 
+    async def known_everywhere(self) -> None:
+        """Wait until every node of a cluster knows what was changed before: an office that was told that it is enrolled may
+        be answered by any of them."""
+        if self._settings.is_clustered:
+            await self._pause(timedelta(seconds=self._settings.delivery.ticket_seconds))
+
     async def set_state(self, office_id: OfficeId, state: OfficeState, *, reason: str, by: str) -> Office:
         """Suspend, resume or mark as compromised.
 

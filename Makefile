@@ -34,9 +34,8 @@ types: setup
 	$(VENV)/bin/mypy
 
 chaos: setup
-	$(PY) -m tests.faults.chaos
-	$(PY) -m tests.faults.chaos --cluster --rounds 200
-	$(PY) -m tests.faults.broker_chaos --rounds 50
+	@bash ops/test-services.sh $(PY) -m tests.faults.chaos
+	@bash ops/test-services.sh $(PY) -m tests.faults.chaos --cluster --rounds 200
 
 soak: setup
 	HYPOTHESIS_PROFILE=explore $(PY) -m pytest -m hypothesis

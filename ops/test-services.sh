@@ -23,5 +23,10 @@ if [ -z "${HUTONG_TEST_POSTGRES:-}" ]; then
   need "everything about PostgreSQL" postgresql sh -c 'ls /usr/lib/postgresql/1[5-9]/bin/postgres'
 fi
 
+# A clock that can be changed for one process: for chaos alone.
+case "$*" in *tests.faults.chaos*)
+  need "jumps of the clock" libfaketime sh -c 'ls /usr/lib/*/faketime/libfaketimeMT.so.1'
+esac
+
 install_needed
 exec "$@"

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import random
 import tempfile
 import time
 from pathlib import Path
 
-from tests.faults.chaos import REPORTS_A_ROUND, Chaos, judge, prepare
+from tests.faults.auditor import judge
+from tests.faults.chaos import LONGEST_ROUND_SECONDS, REPORTS_A_ROUND, numbers_of, prepare
+from tests.faults.load import RECIPIENTS, Load
+from tests.support.witnessed import Witnessed
 
-NEVER = REPORTS_A_ROUND + 1
 MOST_GROWTH = 1.5
 
 
@@ -27,23 +30,29 @@ def resident_mib(pid: int) -> float:
     return pages * 4096 / 2**20
 
 
+async def nothing() -> None:
+    """What breaks here."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hutong-soak-") as folder:
         gateway = prepare(Path(folder) / "g")
-        chaos, first, number = Chaos(gateway, seed=1), 0.0, 0
+        seen, first, number = Witnessed(RECIPIENTS), 0.0, 0
+        load = Load(gateway.profiles, seen, random.Random(1))
         until = time.monotonic() + arguments.minutes * 60
         try:
             while time.monotonic() < until:
-                asyncio.run(chaos.round(number, NEVER))
+                numbers = numbers_of(number, REPORTS_A_ROUND, seen)
+                asyncio.run(load.round(numbers, REPORTS_A_ROUND, nothing, LONGEST_ROUND_SECONDS))
                 number += 1
                 assert gateway.process is not None
                 now = resident_mib(gateway.process.pid)
                 first = first or now
-                print(f"round {number}: {len(chaos.seen.receipts)} reports, {now:.0f} MiB ({now / first:.2f} x)")
-            broken = judge(chaos.seen, gateway)
+                print(f"round {number}: {len(seen.receipts)} reports, {now:.0f} MiB ({now / first:.2f} x)")
+            broken = judge(seen, gateway)
         finally:
             gateway.stop()
     if now > first * MOST_GROWTH:

@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from tests.faults.chaos import RECIPIENTS, SENDER, report
+from tests.faults.load import RECIPIENTS, SENDER, report
 from tests.support.gateway_process import GatewayProcess
 
 POLICE = RECIPIENTS[0]

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
+ROUNDS, PAUSE_SECONDS = 5, 0.2  # how often it asks every node before it gives a client up
+
 
 class Balancer:
     def __init__(self, port: int, nodes: Sequence[int]) -> None:
@@ -39,7 +41,9 @@ class Balancer:
         self._thread.join(10)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for _ in range(self._count):
+        for tried in range(self._count * ROUNDS):
+            if tried and tried % self._count == 0:
+                await asyncio.sleep(PAUSE_SECONDS)
             node = next(self._nodes)
             try:
                 if not await _is_ready(node):

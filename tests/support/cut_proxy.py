@@ -1,4 +1,4 @@
-"""A TCP proxy between a gateway and its broker, cut (RST), hung (half-open: nothing comes through) or closed at will."""
+"""A TCP proxy between a gateway and its broker or database, cut (RST), hung (half-open: nothing comes through) or closed at will."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds: close sends RST
 
 
 class CutProxy:
-    def __init__(self, port: int) -> None:
-        self._target, self.port = port, 0
+    def __init__(self, port: int, at: int = 0) -> None:
+        """To `port` of this machine, listening at `at` (0: any free one)."""
+        self._target, self.port = port, at
         self._open: set[asyncio.StreamWriter] = set()
         self._flows, self._is_closed = asyncio.Event(), False
         self._flows.set()
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> CutProxy:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import tomllib
 from pathlib import Path
 
 HUTONG = [sys.executable, "-m", "gateway"]
 ROOT = Path(__file__).resolve().parents[2]
+_PDEATHSIG = 1
 
 
 def free_port() -> int:
@@ -19,17 +22,28 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
+
+
 class GatewayProcess:
     """One gateway in a folder. `start` returns when it serves; `kill` is SIGKILL, `stop` is SIGTERM."""
 
     def __init__(self, directory: Path, *init: str) -> None:
-        """`init` are further arguments of `hutong init`."""
+        """`init` are further arguments of `hutong init`. A gateway that is in the folder already is taken as it is."""
         self.directory = directory
         self.config = directory / "hutong.toml"
         self.profiles = directory / "offices"
-        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.log = bytearray()
+        self.environment: dict[str, str] = {}  # besides the test run's own, for every command
+        self.serve_environment: dict[str, str] = {}  # besides that, for the node alone
+        self.log_file: Path | None = None  # besides, what the node says is written there
+        self.dies_with_us = False  # with the thread that starts it, so that a killed run leaves no node
+        if self.config.exists():
+            self.port = int(tomllib.loads(self.config.read_text())["server"]["port"])
+            return
+        self.port = free_port()
         self.run("init", str(directory), "--port", str(self.port), *init, config=False)
         limits = "[limits]\nnotices_per_second = 100000\nburst_notices = 1000000\n\n[server]"
         self.config.write_text(self.config.read_text().replace("[server]", limits))
@@ -41,15 +55,18 @@ class GatewayProcess:
     def run(self, *arguments: str, config: bool = True, check: bool = True) -> subprocess.CompletedProcess[str]:
         """One hutong command, as an operator types it."""
         command = [*HUTONG, *arguments, *(["--config", str(self.config)] if config else [])]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False,
+                              env=os.environ | self.environment)  # fmt: skip
         if check and done.returncode != 0:
             raise AssertionError(f"hutong {arguments[0]} ended with {done.returncode}: {done.stderr}")
         return done
 
     def start(self) -> GatewayProcess:
         self.process = subprocess.Popen(
-            [*HUTONG, "serve", "--config", str(self.config)], stderr=subprocess.PIPE, cwd=ROOT
-        )
+            [*HUTONG, "serve", "--config", str(self.config)], stderr=subprocess.PIPE, cwd=ROOT,
+            env=os.environ | self.environment | self.serve_environment,
+            preexec_fn=_die_with_parent if self.dies_with_us else None,
+        )  # fmt: skip
         assert self.process.stderr is not None
         os.set_blocking(self.process.stderr.fileno(), True)
         for line in self.process.stderr:
@@ -71,8 +88,9 @@ class GatewayProcess:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=60)
 
-    def add_office(self, office: str, adapter: str = "canonical") -> None:
+    def add_office(self, office: str, adapter: str = "canonical", *options: str) -> None:
         self.run("office", "add", office, "--name", f"测试单位 {office}", "--adapter", adapter, "--profile", str(self.profiles),
+                 *options,
                  *(f"--accept-obligation={name}" for name in ("no_onward", "retention_days", "disposal_receipt",
                                                              "report_back_hours", "notify_owner", "log_use")))  # fmt: skip
 
@@ -86,5 +104,8 @@ class GatewayProcess:
         def read() -> None:
             for line in stream:
                 self.log += line
+                if self.log_file is not None:
+                    with self.log_file.open("ab") as out:
+                        out.write(line)
 
         threading.Thread(target=read, daemon=True).start()

@@ -95,10 +95,11 @@ class Server:
 class PostgresServer:
     """One private server. `kill` is SIGKILL of the postmaster (its children end at once); `start` after it recovers."""
 
-    def __init__(self, *, durable: bool = True) -> None:
-        """`durable` False leaves out what only a crash of the machine would show, for contract tests alone."""
-        self.folder = Path(tempfile.mkdtemp(prefix="hutong-pg-"))
-        self.port = free_port()
+    def __init__(self, *, durable: bool = True, folder: Path | None = None, max_wal_size: str = "1GB") -> None:
+        """`durable` False leaves out what only a crash of the machine would show, for contract tests alone. `folder` is an
+        empty one that the server's user may reach; by default one of its own."""
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="hutong-pg-"))
+        self.port, self._max_wal_size = free_port(), max_wal_size
         self._durable = durable
         self._user = _other_user()
         self.process: subprocess.Popen[bytes] | None = None
@@ -129,7 +130,7 @@ class PostgresServer:
         settings = {
             "port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": self.folder,
             "fsync": switch, "synchronous_commit": switch, "full_page_writes": switch,
-            "shared_buffers": "128MB", "max_connections": 120, "max_wal_size": "1GB",
+            "shared_buffers": "128MB", "max_connections": 120, "max_wal_size": self._max_wal_size,
         }  # fmt: skip
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as out:
@@ -147,18 +148,31 @@ class PostgresServer:
 
     def kill(self) -> None:
         """SIGKILL for every process of the server at once."""
+        self.signal_all(signal.SIGKILL)
         assert self.process is not None
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        self.process.kill()
-        for child in children:
-            try:
-                os.kill(int(child), signal.SIGKILL)
-            except ProcessLookupError:
-                continue
         self.process.wait()
 
-    def stop(self) -> None:
+    def signal_all(self, number: signal.Signals) -> None:
+        """The same signal for every process of the server, the first one first: SIGSTOP and SIGCONT make it pause."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        self.process.send_signal(number)
+        for child in children:
+            try:
+                os.kill(int(child), number)
+            except ProcessLookupError:
+                continue
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def halt(self) -> None:
+        """End it and keep its data."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGQUIT)
             self.process.wait(timeout=30)
+
+    def stop(self) -> None:
+        self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -26,12 +26,13 @@ _TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class LawEntry:
-    """One rule of the law: what keeps it, by id of the pack or as a part of the gateway."""
+    """One rule of the law: what keeps it, by id of the pack or as a part of the gateway; or why it is apart."""
 
     number: str
     zh: str
     by: tuple[str, ...]
     gateway: str
+    apart: str = ""
 
 
 def read_law(files: Mapping[str, str], policy: Policy) -> tuple[LawEntry, ...]:
@@ -43,16 +44,19 @@ def read_law(files: Mapping[str, str], policy: Policy) -> tuple[LawEntry, ...]:
     for _, root in read_files(files, problems):
         read = root.members(required=frozenset({"kind", "rules"}))
         for number, (key, node) in (read["rules"].entries() if "rules" in read else {}).items():
-            entry = node.members(required=frozenset({"zh"}), optional=frozenset({"by", "gateway"}))
+            entry = node.members(required=frozenset({"zh"}), optional=frozenset({"by", "gateway", "apart"}))
             named = entry["by"].texts() if "by" in entry else []
             for text, item in named:
                 if text not in known:
                     item.problem("unknown-rule", f"there is no rule, direction or waiver `{text}`")
-            if not named and "gateway" not in entry:
+            if not named and "gateway" not in entry and "apart" not in entry:
                 key.problem("kept-by-nothing", f"`{number}` is kept by nothing")
+            if "apart" in entry and (named or "gateway" in entry):
+                key.problem("kept-and-apart", f"`{number}` is kept by something and set apart as well")
             if "zh" in entry:
                 gateway = entry["gateway"].text() if "gateway" in entry else ""
-                entries.append(LawEntry(number, entry["zh"].text(), tuple(text for text, _ in named), gateway))
+                apart = entry["apart"].text() if "apart" in entry else ""
+                entries.append(LawEntry(number, entry["zh"].text(), tuple(text for text, _ in named), gateway, apart))
     if problems.found:
         raise InvalidDocument("the law map is wrong", problems=tuple(problems.found))
     return tuple(entries)
@@ -122,7 +126,9 @@ def policy_page(policy: Policy, law: Sequence[LawEntry]) -> str:
     ]
     for entry in law:
         kept = " ".join(f"`{rule}`" for rule in entry.by)
-        lines.append(f"| {entry.number} | {entry.zh} | {'；'.join(filter(None, (kept, entry.gateway)))} |")
+        lines.append(
+            f"| {entry.number} | {entry.zh} | {'；'.join(filter(None, (kept, entry.gateway, entry.apart and f'不涉披露：{entry.apart}')))} |"
+        )
     return "\n".join([*lines, ""])
 
 

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from tests.unit.policy.default_pack import ROOT
 
-KINDS = ("vocabulary", "fieldgroups", "disclosure", "cases")
+KINDS = ("vocabulary", "fieldgroups", "disclosure", "cases", "law", "safeguards")
 
 
 class _AsWritten(yaml.SafeLoader):

@@ -500,6 +500,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
             receipts=receipts,
             doorbell=engines.doorbell,
             clock=clock,
+            silent_since=conflicts.silent_since,
             is_draining=is_draining.is_set,
         ),
         access=AnswerAccess(policy=policies.current, log=store.log, teller=teller, clock=clock),

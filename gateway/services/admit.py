@@ -17,7 +17,7 @@ from gateway.config import Settings
 from gateway.crypto.sealing import keyed_digest
 from gateway.geography.competent import CompetentOffices
 from gateway.model.agency import Caller
-from gateway.model.audit import EventName, LogValue
+from gateway.model.audit import EventName, LogValue, Slot
 from gateway.model.delivery import DeliveryState, NewDelivery, lane_of
 from gateway.model.errors import InvalidNotice
 from gateway.model.fields import REPORTER, SEALED
@@ -34,6 +34,7 @@ from gateway.services.acquaintance import Acquaintance
 from gateway.services.attachments import DOCUMENTS
 from gateway.services.attest import Attestation, pack
 from gateway.services.cases import CaseLink, Cases
+from gateway.services.conflicts import accused_schools
 from gateway.services.directory import Directories
 from gateway.services.facts import china_day
 from gateway.services.keep import Keeper
@@ -121,6 +122,7 @@ class Admission:
         if not stays_here(submitted, self._sealed):
             deliveries = self._deliveries(valid, routing, link.case, now, is_on_hold=PROVISIONAL in flags)
         purposes = sorted({recipient.purpose for recipient in routing.recipients})
+        slots = self._teller.slots(persons.values(), data.get("persons", ()), link.case, china_day(now))
         record = self._teller.event(
             EventName.NOTICE_ACCEPTED,
             now,
@@ -137,7 +139,7 @@ class Admission:
             },
             actor=caller.office.id,
             officer=caller.officer,
-            persons=self._teller.slots(persons.values(), data.get("persons", ()), link.case, china_day(now)),
+            persons=slots,
         )
         receipt = self._receipts.accepted(
             caller.office.id, now, notice_id, submitted.native_id, body, flags=all_flags,
@@ -160,7 +162,12 @@ class Admission:
             raw_expires_at=now + timedelta(days=retention.raw_days),
             persons=tuple(person.link for person in persons.values()),
             deliveries=deliveries,
-            records=(record, *self._vaulted(caller, valid, notice_id, now), *self._counted(caller, submitted, now)),
+            records=(
+                record,
+                *self._vaulted(caller, valid, notice_id, now),
+                *self._counted(caller, submitted, now),
+                *self._accusing(valid, notice_id, slots, now),
+            ),
             receipt=receipt,
             receipt_expires_at=now + timedelta(days=retention.receipt_days),
             flags=all_flags,
@@ -203,6 +210,16 @@ class Admission:
         if question is None:
             return ()
         return (self._teller.event(EventName.SEALED_QUESTION_COUNTED, now, question, actor=caller.office.id),)
+
+    def _accusing(
+        self, valid: ValidNotice, notice: NoticeId, slots: tuple[Slot, ...], now: datetime
+    ) -> tuple[PreparedRecord, ...]:
+        """That a report accuses a school, which is cut off from this instant on, from older notices too (K5, S9)."""
+        data = valid.notice.data
+        if not valid.is_report or not accused_schools(data, data.get("persons", ())):
+            return ()
+        told: dict[str, LogValue | None] = {"conflict": "accused-institution", "rule": ("K5",), "notice": notice}
+        return (self._teller.event(EventName.CONFLICT_RECORDED, now, told, persons=slots),)
 
     def _vaulted(
         self, caller: Caller, valid: ValidNotice, notice: NoticeId, now: datetime

@@ -10,12 +10,13 @@ has met before, and costs no question.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway.consent.conflict import Conflict, Reason, guardian_conflicts, institution_conflict
+from gateway.model.agency import Office
 from gateway.model.errors import Tampered
 from gateway.model.identifiers import CaseId, NoticeId, NoticeType, PersonId
 from gateway.model.notice import REPORTS
@@ -23,7 +24,9 @@ from gateway.ports.storage import NoticeStorage, StoredNotice
 from gateway.services.keep import KnownPerson, OpenedNotice, aliases_of
 from gateway.services.kin import Kin
 
-LOOKED_AT = 20  # of the newest notices that name a person: more do not make a suspicion stronger
+# Of the newest notices that name a person, by id and type alone; those that may speak against somebody are then read. Few
+# enough to bound a question, and so many that no suspicion is outgrown by visits and answers that came after it.
+LOOKED_AT = 1000
 _REMEMBERED = 2048
 _BY_TYPE: Mapping[str, Reason] = {
     "RPT": Reason.SUSPECTED,
@@ -97,6 +100,25 @@ class ConflictsOnRecord:
 
     async def accuse(self, school: str, opened: OpenedNotice, people: Iterable[Mapping[str, Any]]) -> bool:
         """Whether another notice about a child of this one accuses the school with this code (K5), however late it came."""
+        async for _ in self._accusations(school, opened, people):
+            return True
+        return False
+
+    async def silent_since(self, office: Office, notice: NoticeId) -> datetime | None:
+        """Since when an office that is a school learns nothing more of its own notice (S9): since another notice about
+        the child accuses it. None, and no question, for an office that is no school."""
+        school = own_school(office)
+        stored = None if school is None else await self._notices.load(notice)
+        if school is None or stored is None:
+            return None
+        opened = self._open(stored)
+        people = [person for person in opened.data.get("persons", ()) if isinstance(person, Mapping)]
+        return min([at async for at in self._accusations(school, opened, people)], default=None)
+
+    async def _accusations(
+        self, school: str, opened: OpenedNotice, people: Iterable[Mapping[str, Any]]
+    ) -> AsyncIterator[datetime]:
+        """When each other notice came that accuses the school about a child of this one."""
         for person in people:
             known = opened.persons.get(str(person.get("ref")))
             if known is None or "minor" not in person.get("roles", ()) or not self._may_be_known(person, known):
@@ -105,9 +127,9 @@ class ConflictsOnRecord:
                 for notice, kind in await self._notices.notices_of(one, LOOKED_AT):
                     if kind not in REPORTS or notice == opened.stored.id:
                         continue
-                    if school in (await self._said_by(notice, kind)).schools:
-                        return True
-        return False
+                    said = await self._said_by(notice, kind)
+                    if school in said.schools:
+                        yield said.at
 
     def _may_be_known(self, person: Mapping[str, Any], known: KnownPerson) -> bool:
         """Whether somebody can be known from elsewhere: by an identifier, or because officers found so."""
@@ -142,16 +164,23 @@ class ConflictsOnRecord:
         return _Said(
             frozenset(persons[ref] for ref in accused if ref in persons),
             frozenset(persons[ref] for ref in unknown if ref in persons),
-            _accused_schools(opened.data, people),
+            accused_schools(opened.data, people),
             stored.case,
             stored.received_at,
         )
 
 
-def _accused_schools(data: Mapping[str, Any], people: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+def own_school(office: Office) -> str | None:
+    """The code of the school that an office *is*. A bureau answers for its schools and is none of them (K5)."""
+    return office.attributes.get("school_code") if office.id.count(".") > 1 else None
+
+
+def accused_schools(data: Mapping[str, Any], people: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     schools = {
         code
         for person in people
-        if isinstance(school := person.get("school"), Mapping) and isinstance(code := school.get("code"), str)
+        if isinstance(person, Mapping)
+        and isinstance(school := person.get("school"), Mapping)
+        and isinstance(code := school.get("code"), str)
     }
     return frozenset(code for code in schools if institution_conflict(data, school_code=code).conflict is Conflict.YES)

@@ -31,7 +31,7 @@ from gateway.model.notice import JsonObject
 from gateway.policy.compile import Policy
 from gateway.policy.facts import Facts, facts
 from gateway.ports.storage import NoticeStorage
-from gateway.services.conflicts import ConflictsOnRecord
+from gateway.services.conflicts import ConflictsOnRecord, own_school
 from gateway.services.consents import Consents, Covered
 from gateway.services.directory import Directories
 from gateway.services.keep import OpenedNotice
@@ -119,7 +119,7 @@ class FactGatherer:
             "consent": None if covered.state is ConsentState.UNKNOWN else covered.state.value,
             "age_band": _minors_bands(people, day),
             "conflict": _CONFLICT[notice_conflict(findings) if findings else _without_guardians(people, data)],
-            "recipient_conflict": await self._of_recipient(opened, people, _own_school(recipient)),
+            "recipient_conflict": await self._of_recipient(opened, people, own_school(recipient)),
             "track": _track(data),
             "agreement": "in_force" if recipient.agreements else "none",
             "own_subject": await self._own_subject(delivery, recipient, people),
@@ -250,11 +250,6 @@ def _personal(person: Mapping[str, Any], findings: Mapping[str, Finding]) -> dic
     else:
         conflict = "no"
     return {"person.minor": "yes" if "minor" in roles else "no", "person.conflict": conflict}
-
-
-def _own_school(recipient: Office) -> str | None:
-    """The code of the school that a recipient *is*. A bureau answers for its schools and is none of them (K5)."""
-    return recipient.attributes.get("school_code") if recipient.id.count(".") > 1 else None
 
 
 def contract_of(recipient: Office, day: date) -> str:

@@ -4,6 +4,9 @@ The state of each delivery, with a signed receipt for every state that is one: d
 declined, acted on, refused, expired, withdrawn, superseded, undelivered. Whatever was not sent by the caller
 answers exactly like what never was.
 
+A school that a later report about the child accuses learns nothing more (S9, K5): its own notices stand for it as they stood
+when that report came, so that neither an answer nor its absence tells that there is one.
+
 A sender need not ask notice by notice: its changes are numbered, and it asks for what came after the last it saw,
 waiting for more if it likes. The cursor is opaque to it.
 """
@@ -13,18 +16,20 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.config import Settings
-from gateway.model.agency import Caller
+from gateway.model.agency import Caller, Office
 from gateway.model.delivery import DeliveryState, DeliveryStatus
 from gateway.model.errors import InvalidCursor, NotFound
 from gateway.model.identifiers import NoticeId, OfficeId
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
-from gateway.ports.storage import DeliveryChange, DeliveryStorage, NoticeStorage
+from gateway.ports.storage import DeliveryChange, DeliveryStorage, NoticeStorage, NoticeSummary
+from gateway.services.facts import ON_DUTY
 from gateway.services.receipts import ReceiptKind, ReceiptMaker
 
 RECEIPTS = {
@@ -38,6 +43,7 @@ RECEIPTS = {
     DeliveryState.SUPERSEDED: ReceiptKind.SUPERSEDED,
     DeliveryState.DEAD_LETTER: ReceiptKind.UNDELIVERED,
 }
+_PAGE = 500
 _CURSOR = re.compile(rb"changes:(0|[1-9][0-9]{0,17})")
 
 
@@ -56,8 +62,10 @@ class Follow:
         receipts: ReceiptMaker,
         doorbell: Doorbell,
         clock: Clock,
+        silent_since: Callable[[Office, NoticeId], Awaitable[datetime | None]],
         is_draining: Callable[[], bool],
     ) -> None:
+        self._silent_since = silent_since
         self._settings, self._notices, self._deliveries = settings, notices, deliveries
         self._receipts, self._doorbell, self._clock = receipts, doorbell, clock
         self._is_draining = is_draining
@@ -67,12 +75,15 @@ class Follow:
         summary = await self._notices.summary(notice)
         if summary is None or summary.sender != caller.office.id:
             raise NotFound("no such notice", remedy="use the notice id of your receipt")
+        statuses: Sequence[DeliveryStatus] = summary.deliveries
+        if (since := await self._silent_since(caller.office, notice)) is not None:
+            statuses = await self._as_they_stood(summary, since)
         return {
             "notice": summary.id,
             "type": summary.type,
             "received_at": summary.received_at.isoformat(timespec="milliseconds"),
             "flags": list(summary.flags),
-            "deliveries": [self._status(caller, summary.id, status) for status in summary.deliveries],
+            "deliveries": [self._status(caller, summary.id, status) for status in statuses],
         }
 
     async def changes(self, caller: Caller, cursor: str, limit: int, wait: timedelta) -> dict[str, Any]:
@@ -81,17 +92,42 @@ class Follow:
         Waits up to `wait` for the first change. `cursor` in the answer goes on after the last that is listed.
         Raises InvalidCursor for a cursor that was not given out.
         """
-        after = _read_cursor(cursor)
+        after = seen = _read_cursor(cursor)
         most = max(1, min(limit, self._settings.delivery.max_inbox_items))
         until = self._clock.monotonic() + min(wait.total_seconds(), self._settings.delivery.max_long_poll_seconds)
         while True:
-            found = await self._deliveries.changes(caller.office.id, after, most)
+            page = await self._deliveries.changes(caller.office.id, seen, most)
+            found = await self._told_of(caller.office, page)
+            if page and not found:
+                seen = page[-1].number  # all of it is not for this office; what comes after may be
+                continue
             left = until - self._clock.monotonic()
             if found or left <= 0 or self._is_draining():
                 break
             await self._doorbell.wait(changes_of(caller.office.id), timedelta(seconds=left))
         last = found[-1].number if found else after
         return {"changes": [self._change(caller, change) for change in found], "cursor": _write_cursor(last)}
+
+    async def _told_of(self, office: Office, found: Sequence[DeliveryChange]) -> list[DeliveryChange]:
+        silent = {one: await self._silent_since(office, one) for one in {change.notice for change in found}}
+        return [one for one in found if (since := silent[one.notice]) is None or one.at <= since]
+
+    async def _as_they_stood(self, summary: NoticeSummary, since: datetime) -> list[DeliveryStatus]:
+        """The deliveries of a notice as they stood at an instant, from the sender's own changes."""
+        last: dict[OfficeId, DeliveryChange] = {}
+        after = 0
+        while page := await self._deliveries.changes(summary.sender, after, _PAGE):
+            last.update({one.recipient: one for one in page if one.notice == summary.id and one.at <= since})
+            after = page[-1].number
+        stood: list[DeliveryStatus] = []
+        for status in summary.deliveries:
+            if status.updated_at <= since:
+                stood.append(status)
+            elif (change := last.get(status.recipient)) is not None:
+                stood.append(replace(status, state=change.state, updated_at=change.at, reason=change.reason))
+            elif status.role != ON_DUTY:  # who was given emergency access came later
+                stood.append(replace(status, state=DeliveryState.DUE, updated_at=summary.received_at, reason=""))
+        return stood
 
     def _status(self, caller: Caller, notice: NoticeId, status: DeliveryStatus) -> dict[str, Any]:
         return self._told(caller, notice, status.recipient, status.state, status.updated_at, status.reason)

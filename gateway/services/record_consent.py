@@ -46,7 +46,7 @@ from gateway.services.tell import Teller
 from gateway.validation.age import possible_age_bands
 
 CONSENT_TYPE = NoticeType("CON")
-STOP_USE_LOOKS_AT = 200  # of the newest notices about a child
+STOP_USE_LOOKS_AT = 1000  # of the newest notices about a child
 
 _KINDS: Mapping[GiverKind, AuthorityKind] = {
     GiverKind.GUARDIAN: AuthorityKind.PARENT,

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from gateway.model.agency import OfficeState
+from gateway.ports.log_storage import LogQuery
 from tests.support.family import notice, person
 from tests.support.offices import join, received
 from tests.support.town import CANONICAL, town
@@ -58,9 +59,45 @@ async def test_an_accusation_learnt_later_cuts_what_the_school_was_still_to_get(
         assert await received(school) == []
         assert await decided(whole, first, SCHOOL) == ["acknowledged"]
         assert await decided(whole, waiting, SCHOOL) == await decided(whole, after, SCHOOL) == ["refused"]
+        for number in range(21):
+            await whole.clients[CITY].submit(report(f"later-{number}", school_related=False), CANONICAL)
+        assert await received(school) == [], "an accusation is not outgrown by what comes after it"
         other = await whole.clients[CITY].submit(report("other-child", school_related=False, pupil=7), CANONICAL)
         assert len(await received(school)) == 1, "a school is accused about a child, not about every pupil"
         assert await decided(whole, other, SCHOOL) == ["acknowledged"]
+        assert not whole.failures()
+
+
+async def test_an_accused_school_learns_nothing_more_of_its_own_notices_and_the_log_says_since_when(tmp_path):
+    """S9: its earlier notices stand still for it, told nothing of why, and no notice goes to it that would."""
+    async with town(tmp_path) as whole, await join(whole, SCHOOL, school_code=CODE) as school:
+        own = []
+        for number in ("first", "second"):
+            data = {
+                "urgency": 1, "purpose": "P01", "legal_basis": ["L20"], "persons": [victim(41)],
+                "place": {"region": "440113102", "school_related": False},
+            }  # fmt: skip
+            own.append(await school.submit(notice("RPT", SCHOOL, number, data, number), CANONICAL))
+        police = whole.clients["police.440113"]
+        (before,) = await police.pull(1, accept=CANONICAL)
+        await police.acknowledge(before)
+        stood = [await school.notice(one["notice"]) for one in own]
+        told = await school.changes()
+        assert {one["state"] for one in told["changes"]} == {"acknowledged"}
+
+        accusation = await whole.clients[CITY].submit(report("accusation", pupil=41, school_related=True), CANONICAL)
+        for item in await police.pull(accept=CANONICAL):
+            await police.acknowledge(item)
+        moved = {one.notice for one in await whole.gateway.engines.store.deliveries.changes(SCHOOL, 0, 100)}
+        assert moved == {one["notice"] for one in own}, "both went their way meanwhile"
+        assert [await school.notice(one["notice"]) for one in own] == stood
+        assert await school.changes(told["cursor"]) == {"changes": [], "cursor": told["cursor"]}
+        assert await received(school) == [], "nor is it told to stop using what it got: that would tell why"
+        (cut,) = await whole.gateway.engines.store.log.search(LogQuery(event="conflict_recorded"), None, 10)
+        (came,) = await whole.gateway.engines.store.log.search(
+            LogQuery(event="notice_accepted", notice=accusation["notice"]), None, 10
+        )
+        assert cut.at == came.at, "the cut stands in the log, with its instant"
         assert not whole.failures()
 
 

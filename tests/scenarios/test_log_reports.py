@@ -172,3 +172,28 @@ def test_auditors_and_witnesses_read_over_http_and_to_others_the_log_does_not_ex
     assert asyncio.run(statuses("procuratorate.440113", calls)) == [200, 200, 200, 200, 200, 404, 404]
     assert asyncio.run(statuses("procuratorate.440100", calls)) == [200, 200, 404, 404, 404, 404, 404]
     assert asyncio.run(statuses("police.440113", calls)) == [404] * len(calls)
+
+
+def test_two_officers_join_two_records_of_one_child_on_the_command_line(
+    gateway: GatewayProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUTONG_OPERATOR", ME)
+    gateway.run("role", "grant", "second", "compliance-officer")
+    number = CHILD.removeprefix("ID:")
+    submit(gateway, "WJ-9", tmp_path, **{f"~{number}^^^GA^NI": ""})
+    monkeypatch.setenv("HUTONG_OPERATOR", "officer")
+    listed = gateway.run("person", "proposals").stdout
+    (proposal,) = json.loads(gateway.run("person", "proposals", "--json").stdout)["proposals"]
+    two = [proposal[side]["person"] for side in ("first", "second")]
+    assert all(person in listed for person in two)
+    for secret in (number, "李小测", "2015-03-01", "20150301"):
+        assert secret not in listed + json.dumps(proposal, ensure_ascii=False)
+    join = ("person", "join", *two, "--reason", "same-case")
+    assert "须另一人" in gateway.run(*join).stdout
+    assert gateway.run(*join, check=False).returncode == 3, "nobody stands for both"
+    assert json.loads(gateway.run(*join, "--as", "second", "--json").stdout)["state"] == "joined"
+    assert "（无 none）" in gateway.run("person", "proposals").stdout
+    assert two[0] in gateway.run("person", "proposals", "--joined").stdout
+    erased = gateway.run("erase", two[1]).stdout
+    assert two[0] in erased, "whoever erases one is told of the other"
+    assert gateway.run("person", "decline", *two, "--reason", "twins", check=False).returncode == 3

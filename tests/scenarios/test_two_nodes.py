@@ -13,9 +13,13 @@ from gateway.assembly import running
 from gateway.client.agency import AgencyClient, Profile
 from gateway.config import ServerSettings
 from gateway.model.agency import OfficeState
+from gateway.services.roles import Role
 from gateway.services.verify_log import verify_log
 from tests.scenarios.test_answers_to_a_delivery import report
+from tests.scenarios.test_persons_joined import House, referral, without_number
+from tests.scenarios.test_s7_consent_withdrawn import CITY, CONTRACTOR, agreed
 from tests.support.gateway_process import free_port
+from tests.support.offices import join, received
 from tests.support.town import CANONICAL, town
 
 pytestmark = [pytest.mark.slow, pytest.mark.services]
@@ -104,3 +108,25 @@ async def test_two_nodes_are_one_gateway(pair):
             await asyncio.sleep(0.1)
     assert [proof.publisher.hold for proof in proofs] == [None, None]
     assert proofs[0].publisher.origin == proofs[1].publisher.origin
+
+
+async def test_what_two_officers_find_at_two_nodes_counts_at_both(pair):
+    """One asks at the first node, the other confirms at the second; a no for one of the persons then holds at either."""
+    services = pair.first.gateway.services, pair.gateway.services
+    for name in ("first", "second"):
+        await services[0].staff.grant(name, Role.COMPLIANCE_OFFICER, by="test")
+    house = House("辛", 8)
+    known, unnumbered = (house.child(), house.mother()), (without_number(house.child()), house.mother())
+    committee, other = pair.first.clients[CITY], await pair.client(CITY)
+    async with await join(pair.first, CONTRACTOR, contract_until="2099-12-31") as contractor:
+        await committee.record_consent("yes", agreed(people=[*known]))
+        sent = await other.submit(referral(1, *known), CANONICAL)
+        assert "REF" in [kind for kind, _ in await received(contractor)]
+        no = await other.record_consent("no", {**agreed(people=[*unnumbered]), "status": "refused"})
+        loads = pair.first.gateway.engines.store.notices.load
+        persons = [(await loads(one["notice"])).persons["p1"] for one in (sent, no["notice"])]
+        assert (await services[0].join_persons.join(*persons, "same-child", by="first")).state == "asked"
+        assert (await services[1].join_persons.join(*persons, "same-child", by="second")).state == "joined"
+        await committee.submit(referral(2, *known), CANONICAL)
+        assert "REF" not in [kind for kind, _ in await received(contractor)], "decided at the node that was not told"
+        assert services[0].join_persons._kin.of(persons[0]) == tuple(persons)

@@ -23,9 +23,9 @@ from datetime import datetime, timedelta
 from gateway.audit.record import PreparedRecord
 from gateway.config import Settings
 from gateway.crypto.detached import DetachedSigner
-from gateway.model.access import DELIVER, Decision
+from gateway.model.access import Decision
 from gateway.model.agency import Office
-from gateway.model.audit import EventName, LogValue, shown_name
+from gateway.model.audit import EventName, LogValue
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.errors import Unavailable
 from gateway.model.identifiers import FieldId, NoticeType
@@ -55,6 +55,7 @@ from gateway.services.follow import changes_of
 from gateway.services.hold import LOOK_AGAIN
 from gateway.services.keep import Keeper, OpenedNotice
 from gateway.services.replay import decided_on, outcome_code
+from gateway.services.shown import Showing
 from gateway.services.tell import GATEWAY, Teller, about
 
 MAX_DECISIONS = 4
@@ -144,7 +145,7 @@ class Enforce:
         self._gather, self._decide, self._projector = gather, decide, projector
         self._release_secret, self._schema_uri, self._fields_in = release_secret, schema_uri, fields_in
         self._adapter_named, self._teller, self._signer = adapter_named, teller, signer
-        self._doorbell, self._clock = doorbell, clock
+        self._doorbell, self._clock, self._showing = doorbell, clock, Showing()
 
     async def __call__(self, delivery: Delivery, recipient: Office, way: Way) -> Sendable | NotSent:
         """Decide on one leased delivery and, if anything may go, make the bytes with their ticket.
@@ -334,19 +335,8 @@ class Enforce:
         return NotSent(delivery, outcome.state if isinstance(outcome, Concluded) else None, "withheld-by-policy")
 
     def _disclosed(self, opened: OpenedNotice, delivery: Delivery, made: Made, way: Way) -> PreparedRecord:
-        """What was shown of what is there: a form that the policy grants on an absent field discloses nothing."""
         decision, gathered = made.decision, made.gathered
-        there = self._fields_in(opened.data, delivery.notice_type)
-        because, limits = {*_rules(decision, DELIVER)}, set[str]()
-        shown: list[tuple[str, str]] = []
-        for name in there:
-            found = decision.fields.get(name)
-            if found is None:
-                continue
-            if found.shown:
-                shown.append((str(name), shown_name(found.shown)))
-                because.update(found.because)
-            limits.update(found.cut_by)
+        shown = self._showing(decision, self._fields_in(opened.data, delivery.notice_type))
         values: dict[str, LogValue | None] = {
             **about(delivery),
             "revision": made.release.revision,
@@ -355,9 +345,9 @@ class Enforce:
             "policy": decision.policy,
             "outcome": outcome_code(decision),
             "as_of": made.at,
-            "fields": tuple(sorted(shown)),
-            "because": tuple(sorted(because)),
-            "limits": tuple(sorted(limits)),
+            "fields": shown.fields,
+            "because": shown.because,
+            "limits": shown.limits,
             "obligations": tuple(sorted({obligation.name for obligation in decision.obligations})),
             "transport": way.transport,
         }
@@ -382,8 +372,3 @@ class Enforce:
             EventName.ATTACHMENT_RELEASED, made.at, values, actor=delivery.recipient, officer=way.officer,
             persons=made.gathered.slots,
         )  # fmt: skip
-
-
-def _rules(decision: Decision, name: FieldId) -> tuple[str, ...]:
-    found = decision.fields.get(name)
-    return () if found is None else found.because

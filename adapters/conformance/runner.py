@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from itertools import zip_longest
 from typing import Any, Protocol
 
 from adapters.conformance.bodies import Body, leaves, variations
+from adapters.conformance.overheard import overheard, told
 from adapters.conformance.report import Check
 from adapters.kit.adapter import MappedAdapter, Outgoing
 from adapters.kit.formats import FormatChoice
@@ -31,6 +33,8 @@ WITHHELD = (
     "guardian.name", "guardian.relation", "infringer.name", "place.detail",
 )  # fmt: skip
 _MARK = "护通测试报告人"
+_NAMING = ("name", "alias", "id_no", "student_no", "phone", "key")
+_OF_EACH = 4  # messages of one media type that are damaged
 
 
 class Releasing(Protocol):
@@ -246,20 +250,46 @@ def _determinism(trial: Trial, check: Check) -> None:
 
 
 def _fuzz(trial: Trial, check: Check) -> None:
-    """Nothing is raised, and nothing takes a second, whatever happens to a message."""
+    """Nothing is raised, nothing takes a second of the processor, nothing of a message is told in a log, whatever happens to it."""
     rng = random.Random(f"damage:{trial.seed}")  # noqa: S311 - repeatable, and nothing here is secret
-    messages = [message for message in trial.messages() if message[0]][:12]
-    for number in range(trial.effort * 4):
-        raw, media_type = messages[number % len(messages)]
-        damaged = _damaged(bytearray(raw), rng)
-        check.tried += 1
-        started = time.monotonic()
-        try:
-            _judge(trial.decode(damaged, media_type), check, f"a damaged message ({media_type})")
-        except Exception as broken:  # noqa: BLE001 - this is what the check looks for
-            check.find(f"a damaged message ({media_type})", f"raised {type(broken).__name__}")
-        if time.monotonic() - started > SECONDS:
-            check.find(f"a damaged message ({media_type})", f"took more than {SECONDS:g} s")
+    messages = _of_every_format(trial)
+    private = _private_values(trial, messages)
+    with overheard() as heard:
+        for number in range(trial.effort * 4):
+            raw, media_type = messages[number % len(messages)]
+            damaged = _damaged(bytearray(raw), rng)
+            check.tried += 1
+            started = time.thread_time()
+            try:
+                _judge(trial.decode(damaged, media_type), check, f"a damaged message ({media_type})")
+            except Exception as broken:  # noqa: BLE001 - this is what the check looks for
+                check.find(f"a damaged message ({media_type})", f"raised {type(broken).__name__}")
+            if time.thread_time() - started > SECONDS:
+                check.find(f"a damaged message ({media_type})", f"took more than {SECONDS:g} s of the processor")
+    if told(heard, private):
+        check.find("logs, warnings, standard streams", "a value of a message is told")
+
+
+def _of_every_format(trial: Trial) -> Sequence[Sample]:
+    """A few messages of each media type, in turn."""
+    by_type: dict[str, list[Sample]] = {}
+    for message in trial.messages():
+        if message[0]:
+            by_type.setdefault(message[1], []).append(message)
+    turns = zip_longest(*[found[:_OF_EACH] for found in by_type.values()])
+    return [message for turn in turns for message in turn if message is not None]
+
+
+def _private_values(trial: Trial, messages: Sequence[Sample]) -> frozenset[str]:
+    """Names, numbers and texts of people in the messages, long enough to be recognised in a log."""
+    values: set[str] = set()
+    for raw, media_type in messages:
+        for item in trial.decode(raw, media_type).items:
+            if isinstance(item, SubmittedNotice):
+                people = item.data.get("persons", ())
+                values |= {str(person[name]) for person in people for name in _NAMING if name in person}
+                values |= {*leaves(item.data.get("harm")), *leaves(dict(item.reporter))}
+    return frozenset(value for value in values if (len(value) >= 2 and not value.isascii()) or len(value) >= 8)
 
 
 def _damaged(raw: bytearray, rng: random.Random) -> bytes:
@@ -285,10 +315,10 @@ def _limits(trial: Trial, check: Check) -> None:
     ):  # fmt: skip
         for media_type in trial.adapter.media_types:
             check.tried += 1
-            started = time.monotonic()
+            started = time.thread_time()
             decoded = trial.decode(raw, media_type)
-            if time.monotonic() - started > 5 * SECONDS:
-                check.find(media_type, f"{len(raw)} bytes of nothing took more than {5 * SECONDS:g} s")
+            if time.thread_time() - started > 5 * SECONDS:
+                check.find(media_type, f"{len(raw)} bytes of nothing took more than {5 * SECONDS:g} s of the processor")
             if len(raw) >= BEYOND_ANY_LIMIT and not all(isinstance(item, RefusedItem) for item in decoded.items):
                 check.find(media_type, f"{len(raw)} bytes were accepted")
 
@@ -378,7 +408,7 @@ CHECKS: Sequence[tuple[str, str, str, Callable[[Trial, Check], None]]] = (
     ("withheld-is-absent", "不予提供即不出现", "a withheld field is absent", _withheld),
     ("reporter-to-vault", "报告人只入保险库", "the reporter goes to the vault and nowhere else", _reporter),
     ("deterministic", "同样输入同样输出", "equal input, equal output", _determinism),
-    ("fuzz", "损坏输入不抛错、不超时", "no exception and no hang on damaged bytes", _fuzz),
+    ("fuzz", "损坏输入不抛错、不超时、不泄露", "no exception, no hang and nothing told on damaged bytes", _fuzz),
     ("limits", "超限即拒", "what is too large or too deep is refused soon", _limits),
     ("manifest", "损失清单属实", "loses only what its manifest lists", _manifest),
 )

@@ -37,7 +37,7 @@ from adapters.health.people import (
     protect_sexual_detail,
     settle_roles,
 )
-from adapters.kit.adapter import MappedAdapter, Outgoing
+from adapters.kit.adapter import MappedAdapter, Outgoing, Source
 from adapters.kit.cda import CdaCodec
 from adapters.kit.codetables import shared_tables
 from adapters.kit.converters import Noted, Unmappable, read_instant
@@ -104,13 +104,13 @@ class _Encounter:
 
 
 class HealthCda(MappedAdapter):
-    def read_item(self, item: NativeItem, raw: bytes, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
+    def read_item(self, item: NativeItem, source: Source, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
         if "recordTarget" not in item.tree and "hutong:notice" not in item.tree:
             where = item.locate(("recordTarget",)) if item.locate else "recordTarget"
             message = "the document names no patient"
             problem = Problem("no-person", where, message, "send a document with a recordTarget")
             return RefusedItem(item.position or problem.position, (problem,))
-        return super().read_item(item, raw, number, sender)
+        return super().read_item(item, source, number, sender)
 
     # --- reading ---
 

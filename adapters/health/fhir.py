@@ -48,7 +48,7 @@ from adapters.health.people import (
     protect_sexual_detail,
     settle_roles,
 )
-from adapters.kit.adapter import MappedAdapter, Outgoing
+from adapters.kit.adapter import MappedAdapter, Outgoing, Source
 from adapters.kit.fhir import GRAPH, FhirCodec, Place, References, codings
 from adapters.kit.lens import CustomField, Reading
 from adapters.kit.mapping import AgencyMapping, load_mapping
@@ -71,7 +71,7 @@ _FIRST = ("Bundle", "Notice", "MessageHeader", "Patient", "RelatedPerson", "Comp
 
 
 class HealthFhir(MappedAdapter):
-    def read_item(self, item: NativeItem, raw: bytes, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
+    def read_item(self, item: NativeItem, source: Source, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
         graph: References = item.tree[GRAPH]
         _logical_patients(item.tree, graph)
         if not any(kind in item.tree for kind in ("Patient", "RelatedPerson")) and _notice_extension(item.tree) is None:
@@ -79,7 +79,7 @@ class HealthFhir(MappedAdapter):
             message = "no patient is in the input, at most a reference to one"
             problem = Problem("no-person", where, message, "send a bundle with the Patient in it")
             return RefusedItem(item.position or problem.position, (problem,))
-        return super().read_item(item, raw, number, sender)
+        return super().read_item(item, source, number, sender)
 
     # --- reading ---
 

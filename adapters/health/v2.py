@@ -17,7 +17,7 @@ from adapters.health.v2_fields import (
     component,
     take_local,
 )
-from adapters.kit.adapter import MappedAdapter, Outgoing
+from adapters.kit.adapter import MappedAdapter, Outgoing, Source
 from adapters.kit.hl7v2 import Hl7v2Codec
 from adapters.kit.lens import NATIVE_ROLES, CustomField, Reading, fill, text_of
 from adapters.kit.mapping import AgencyMapping, load_mapping
@@ -98,7 +98,7 @@ class _Told:
 class HealthV2(MappedAdapter):
     """Kin become guardians by relation. An adult patient is `other`: these notices are about minors."""
 
-    def read_item(self, item: NativeItem, raw: bytes, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
+    def read_item(self, item: NativeItem, source: Source, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
         trigger = component(get_at(item.tree, ("MSH", "9")), "1")
         if trigger in ("ACK", "MCF") or ("PID" not in item.tree and "ZTB" not in item.tree):
             where = "MSH-9" if trigger in ("ACK", "MCF") else "PID"
@@ -106,7 +106,7 @@ class HealthV2(MappedAdapter):
                 "no-person", where, "the message is about no patient", "send a message with a PID segment"
             )
             return RefusedItem(item.position or problem.position, (problem,))
-        return super().read_item(item, raw, number, sender)
+        return super().read_item(item, source, number, sender)
 
     def before_reading(self, tree: Tree, reading: Reading) -> None:
         plain = "ZTB" not in tree

@@ -53,6 +53,22 @@ class Outgoing:
     recipient: str = ""
 
 
+class Source:
+    """The bytes that items were read from. Items without a message number are named by their digest, taken once for all."""
+
+    __slots__ = ("_named", "_raw")
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._named = ""
+
+    def name(self, number: int) -> str:
+        """What stands in for the message number of one item."""
+        if not self._named:
+            self._named = f"sha256:{hashlib.sha256(self._raw).hexdigest()[:32]}"
+        return f"{self._named}.{number}"
+
+
 class MappedAdapter:
     """An adapter made of one mapping document and one codec. Stateless after construction; safe to share."""
 
@@ -96,19 +112,19 @@ class MappedAdapter:
             items = self.codec.read(raw, media_type)
         except Unreadable as error:
             return Decoded((RefusedItem(error.problem.position, (error.problem,)),))
-        out = [row.item for row in self._rows(items, raw, sender)]
+        out = [row.item for row in self._rows(items, Source(raw), sender)]
         if not out:
             nothing = Problem("empty", "", "the input holds no notice", "send at least one")
             return Decoded((RefusedItem("", (nothing,)),))
         return Decoded(tuple(out), is_batch=len(out) > 1)
 
-    def _rows(self, items: Iterable[NativeItem | Unreadable], raw: bytes, sender: Office) -> Iterator[DecodedRow]:
+    def _rows(self, items: Iterable[NativeItem | Unreadable], source: Source, sender: Office) -> Iterator[DecodedRow]:
         seen: dict[str, int] = {}
         for number, item in enumerate(items):
             if isinstance(item, Unreadable):
                 yield DecodedRow(item.problem.position, RefusedItem(item.problem.position, (item.problem,)))
                 continue
-            notice = self.read_item(item, raw, number, sender)
+            notice = self.read_item(item, source, number, sender)
             if isinstance(notice, SubmittedNotice):
                 # several notices under one message number: each needs a number of its own
                 count = seen[notice.native_id] = seen.get(notice.native_id, 0) + 1
@@ -116,7 +132,7 @@ class MappedAdapter:
                     notice = replace(notice, native_id=f"{notice.native_id}#{count}")
             yield DecodedRow(item.position, notice)
 
-    def read_item(self, item: NativeItem, raw: bytes, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
+    def read_item(self, item: NativeItem, source: Source, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
         reading = self._reading(item)
         self.before_reading(item.tree, reading)
         kind = self.lens.read(item.tree, reading)
@@ -135,7 +151,7 @@ class MappedAdapter:
         provenance = self.lens.finish(item.tree, reading)
         native_id = reading.envelope.get("@id", "")
         if not native_id:
-            native_id = f"sha256:{hashlib.sha256(raw).hexdigest()[:32]}.{number}"
+            native_id = source.name(number)
             reading.gaps.append(
                 Gap(
                     "no-message-number",
@@ -219,7 +235,7 @@ class RowsAdapter(MappedAdapter):
         # rows without a number of their own get one from the file's digest, which is taken once
         digest = hashlib.sha256(raw).digest()
         try:
-            yield from self._rows(self.codec.rows(raw, media_type, BULK_LIMITS), digest, sender)
+            yield from self._rows(self.codec.rows(raw, media_type, BULK_LIMITS), Source(digest), sender)
         except Unreadable as lost:
             yield DecodedRow(lost.problem.position, RefusedItem(lost.problem.position, (lost.problem,)))
 

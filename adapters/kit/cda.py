@@ -13,7 +13,6 @@ An element that says `nullFlavor` and nothing else counts as absent; `MSK`
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable, path_position
+from adapters.kit.text import wide_charset
 from adapters.kit.xml_codec import Roots, local_name, numbered, parse_hardened, unwrap
 from gateway.model.notice import Gap
 
@@ -79,8 +79,10 @@ class CdaCodec:
         try:
             return parse_hardened(raw, self.limits)
         except Unreadable as error:
-            if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-                raw = _DECLARATION.sub("", raw.decode("utf-16", "replace"), count=1).encode("utf-8", "replace")
+            wide = wide_charset(raw)
+            if wide is not None:
+                text = raw.decode(wide, "replace").lstrip("\ufeff")
+                raw = _DECLARATION.sub("", text, count=1).encode("utf-8", "replace")
             start = _ROOT.search(raw)
             if error.problem.code != "not-xml" or start is None:
                 raise

@@ -97,8 +97,9 @@ class FhirCodec:
         text, gaps = text_of_bytes(raw, self.limits, charset_parameter(media_type))
         if "ndjson" in media_type:
             values = [(f"line {n}", line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+            self._not_too_many(len(values))
             out: list[NativeItem | Unreadable] = []
-            for where, line in values[: self.limits.max_items]:
+            for where, line in values:
                 try:
                     out.extend(self._items(parse_strict(line, self.limits), f"{where}, ", gaps))
                 except Unreadable as error:
@@ -107,8 +108,13 @@ class FhirCodec:
             return out
         value = parse_strict(text, self.limits)
         if isinstance(value, list):
+            self._not_too_many(len(value))
             return [item for n, below in enumerate(value) for item in self._items(below, f"[{n}], ", gaps)]
         return list(self._items(value, "", gaps))
+
+    def _not_too_many(self, count: int) -> None:
+        if count > self.limits.max_items:
+            raise Unreadable("too-many", "/", f"more than {self.limits.max_items} resources", "send smaller pieces")
 
     def _items(self, value: Any, prefix: str, gaps: list[Gap]) -> Iterator[NativeItem | Unreadable]:
         kind = value.get("resourceType") if isinstance(value, dict) else None

@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable
-from adapters.kit.text import UndecodableText, decode_text, has_private_use, known_charset
+from adapters.kit.text import UndecodableText, decode_text, has_private_use, known_charset, wide_charset
 from gateway.model.notice import Gap
 
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
@@ -162,6 +162,14 @@ def declared_charset(header: bytes) -> str | None:
     return None
 
 
+def _narrowed(raw: bytes) -> bytes:
+    """UTF-16 as UTF-8: the header is looked for among bytes, and its delimiters are single ones."""
+    try:
+        return decode_text(raw).value.encode("utf-8", "replace")
+    except UndecodableText as error:
+        raise Unreadable("charset", f"byte {error.offset}", "the bytes fit no charset we read", "send UTF-8") from None
+
+
 @dataclass(frozen=True)
 class Hl7v2Codec:
     """`order`: segment order when writing; segments that are not listed follow in the tree's order."""
@@ -175,6 +183,8 @@ class Hl7v2Codec:
     def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
         if len(raw) > self.limits.max_bytes:
             raise Unreadable("too-large", "/", f"more than {self.limits.max_bytes} bytes", "send smaller pieces")
+        if (b"\0" in raw[:64] or raw[:1] in (b"\xfe", b"\xff")) and wide_charset(raw) is not None:
+            raw = _narrowed(raw)
         found = _HEADER.search(raw[:4096])
         if found is None:
             raise Unreadable(
@@ -187,6 +197,11 @@ class Hl7v2Codec:
             raise Unreadable(
                 "charset", f"byte {error.offset}", "the bytes fit no charset we read", "send UTF-8"
             ) from None
+        if len(raw) > self.limits.max_nodes:
+            marks = set(header[3:8].decode("ascii", "ignore"))
+            if sum(map(text.value.count, marks)) > self.limits.max_nodes:
+                much = f"more than {self.limits.max_nodes} fields, repetitions and components"
+                raise Unreadable("too-large", "line 1", much, "send smaller pieces")
         gaps = [Gap("charset", "MSH-18", f"the declared charset is not the real one; read as {text.charset}")]
         lines = text.value.strip("\ufeff\x0b\x1c\r\n\t ").replace("\r\n", "\r").replace("\n", "\r").split("\r")
         messages: list[list[tuple[str, int]]] = []

@@ -66,7 +66,10 @@ def is_deeper(text: str, depth: int) -> bool:
 
 def parse_strict(text: str, limits: Limits = DEFAULT_LIMITS) -> Any:
     """One JSON value; fractions stay text. Raises Unreadable with line and column."""
-    if text.count("[") + text.count("{") > limits.max_depth and is_deeper(text, limits.max_depth):
+    opened = text.count("[") + text.count("{")
+    if opened > limits.max_nodes or text.count(",") > 2 * limits.max_nodes:
+        raise Unreadable("too-large", "/", f"more than {limits.max_nodes} groups and members", "send smaller pieces")
+    if opened > limits.max_depth and is_deeper(text, limits.max_depth):
         raise Unreadable("too-deep", "/", f"nested deeper than {limits.max_depth}", "send a flatter document")
     try:
         return _DECODER.decode(text)
@@ -122,6 +125,9 @@ class JsonCodec:
         if not self.lines:
             value, is_careful = parse_strict(text, self.limits), may_hold_private_use(text, "\\")
             if isinstance(value, list):
+                if len(value) > self.limits.max_items:
+                    message = f"more than {self.limits.max_items} notices"
+                    raise Unreadable("too-many", "/", message, "send smaller batches")
                 return [self._item(entry, f"/{index}", gaps, is_careful) for index, entry in enumerate(value)]
             return [self._item(value, "", gaps, is_careful)]
         return list(self._lines(text, gaps, self.limits))

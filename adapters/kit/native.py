@@ -48,14 +48,16 @@ class Limits:
     max_bytes: int = 16 * 1024 * 1024
     max_depth: int = 48
     max_nodes: int = 400_000
-    max_items: int = 100_000
+    max_items: int = 10_000  # a gateway takes far fewer in one request; bulk files have limits of their own
     max_cells: int = 4_000_000
     max_unpacked: int = 128 * 1024 * 1024
 
 
 DEFAULT_LIMITS = Limits()
 # A ledger of 100,000 rows with forty columns, read row by row: what is held at once is a group of rows, not the file.
-BULK_LIMITS = Limits(max_bytes=256 * 1024 * 1024, max_cells=12_000_000, max_unpacked=512 * 1024 * 1024)
+BULK_LIMITS = Limits(
+    max_items=100_000, max_bytes=256 * 1024 * 1024, max_cells=12_000_000, max_unpacked=512 * 1024 * 1024
+)
 
 
 class Codec(Protocol):

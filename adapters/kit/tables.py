@@ -39,9 +39,12 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 _PREFIX = EXTENSION + ":"
 _SEARCHED_ROWS = 40
+_MAX_COLUMNS = 16_384  # as many as a worksheet has
 _EMPTY_RUN = 5_000
 _MAX_SHARED = 128 * 1024 * 1024  # what is no sheet (shared texts, styles) is held whole
 _ERRORS = frozenset({"#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
+_ROW = re.compile(rb"[<:]row[ />]")
+_MAX_ROWS = 1_100_000  # a worksheet has 1,048,576: whoever formats it to its end has them all, blank
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # ECMA-376 ST_Xstring
 
 Row = tuple[str, int, list[str]]  # sheet, row number from 1, cells
@@ -146,7 +149,9 @@ class TableCodec:
             if not columns.names:
                 searched += 1
                 if searched > _SEARCHED_ROWS:
-                    continue  # no register: its headings do not stand so far down
+                    if not sheet:
+                        break
+                    continue  # no register: its headings do not stand so far down; the next sheet may be one
             if not columns.names or self._is_heading(next(filter(None, cells), "")):
                 names = [heading(cell) for cell in cells]
                 known = sum(1 for name in set(names) if name in self.headings or name.startswith(EXTENSION + ":"))
@@ -253,6 +258,9 @@ def read_csv(text: str, limits: Limits) -> Iterator[Row]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=False)
     try:
         for cells in reader:
+            if len(cells) > _MAX_COLUMNS:
+                where = f"row {reader.line_num}"
+                raise Unreadable("too-large", where, f"more than {_MAX_COLUMNS} columns", "send a register")
             yield "", reader.line_num, cells
     except csv.Error:
         raise Unreadable(
@@ -334,12 +342,24 @@ def _check_zip(raw: bytes, limits: Limits) -> None:
             if member.filename.endswith((".xml", ".rels")):
                 with archive.open(member) as stream:
                     head = stream.read(1024).upper()
+                    if member.filename.startswith("xl/worksheets/"):
+                        _check_rows(stream)
                 if b"<!DOCTYPE" in head or b"<!ENTITY" in head or "<!DOCTYPE".encode("utf-16-le") in head:
                     raise Unreadable(
                         "xml-dtd", "file", "a document type declaration is not accepted", "save it again as xlsx"
                     )
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, EOFError, zlib.error) as error:
         raise Unreadable("not-xlsx", "file", "the workbook cannot be opened", "save it again as xlsx") from error
+
+
+def _check_rows(stream: Any) -> None:
+    """Rows cost time even where they are blank, and a hostile sheet can say the same one for ever."""
+    rows, tail = 0, b""
+    while chunk := stream.read(1024 * 1024):
+        rows += len(_ROW.findall(tail + chunk))
+        tail = chunk[-4:]
+        if rows > _MAX_ROWS:
+            raise Unreadable("too-large", "file", "a sheet has more rows than a worksheet holds", "send smaller files")
 
 
 def cell_text(value: Any) -> str:

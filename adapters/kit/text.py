@@ -1,6 +1,6 @@
 """Which characters do these bytes stand for, and do we agree with everybody else about it?
 
-Order of trial: byte-order mark, the declared charset, then strict GB18030
+Order of trial: byte-order mark, NUL bytes (UTF-16), the declared charset, then strict GB18030
 against strict UTF-8. Undeclared bytes that are valid UTF-8 are taken as UTF-8:
 Chinese UTF-8 text often decodes as GB18030 by accident, the reverse hardly ever.
 
@@ -65,10 +65,14 @@ _OTHER_NAMES = {
 }
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before that of UTF-16, which it begins with
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
     (b"\x84\x31\x95\x33", "gb18030"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_LOOKED_AT = 1024
+_TWO_BYTES = re.compile("[\x80-\u07ff]")
 # A run of three-byte UTF-8 sequences this long does not happen in real GB18030 text.
 _UTF8_EVIDENCE = re.compile(rb"(?:[\xe3-\xe9][\x80-\xbf][\x80-\xbf]){4}")
 
@@ -131,12 +135,33 @@ def _strict(raw: bytes, charset: str) -> str:
     return decode_gb18030(raw) if charset == "gb18030" else raw.decode(charset)
 
 
+def _is_chinese_utf8(raw: bytes) -> bool:
+    """Valid UTF-8 without the two-byte characters that a third of GB2312's look like by accident."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return not text.isascii() and _TWO_BYTES.search(text) is None
+
+
 def _attempt(raw: bytes, charset: str) -> str | int:
     """The text, or the offset of the first byte that does not fit."""
     try:
         return _strict(raw, charset)
     except UnicodeDecodeError as error:
         return error.start
+
+
+def wide_charset(raw: bytes) -> str | None:
+    """UTF-16 or UTF-32, by its mark or by its NUL bytes, which no other text has; None for anything else."""
+    for mark, charset in _BOMS:
+        if raw.startswith(mark):
+            return charset if charset.startswith(("utf-16", "utf-32")) else None
+    head = raw[:_LOOKED_AT]
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    if max(even, odd) * 8 < len(head) // 2 or min(even, odd) * 4 > max(even, odd):
+        return None  # a damaged byte or two, or as many in both places
+    return "utf-16-be" if even > odd else "utf-16-le"
 
 
 def decode_text(raw: bytes, declared: str | None = None) -> Text:
@@ -150,13 +175,21 @@ def decode_text(raw: bytes, declared: str | None = None) -> Text:
             if isinstance(found, str):
                 wanted = known_charset(declared) if declared else None
                 return Text(found, charset, wanted is not None and wanted.split("-")[0] != charset.split("-")[0], True)
+    wide = wide_charset(raw) if b"\0" in raw[:_LOOKED_AT] else None
+    if wide is not None:
+        found = _attempt(raw, wide)
+        if isinstance(found, str):
+            return Text(found, wide)
     wanted = known_charset(declared) if declared else None
+    if wanted is not None and wanted.startswith("utf-16"):
+        wanted = None  # it would show: text that is not UTF-16 may well decode as such
     if wanted is None:
         if raw.isascii():
             return Text(raw.decode("ascii"), "utf-8")
         order: tuple[str, ...] = ("utf-8", "gb18030")
     elif wanted == "gb18030":
-        order = ("utf-8", "gb18030") if _UTF8_EVIDENCE.search(raw) is not None else ("gb18030", "utf-8")
+        is_utf8 = _UTF8_EVIDENCE.search(raw) is not None or _is_chinese_utf8(raw)
+        order = ("utf-8", "gb18030") if is_utf8 else ("gb18030", "utf-8")
     elif wanted == "utf-8":
         order = ("utf-8", "gb18030")
     else:

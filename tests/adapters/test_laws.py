@@ -134,9 +134,9 @@ def test_decoding_what_was_encoded_gives_it_back(name, data, kind):
 
 
 def total(adapter, raw, media_type):
-    started = time.monotonic()
+    started = time.thread_time()
     items = adapter.decode(raw, media_type, office(str(adapter.agency)), {}).items
-    assert time.monotonic() - started < 5
+    assert time.thread_time() - started < 1
     assert items
     for item in items:
         assert isinstance(item, SubmittedNotice | RefusedItem)

@@ -62,12 +62,18 @@ class ReleaseContext:
     dataschema: str = ""
 
     @cached_property
-    def link(self) -> Naming:
+    def _pseudonyms(self) -> Naming:
         return pseudonyms(self.secret, self.recipient, self.purpose, self.epoch)
 
     @cached_property
-    def relay(self) -> Naming:
+    def _relay_handles(self) -> Naming:
         return relay_handles(self.secret, self.recipient, self.case_handle)
+
+    def link(self, path: str, value: str) -> str:
+        return self._pseudonyms(path, value)
+
+    def relay(self, path: str, value: str) -> str:
+        return self._relay_handles(path, value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, settings_of, show, speaks, table
+from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks, table
 
 OUTCOMES = ("justified", "not-justified", "training")
 
@@ -18,11 +18,14 @@ def emergency() -> None:
 
 @emergency.command("list", help="待复核的紧急破例 · emergency accesses that wait for review")
 @click.option("--all", "is_all", is_flag=True, help="包括已复核 reviewed ones too, newest first")
+@operator_option
 @config_option
 @json_option
 @speaks
-async def list_(is_all: bool, config: Path, as_json: bool) -> None:
-    found = await Admin(settings_of(config)).call("GET", "/admin/v1/emergencies", all="yes" if is_all else None)
+async def list_(is_all: bool, operator: str, config: Path, as_json: bool) -> None:
+    found = await Admin(settings_of(config), operator).call(
+        "GET", "/admin/v1/emergencies", all="yes" if is_all else None
+    )
     if as_json:
         show(found)
         return
@@ -37,10 +40,11 @@ async def list_(is_all: bool, config: Path, as_json: bool) -> None:
 @click.argument("id_", metavar="ID")
 @click.argument("outcome", type=click.Choice(OUTCOMES))
 @click.option("--finding", default="", help="复核意见 what was found")
+@operator_option
 @config_option
 @json_option
 @speaks
-async def review(id_: str, outcome: str, finding: str, config: Path, as_json: bool) -> None:
+async def review(id_: str, outcome: str, finding: str, operator: str, config: Path, as_json: bool) -> None:
     document = {"outcome": outcome, "finding": finding}
-    reviewed = await Admin(settings_of(config)).call("POST", f"/admin/v1/emergencies/{id_}/review", document)
+    reviewed = await Admin(settings_of(config), operator).call("POST", f"/admin/v1/emergencies/{id_}/review", document)
     show(reviewed) if as_json else click.echo(f"{reviewed['emergency']}: {reviewed['outcome']}")

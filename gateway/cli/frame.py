@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 the answer is no (a check failed), 2 wrong usage, 3 refuse
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import os
 import sys
@@ -96,13 +97,19 @@ def _width(text: str) -> int:
     return sum(2 if ord(character) > 0x2E7F else 1 for character in text)
 
 
+def who_acts() -> str:
+    """Who acts where nobody is named: HUTONG_OPERATOR, or the name of this account. The same for `init`, whose operator is
+    the first security administrator, and for every later call."""
+    return os.environ.get("HUTONG_OPERATOR") or getpass.getuser()
+
+
 class Admin:
     """The local admin API of the gateway that runs under these settings."""
 
     def __init__(self, settings: Settings, operator: str = "") -> None:
         """`operator` is who acts; by default HUTONG_OPERATOR, or the name of the account."""
         self._socket = settings.directory / ADMIN_SOCKET
-        self._operator = operator or os.environ.get("HUTONG_OPERATOR", os.environ.get("USER", "local"))
+        self._operator = operator or who_acts()
 
     async def call(self, method: str, path: str, document: Any = None, **query: Any) -> Any:
         """Raises Unavailable when no gateway runs here, Refusal with the gateway's own words otherwise."""
@@ -126,7 +133,7 @@ class Admin:
         """POST, and the bytes of the answer as they come. Raises as `call`."""
         if not self._socket.exists():
             raise Unavailable("no gateway runs with these settings", remedy="start it: hutong serve")
-        headers = {"Hutong-Operator": os.environ.get("HUTONG_OPERATOR", os.environ.get("USER", "local"))}
+        headers = {"Hutong-Operator": self._operator}
         timeout = aiohttp.ClientTimeout(total=None, sock_read=300)
         try:
             async with (

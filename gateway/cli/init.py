@@ -6,14 +6,13 @@ the key directory that all nodes share: then settings are written and nothing el
 
 from __future__ import annotations
 
-import getpass
 import json
 from pathlib import Path
 
 import click
 
 from gateway.assembly import create
-from gateway.cli.frame import SETTINGS_FILE, speaks
+from gateway.cli.frame import SETTINGS_FILE, speaks, who_acts
 from gateway.config import load_settings
 from gateway.model.errors import Refusal
 
@@ -77,8 +76,10 @@ async def init(
         settings.directory.mkdir(mode=0o700, exist_ok=True)
         click.echo(f"已加入 joined: {file}")
         return
-    await create(settings, by=getpass.getuser())
+    first = who_acts()
+    await create(settings, by=first)
     click.echo(f"已建立 made: {file}")
+    click.echo(f"安全管理员 security administrator: {first}")
     click.echo(f"下一步 next: hutong serve --config {file}")
     click.echo(f"         hutong office add police.{region} --name ... --profile offices --config {file}")
 

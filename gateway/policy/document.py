@@ -141,7 +141,7 @@ class _Reader:
         for text, item in node.texts():
             facet = FACETS.get(text)
             if facet is None:
-                known = ", ".join([*PRESETS, *FACETS]) if node.is_scalar else ", ".join(FACETS)
+                known = ", ".join(dict.fromkeys([*PRESETS, *FACETS])) if node.is_scalar else ", ".join(FACETS)
                 item.problem("unknown-value", f"`{text}` is not a known preset or facet", f"one of: {known}")
             else:
                 shown |= facet | Facet.EXISTS

@@ -123,7 +123,10 @@ async def require(staff: StaffDirectory, name: str, *roles: Role) -> frozenset[R
     held = await staff.roles_of(name)
     if not held & set(roles):
         titles = " / ".join(ROLE_TITLES[role] for role in roles)
-        raise RoleMissing(f"this takes the role: {titles}", remedy="hutong role grant NAME ROLE")
+        raise RoleMissing(
+            f"this takes the role: {titles}",
+            remedy="act as somebody who has it (--as, HUTONG_OPERATOR), or have it granted: hutong role grant NAME ROLE",
+        )
     return held
 
 

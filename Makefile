@@ -36,6 +36,7 @@ types: setup
 chaos: setup
 	@bash ops/test-services.sh $(PY) -m tests.faults.chaos
 	@bash ops/test-services.sh $(PY) -m tests.faults.chaos --cluster --rounds 200
+	$(PY) -m tests.faults.log_chaos build/log-chaos --seconds 3600
 
 soak: setup
 	HYPOTHESIS_PROFILE=explore $(PY) -m pytest -m hypothesis

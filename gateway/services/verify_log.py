@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 from gateway.audit.many_records import first_unopened
-from gateway.audit.merkle import Edge, leaf_hash
+from gateway.audit.merkle import Edge, fold, join_roots, leaf_hashes, root_of
 from gateway.ports.log_storage import LogStorage
 
-PAGE = 8192
+PAGE = 8192  # a power of two: a page of leaves is a complete subtree
 PROCESSES_FROM = 100_000  # records: below, starting a process costs more than it saves
 
 
@@ -51,14 +51,18 @@ async def verify_log(log: LogStorage, *, processes: int | None = None) -> Verifi
 async def verify_tree(log: LogStorage) -> Verified:
     """The part that opens no record: do the entries, read back, give the head's root?"""
     head = await log.head()
-    edge = Edge()
+    roots, top = list[bytes](), b""
     for start in range(0, head.size, PAGE):
         stop = min(start + PAGE, head.size)
         entries = await log.entries(start, stop)
         if len(entries) < stop - start:
             return Verified(False, head.size, head.root, start + len(entries), "leaf-missing")
-        edge.extend([leaf_hash(entry) for entry in entries])
-    if edge.root() != head.root:
+        hashes = leaf_hashes(entries)
+        if len(hashes) == PAGE:
+            roots.append(fold(hashes))
+        else:
+            top = root_of(hashes)
+    if join_roots(roots, top) != head.root:
         return Verified(False, head.size, head.root, None, "root-differs")
     return Verified(True, head.size, head.root)
 
@@ -87,7 +91,7 @@ async def _verify(
         whole = next((n for n, one in enumerate(records) if one.index != start + n), len(records))
         pairs = [(one.entry, one.opening) for one in records[:whole]]
         opening.append((start, loop.run_in_executor(pool, checks, pairs)))
-        edge.extend([leaf_hash(entry) for entry, _ in pairs])
+        edge.extend(leaf_hashes([entry for entry, _ in pairs]))
         if (bad := await settle(0 if whole < stop - start else ahead)) is not None:
             return Verified(False, size, root, bad, "record-does-not-open")
         if whole < stop - start:

@@ -49,9 +49,10 @@ class Done:
         with tempfile.TemporaryDirectory(prefix="hutong-log-chaos-") as place:
             try:
                 hits = BATCHES[kind](Path(place) / "g", random.Random(seed))
-            except Broken as broken:
-                self.broken.append({"kind": kind, "seed": seed, "promise": str(broken)})
-                print(f"BROKEN {kind} (seed {seed}): {broken}", flush=True)
+            except Exception as broken:  # noqa: BLE001 - whatever goes wrong where nothing may is a broken promise
+                promise = str(broken) if isinstance(broken, Broken) else repr(broken)
+                self.broken.append({"kind": kind, "seed": seed, "promise": promise})
+                print(f"BROKEN {kind} (seed {seed}): {promise}", flush=True)
         self.faults[kind] = dict(Counter(self.faults[kind]) + hits)
         self.batches += 1
         self.seconds += time.monotonic() - begin

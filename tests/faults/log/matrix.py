@@ -39,7 +39,7 @@ from gateway.ports.log_storage import Head
 from gateway.services.publish import Publisher
 from gateway.services.verify_log import verify_log
 from gateway.services.witness import Witness
-from tests.faults.log.signing import PERSON, create, open_store, publisher_of
+from tests.faults.log.signing import PERSON, create, journal_kept, open_store, publisher_of
 from tests.support.audit_log import LOG, LOG_PQ, ORIGIN, POLICY, WITNESS
 from tests.support.log_events import event_of
 
@@ -255,15 +255,15 @@ async def _wal_cut(folder: Path, rng: random.Random) -> Counter[str]:
     store = open_store(whole)
     publisher, signed = publisher_of(store, whole), dict[int, bytes]()
     await publisher.open()
-    wal = whole / "store" / "store.db-wal"
     promised = [(0, 0, (whole / "guard").read_bytes())]
-    for _ in range(4):
-        await store.log.append(events(rng, 60))
-        await publisher.publish()
-        head = await store.log.head()
-        signed[head.size] = head.root
-        promised.append(((wal.stat().st_size - WAL_HEADER) // FRAME, head.size, (whole / "guard").read_bytes()))
-    journal = wal.read_bytes()
+    with journal_kept(whole) as wal:
+        for _ in range(4):
+            await store.log.append(events(rng, 60))
+            await publisher.publish()
+            head = await store.log.head()
+            signed[head.size] = head.root
+            promised.append(((wal.stat().st_size - WAL_HEADER) // FRAME, head.size, (whole / "guard").read_bytes()))
+        journal = wal.read_bytes()
     await store.close()
     for frames in range(promised[-1][0] + 1):
         was = [one for one in promised if one[0] <= frames][-1]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,19 @@ def open_store(folder: Path, fault: FaultPoint = no_fault) -> SqliteStore:
 def publisher_of(store: SqliteStore, folder: Path, guard: Any = None) -> Publisher:
     kept = FileCheckpointGuard(folder / "guard") if guard is None else guard
     return Publisher(store.log, ORIGIN, (LOG, LOG_PQ), kept, TRUST, SystemClock())
+
+
+@contextmanager
+def journal_kept(folder: Path) -> Iterator[Path]:
+    """The journal of a store, of which nothing is folded into the database meanwhile: a reader from before stands in the way.
+
+    Without it the store begins its journal anew after a while, and a journal is worth nothing beside an older database.
+    """
+    with closing(sqlite3.connect(folder / "store" / "store.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM log_leaf").fetchone()
+        yield folder / "store" / "store.db-wal"
+        reader.execute("COMMIT")
 
 
 async def log(store: SqliteStore, rng: random.Random, count: int) -> None:

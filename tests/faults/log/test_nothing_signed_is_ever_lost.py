@@ -15,7 +15,7 @@ import pytest
 from gateway.engines.files.checkpoint_guard import FileCheckpointGuard
 from gateway.ports.log_storage import Head
 from gateway.services.verify_log import verify_log
-from tests.faults.log.signing import create, log, open_store, publisher_of
+from tests.faults.log.signing import create, journal_kept, log, open_store, publisher_of
 from tests.support.gateway_process import ROOT
 
 WAL_HEADER, FRAME = 32, 24 + 8192
@@ -29,14 +29,14 @@ async def test_the_journal_may_be_cut_after_any_frame(tmp_path: Path) -> None:
     store = open_store(folder)
     publisher, rng = publisher_of(store, folder), random.Random(3)
     await publisher.open()
-    wal = folder / "store" / "store.db-wal"
     promised: list[tuple[int, int, bytes]] = [(0, 0, (folder / "guard").read_bytes())]
-    for _ in range(6):
-        await log(store, rng, rng.randrange(20, 90))
-        await publisher.publish()
-        frames = (wal.stat().st_size - WAL_HEADER) // FRAME
-        promised.append((frames, (await store.log.head()).size, (folder / "guard").read_bytes()))
-    journal = wal.read_bytes()
+    with journal_kept(folder) as wal:
+        for _ in range(6):
+            await log(store, rng, rng.randrange(20, 90))
+            await publisher.publish()
+            frames = (wal.stat().st_size - WAL_HEADER) // FRAME
+            promised.append((frames, (await store.log.head()).size, (folder / "guard").read_bytes()))
+        journal = wal.read_bytes()
     await store.close()
     last = promised[-1]
     for frames in range(last[0] + 1):

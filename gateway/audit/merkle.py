@@ -124,7 +124,17 @@ class Edge:
 
     def append(self, hash_: bytes) -> list[Tile]:
         """Add one leaf hash (32 bytes); returns the tiles it completed, lowest level first. O(1) on average."""
-        return self.extend((hash_,))
+        row, stack, bits = self._rows[0], self._stacks[0], len(self._rows[0])
+        row.append(hash_)
+        while bits & 1:
+            hash_ = sha256(b"\x01" + stack.pop() + hash_).digest()
+            bits >>= 1
+        stack.append(hash_)
+        self.size += 1
+        full: list[Tile] = []
+        if len(row) == TILE_WIDTH:
+            self._finish_tiles(full)
+        return full
 
     def extend(self, hashes: Sequence[bytes]) -> list[Tile]:
         """Add leaf hashes in order; returns the tiles they completed, in the order of completion."""

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from adapters.registry import load_adapters
+from gateway.bench import logging_peer, logging_tree
 from gateway.bench.adapting import FORMATS, Adapting
 from gateway.bench.catalogue import MEASUREMENTS, measurement_of
-from gateway.bench.measuring import Row, at_least, at_most
+from gateway.bench.measuring import Effort, Row, at_least, at_most
 from gateway.bench.samples import citizen_id, report_bodies
 from gateway.model.notice import SubmittedNotice
 from gateway.validation.identity import check_digit_holds
@@ -88,3 +89,20 @@ def test_every_notice_of_a_load_is_another_and_every_family_comes_twice():
     assert len(set(children)) == 5
     assert all(check_digit_holds(number) and number.startswith("999999") for number in children)
     assert citizen_id(1)[0] != citizen_id(2)[0]
+
+
+async def test_the_log_beside_pymerkle_says_so_when_it_cannot_be_had(monkeypatch):
+    monkeypatch.setattr(logging_peer, "PACKAGE", "./no-such-package")
+    rows = await logging_peer.pymerkle(Effort(rounds=1, is_quick=True))
+    assert [(row.name, row.ratio, row.is_held) for row in rows] == [
+        ("log-pymerkle-append", None, None),
+        ("log-pymerkle-proof", None, None),
+    ]
+    assert all("could not be installed" in row.skipped for row in rows)
+
+
+async def test_the_records_and_the_evidence_of_the_log_are_measured():
+    effort = Effort(rounds=1, is_quick=True)
+    rows = [*await logging_tree.records(effort), *await logging_tree.evidence(effort)]
+    assert [row.name for row in rows] == ["log-record-make", "log-record-open", "log-bundle"]
+    assert all(row.ratio and row.ratio > 0 for row in rows)

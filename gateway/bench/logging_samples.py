@@ -1,0 +1,45 @@
+"""Events like those of the exchange, for measuring the log: disclosures with twelve fields of a notice, about one person."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from gateway.model.audit import EventName, LogEvent, LogValue, Slot
+from gateway.model.identifiers import EventId
+
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+_SHOWN = tuple(
+    sorted(
+        (name, "clear")
+        for name in (
+            "harm.summary", "harm.types", "guardian.name", "guardian.phone", "minor.birth_date", "minor.grade", "minor.id_no", "minor.name",
+            "minor.residence.region", "minor.school.name", "minor.sex", "place.region",
+        )
+    )
+)  # fmt: skip
+
+
+def disclosures(count: int, *, persons: bool = False, seed: int = 1) -> Sequence[LogEvent]:
+    rng = random.Random(seed)  # noqa: S311 - which ids, no secret
+    return [_disclosure(number, rng, persons) for number in range(count)]
+
+
+def _disclosure(number: int, rng: random.Random, persons: bool) -> LogEvent:
+    def new() -> str:
+        return str(uuid.UUID(bytes=rng.randbytes(16)))
+
+    values: dict[str, LogValue] = {
+        "actor": "gateway", "notice": new(), "delivery": new(), "recipient": "police.999999.unit01", "revision": 1, "purpose": "P01",
+        "basis": ("L02", "L20"), "policy": rng.randbytes(32).hex(), "outcome": f"o-{rng.randbytes(16).hex()}", "fields": _SHOWN,
+        "obligations": ("disposal_receipt", "no_onward"), "transport": "pull",
+    }  # fmt: skip
+    slots: tuple[Slot, ...] = ()
+    if persons:
+        subject = sha256(b"%d" % (number % 997)).hexdigest()
+        slots = (Slot({"person": new(), "roles": ("minor",), "age_band": "8-13"}, bytes.fromhex(subject), subject),)
+    at = _START + timedelta(milliseconds=number)
+    return LogEvent(EventId(new()), EventName.DISCLOSURE_DECIDED, at, values, rng.randbytes(32), slots)

@@ -12,7 +12,7 @@ import base64
 import json
 import random
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,8 @@ RECIPIENTS = (QUEUED, "civil_affairs.440113", "procuratorate.440113")
 SENDERS_AT_ONCE = 16
 OVER_AMQP = 4  # of the senders, where there are brokers
 PATIENCE_SECONDS = 20.0  # for an answer over HTTP
-QUEUE_PATIENCE_SECONDS = 3.0  # for one over AMQP: shorter than any repair, so that an office asks again
+QUEUE_PATIENCE_SECONDS = 12.0  # for one over AMQP, on a connection that is open
+LOOK_SECONDS = 0.5  # whether it still is
 NUMBER = re.compile(r"(?:情况|摘要) (r\d+-\d+)")
 LOST = (AMQPError, aio_pika.exceptions.AMQPException, OSError, TimeoutError, Unavailable, Answered, RuntimeError)
 
@@ -182,7 +183,7 @@ class Load:
                     async with AmqpOffice(self._broker(), self._queues.vhost, client) as office:
                         while waiting:
                             body = report(waiting[0])
-                            answer = await asyncio.wait_for(office.submit(body), QUEUE_PATIENCE_SECONDS)
+                            answer = await _while_open(office, office.submit(body))
                             if answer.headers["status"] != "202":
                                 raise Unavailable("asked to come again")
                             receipt = orjson.dumps(json.loads(answer.body), option=orjson.OPT_SORT_KEYS)
@@ -198,20 +199,41 @@ class Load:
     async def _read(self, office: str, done: asyncio.Event) -> None:
         """Read the queue, apply by delivery id, acknowledge to the gateway, then to the broker."""
         assert self._queues is not None
+
+        def is_over() -> bool:
+            return done.is_set() and not self.seen.missing(office)
+
         async with AgencyClient(Profile.load(self._profiles, office)) as client:
-            while not done.is_set() or self.seen.missing(office):
+            while not is_over():
                 with suppress(*LOST):
                     async with AmqpOffice(self._broker(), self._queues.vhost, client, self._queues.key) as reader:
                         await reader.read_inbox()
-                        while not done.is_set() or self.seen.missing(office):
-                            message = await reader.next(QUEUE_PATIENCE_SECONDS)
+                        while not is_over():
+                            message = await _while_open(reader, reader.inbox.get(), is_over)
                             item = reader.open(message)
                             number = NUMBER.findall(_text(item))[0]
                             self.seen.came(office, number, item["delivery"], item["revision"])
-                            await asyncio.wait_for(reader.acknowledge(item), QUEUE_PATIENCE_SECONDS)
+                            await _while_open(reader, reader.acknowledge(item))
                             await message.ack()
                 client._token = ""
                 await asyncio.sleep(0.05)
+
+
+async def _while_open(
+    office: AmqpOffice, step: Coroutine[Any, Any, Any], is_over: Callable[[], bool] = lambda: False
+) -> Any:
+    """What the step gives; OSError when the connection ends before it, TimeoutError when patience or the round does."""
+    task = asyncio.ensure_future(step)
+    try:
+        async with asyncio.timeout(QUEUE_PATIENCE_SECONDS):
+            while not (await asyncio.wait({task}, timeout=LOOK_SECONDS))[0]:
+                if office.connection.is_closed:
+                    raise OSError("the connection ended")
+                if is_over():
+                    raise TimeoutError
+        return task.result()
+    finally:
+        task.cancel()
 
 
 def _text(item: dict[str, Any]) -> str:

@@ -27,7 +27,10 @@ async def backup(folder: Path, is_keys: bool, config: Path, as_json: bool) -> No
     if any(target == one or one in target.parents for one in (data, keys)):
         raise InvalidDocument("a backup inside the gateway's own folders is none", remedy="use another disk")
     if settings.is_clustered and not is_keys:
-        raise InvalidDocument("a clustered gateway's data is in the database", remedy="use pg_basebackup or pg_dump")
+        raise InvalidDocument(
+            "a clustered gateway's data is in the database",
+            remedy="use PostgreSQL's pg_basebackup or pg_dump; see ops/runbooks/backup.md",
+        )
     source, kind = (keys, KEYS) if is_keys else (data, DATA)
     _tell(make_copy(source, target, kind, datetime.now(UTC)), as_json)
 
@@ -41,7 +44,10 @@ async def backup(folder: Path, is_keys: bool, config: Path, as_json: bool) -> No
 async def restore(folder: Path, is_keys: bool, config: Path, as_json: bool) -> None:
     settings = settings_of(config)
     if settings.is_clustered and not is_keys:
-        raise InvalidDocument("a clustered gateway's data is in the database", remedy="use PostgreSQL's own tools")
+        raise InvalidDocument(
+            "a clustered gateway's data is in the database",
+            remedy="use PostgreSQL's own tools; see ops/runbooks/backup.md",
+        )
     target, kind = (settings.key_directory, KEYS) if is_keys else (settings.directory, DATA)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = OwnerLock(target)

@@ -14,6 +14,7 @@ from gateway.model.errors import Unavailable
 from gateway.model.identifiers import parse_office_id
 from gateway.ports.log_storage import LogQuery
 from gateway.services.roles import Role
+from tests.scenarios.test_two_nodes import second_node
 from tests.support.family import notice, person
 from tests.support.gateway_process import GatewayProcess
 from tests.support.town import CANONICAL, town
@@ -78,6 +79,26 @@ async def test_the_recipient_gets_the_exact_bytes_under_its_lease_and_the_log_sa
         await police.acknowledge(item)
         assert (await refused(police.attachment(item, digest)))["status"] == 409, "the lease is over"
         assert not whole.failures()
+
+
+@pytest.mark.services
+async def test_a_document_handed_in_at_one_node_of_a_cluster_is_fetched_at_another(tmp_path, postgres):
+    url = await postgres.make_database()
+    async with town(tmp_path, postgres=url) as first, second_node(first, tmp_path) as pair:
+        digest = await first.clients[SENDER].upload(CONTENT)
+        await (await pair.client(SENDER)).submit(report("1", digest), CANONICAL)
+        police = await pair.client(POLICE)
+        item = await only(first.clients[POLICE])
+        assert await police.attachment(item, digest) == CONTENT
+        ((released,), (stored,)) = await logged(first, "attachment_released"), await logged(first, "attachment_stored")
+        assert released["attachment"] == stored["attachment"]
+        absent = await refused(police.attachment(item, digest_of(b"nobody has this")))
+        other = await pair.client(SCHOOL)
+        assert await refused(other.attachment(item, digest)) == absent
+        await police.acknowledge(item)
+        assert (await refused(first.clients[POLICE].attachment(item, digest)))["status"] == 409, "the lease is over"
+        assert not first.failures()
+    await postgres.drop_database(url)
 
 
 async def test_absent_not_named_not_shown_and_not_addressed_are_one_answer(tmp_path):

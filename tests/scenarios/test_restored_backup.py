@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import json
 import shutil
@@ -14,6 +15,7 @@ import pytest
 
 from tests.scenarios.test_operators_and_offices import pull, submit
 from tests.support.gateway_process import ROOT, GatewayProcess
+from tests.support.postgres import Server, tool
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +154,40 @@ def test_after_a_released_hold_the_gateway_starts_without_one(gateway: GatewayPr
     gateway.stop()
     gateway.start()
     assert hold_of(gateway)["hold"] is False
+
+
+@pytest.mark.services
+async def test_a_database_that_was_restored_from_a_dump_is_noticed_and_goes_on_after_two_persons_released_it(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUTONG_OPERATOR", getpass.getuser())
+    url, restored = await postgres.make_database(), await postgres.make_database()
+    gateway, dump = GatewayProcess(tmp_path / "g", "--postgres", url).start(), str(tmp_path / "dump")
+    try:
+        for office, adapter in (("health.440113", "health"), ("police.440113", "canonical")):
+            gateway.add_office(office, adapter)
+        for name in ("first", "second"):
+            gateway.run("role", "grant", name, "security-administrator")
+        assert "PostgreSQL" in gateway.run("backup", str(tmp_path / "b"), check=False).stderr, "not this command's"
+        await asyncio.to_thread(subprocess.run, [tool("pg_dump"), "-Fc", "-f", dump, url], check=True)
+        submit(gateway, "WJ-1", tmp_path)
+        wait_until_signed(gateway, json.loads(gateway.run("log", "verify", "--json").stdout)["size"] - 1)
+        gateway.kill()
+
+        await asyncio.to_thread(subprocess.run, [tool("pg_restore"), "-d", restored, dump], check=True)
+        gateway.config.write_text(gateway.config.read_text().replace(url, restored))
+        gateway.start()
+        held = hold_of(gateway)
+        assert (held["hold"], held["why"]) == (True, "guard")
+        assert "provisional" in submit(gateway, "WJ-1", tmp_path)["flags"], "what was lost is sent again and taken"
+        for name in ("first", "second"):
+            monkeypatch.setenv("HUTONG_OPERATOR", name)
+            gateway.run("hold", "release", "--reason", "restored-backup")
+        assert hold_of(gateway)["hold"] is False
+        assert "provisional" not in submit(gateway, "WJ-2", tmp_path).get("flags", [])
+        assert len(pull(gateway, "police.440113")) == 2
+        assert json.loads(gateway.run("log", "verify", "--json").stdout)["verified"] is True
+    finally:
+        gateway.kill()
+    for one in (url, restored):
+        await postgres.drop_database(one)

@@ -35,6 +35,11 @@ _PDEATHSIG = 1
 _QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
 
 
+def tool(name: str) -> str:
+    """One of the server's own commands, `pg_dump` for example."""
+    return str(_HOMES[-1] / name)
+
+
 def _other_user() -> tuple[int, int] | None:
     """Who runs the server when root runs the tests."""
     if os.getuid() != 0:

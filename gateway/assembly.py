@@ -77,6 +77,7 @@ class Gateway:
     documents: Documents
     engines: Engines
     services: Services
+    background: asyncio.Task[None]  # everything that happens by itself; it ends by an error alone, and the node with it
 
 
 async def create(settings: Settings, *, by: str) -> None:
@@ -124,7 +125,7 @@ async def running(
         stack.callback(services.drain)
         if settings.is_clustered:
             stack.push_async_callback(_leave, settings, edge)
-        yield Gateway(settings, url, documents, engines, services)
+        yield Gateway(settings, url, documents, engines, services, background)
 
 
 def _api(settings: Settings, engines: Engines, services: Services) -> ApiServices:

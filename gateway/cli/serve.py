@@ -24,6 +24,13 @@ def serve(config: Path) -> None:
         uvloop.run(_serve(settings))
     except HutongError as error:
         raise SystemExit(fail(error)) from error
+    except BackgroundEnded as ended:
+        click.echo(f"错误 error: {ended}", err=True)
+        raise SystemExit(1) from None
+
+
+class BackgroundEnded(Exception):
+    """Something that a node does by itself failed for a reason nobody foresaw: half a node serves nobody."""
 
 
 async def _serve(settings: Settings) -> None:
@@ -33,8 +40,28 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(settings) as gateway:
-        set_for_serving()
-        click.echo(f"护通运行于 Hutong serves {gateway.url}", err=True)
-        await stop.wait()
-        click.echo("正在收尾 draining", err=True)
+    failed: BaseException | None = None
+    try:
+        async with running(settings) as gateway:
+            set_for_serving()
+            click.echo(f"护通运行于 Hutong serves {gateway.url}", err=True)
+            stopping = asyncio.ensure_future(stop.wait())
+            await asyncio.wait({stopping, gateway.background}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            failed = gateway.background.exception() if gateway.background.done() else None
+            for one in _each(failed):
+                gateway.engines.events.error("background_ended", one)
+            click.echo("正在收尾 draining", err=True)
+    except BaseExceptionGroup:
+        if failed is None:
+            raise
+    if failed is not None:
+        raise BackgroundEnded(
+            "后台任务意外结束，节点随之退出 a background task ended, and the node with it; see its log"
+        )
+
+
+def _each(error: BaseException | None) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [one for part in error.exceptions for one in _each(part)]
+    return [] if error is None else [error]

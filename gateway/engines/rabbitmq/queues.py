@@ -21,7 +21,7 @@ from uuid import uuid4
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
-from aiormq.exceptions import AMQPError, ChannelNotFoundEntity, ChannelPreconditionFailed
+from aiormq.exceptions import AMQPConnectionError, AMQPError, ChannelNotFoundEntity, ChannelPreconditionFailed
 
 from gateway.config import RabbitSettings
 from gateway.engines.rabbitmq.address import Address
@@ -356,17 +356,21 @@ class _Session:
 
 
 async def connect(address: Address, heartbeat: float) -> AbstractConnection:
-    return await aio_pika.connect(
-        host=address.host,
-        port=address.port,
-        login=address.user,
-        password=address.password,
-        virtualhost=address.vhost,
-        ssl=address.tls is not None,
-        ssl_context=address.tls,
-        timeout=_CONNECT_SECONDS,
-        heartbeat=max(1, round(heartbeat)),
-    )
+    """A connection for topology and consuming. Raises one of BROKEN."""
+    try:
+        return await aio_pika.connect(
+            host=address.host,
+            port=address.port,
+            login=address.user,
+            password=address.password,
+            virtualhost=address.vhost,
+            ssl=address.tls is not None,
+            ssl_context=address.tls,
+            timeout=_CONNECT_SECONDS,
+            heartbeat=max(1, round(heartbeat)),
+        )
+    except (StopAsyncIteration, RuntimeError) as ended:  # aiormq's words for an end before the first frame
+        raise AMQPConnectionError("the connection ended while it was made") from ended
 
 
 def _arrived(office: OfficeId, message: AbstractIncomingMessage) -> Arrived:

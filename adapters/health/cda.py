@@ -105,7 +105,8 @@ class _Encounter:
 
 class HealthCda(MappedAdapter):
     def read_item(self, item: NativeItem, source: Source, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
-        if "recordTarget" not in item.tree and "hutong:notice" not in item.tree:
+        is_ours = any(said(code, "@codeSystem") == KINDS for code, _ in items(item.tree.get("code"), ()))
+        if "recordTarget" not in item.tree and "hutong:notice" not in item.tree and not is_ours:
             where = item.locate(("recordTarget",)) if item.locate else "recordTarget"
             message = "the document names no patient"
             problem = Problem("no-person", where, message, "send a document with a recordTarget")

@@ -74,7 +74,7 @@ class HealthFhir(MappedAdapter):
     def read_item(self, item: NativeItem, source: Source, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
         graph: References = item.tree[GRAPH]
         _logical_patients(item.tree, graph)
-        if not any(kind in item.tree for kind in ("Patient", "RelatedPerson")) and _notice_extension(item.tree) is None:
+        if not any(kind in item.tree for kind in ("Patient", "RelatedPerson")) and not _is_ours(item.tree):
             where = next((places[0] for places in graph.places.values() if places), "resourceType")
             message = "no patient is in the input, at most a reference to one"
             problem = Problem("no-person", where, message, "send a bundle with the Patient in it")
@@ -196,6 +196,14 @@ def _extension(name: str, said: Any) -> Tree:
     kind = _VALUE_TYPES.get(name, "valueString")
     value: Any = int(said) if kind == "valueInteger" else said == "1" if kind == "valueBoolean" else said
     return {"url": name, kind: value}
+
+
+def _is_ours(tree: Tree) -> bool:
+    """A message of the exchange, which may be about no patient: by its event, or by what its header says of the notice."""
+    for header, _ in elements(tree.get("MessageHeader"), ()):
+        if any(system == KIND_SYSTEM for system, _, _ in codings(header.get("eventCoding"))):
+            return True
+    return _notice_extension(tree) is not None
 
 
 def _notice_extension(tree: Tree) -> Tree | None:

@@ -1,6 +1,7 @@
 """When do two descriptions look like the same person, though no identifier says so? (DOMAIN 3.5, S2, S11)
 
-By the whole name and the whole birth date, as they are written alike: full-width letters, blanks, the many dots inside
+By the whole name with the whole birth date, or with the whole telephone number, which is what most agencies write of a
+parent (DOMAIN K5); as they are written alike: full-width letters, blanks, the many dots inside
 names of minorities, compatibility forms and variation selectors make no difference (NFKC). A name with characters that
 not every agency's system can write is compared twice: as it stands, and with each of those characters, or whatever a
 system put in its place (`?`, a box, a private code), as one mark. A birth date that is not told is taken from a
@@ -13,6 +14,8 @@ name, an alias, a partial date, or of somebody unidentified. Simplified and trad
 True
 >>> texts({"name": "李䶮", "birth_date": "2015-03-01"})
 ('李䶮|2015-03-01', '李〓|2015-03-01')
+>>> texts({"name": "王乙", "phone": "+86 138-0000-0000"})
+('王乙|tel 13800000000',)
 >>> texts({"name": "李某", "birth_date": "2015-03-01"})
 ()
 """
@@ -33,6 +36,8 @@ _IN_PLACE = frozenset("?□■○◯〇〓�")
 _MASKS = frozenset("某*×")
 _DOTS = frozenset("·•‧∙・⋅᛫.。")
 _COMMON = re.compile("[\u4e00-\u9fa5]{2,}")  # all of it in GBK, none of it changed by NFKC
+_MARKS = str.maketrans("", "", " -()")
+_TELEPHONE = 7
 _LEAST = 2  # one character alone is no whole name
 
 
@@ -49,7 +54,8 @@ def texts(person: Mapping[str, Any]) -> tuple[str, ...]:
         spelt = _spelt(name)
         spellings = dict.fromkeys((spelt, _blurred(spelt)))
     # a name of nothing but replaced characters says nothing
-    return tuple([f"{one}|{day}" for one in spellings if one.strip(RARE) for day in _birth_dates(person)])
+    besides = [*_birth_dates(person), *_telephone(person)]
+    return tuple([f"{one}|{told}" for one in spellings if one.strip(RARE) for told in besides])
 
 
 def _spelt(text: str) -> str:
@@ -79,6 +85,16 @@ def _is_common(character: str) -> bool:
     except UnicodeEncodeError:
         return False
     return unicodedata.category(character) != "Co"
+
+
+def _telephone(person: Mapping[str, Any]) -> list[str]:
+    """The number without country code and marks of writing; nothing for one that is masked or too short to be anybody's."""
+    told = person.get("phone")
+    if not isinstance(told, str):
+        return []
+    digits = unicodedata.normalize("NFKC", told).translate(_MARKS).removeprefix("+86")
+    is_whole = digits.isascii() and digits.isdigit() and len(digits) >= _TELEPHONE
+    return [f"tel {digits}"] if is_whole else []
 
 
 def _birth_dates(person: Mapping[str, Any]) -> list[str]:

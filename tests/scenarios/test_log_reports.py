@@ -183,15 +183,17 @@ def test_two_officers_join_two_records_of_one_child_on_the_command_line(
     submit(gateway, "WJ-9", tmp_path, **{f"~{number}^^^GA^NI": ""})
     monkeypatch.setenv("HUTONG_OPERATOR", "officer")
     listed = gateway.run("person", "proposals").stdout
-    (proposal,) = json.loads(gateway.run("person", "proposals", "--json").stdout)["proposals"]
-    two = [proposal[side]["person"] for side in ("first", "second")]
-    assert all(person in listed for person in two)
+    proposals = json.loads(gateway.run("person", "proposals", "--json").stdout)["proposals"]
+    assert len(proposals) == 2, "the child by name and birth date, its mother by name and telephone"
+    two, others = [[one[side]["person"] for side in ("first", "second")] for one in proposals]
+    assert all(person in listed for person in (*two, *others))
     for secret in (number, "李小测", "2015-03-01", "20150301"):
-        assert secret not in listed + json.dumps(proposal, ensure_ascii=False)
+        assert secret not in listed + json.dumps(proposals, ensure_ascii=False)
     join = ("person", "join", *two, "--reason", "same-case")
     assert "须另一人" in gateway.run(*join).stdout
     assert gateway.run(*join, check=False).returncode == 3, "nobody stands for both"
     assert json.loads(gateway.run(*join, "--as", "second", "--json").stdout)["state"] == "joined"
+    assert "认定不是同一人" in gateway.run("person", "decline", *others, "--reason", "two-persons").stdout
     assert "（无 none）" in gateway.run("person", "proposals").stdout
     assert two[0] in gateway.run("person", "proposals", "--joined").stdout
     erased = gateway.run("erase", two[1]).stdout

@@ -147,6 +147,10 @@ async def test_who_looks_alike_in_native_records_without_a_number_is_proposed_on
     for secret in (name, family.child.born, *(one.id_no for one in family.kin), *(one.name for one in family.kin)):
         assert secret not in repr(whole_list)
 
+    pairs = [{one.first.person, one.second.person} for one in whole_list]
+    (by_telephone,) = set().union(*(pair for pair in pairs if pair & landed.father)) - landed.father
+    assert sum(by_telephone in pair for pair in pairs) == 2, "the father, told of by name and telephone in two formats"
+
     join, kin = whole.gateway.services.join_persons, whole.gateway.services.join_persons._kin
     for one in proposed:
         for by in ("first", "second"):

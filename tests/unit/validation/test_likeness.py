@@ -1,4 +1,4 @@
-"""Two descriptions are alike by the whole name and the whole birth date, however systems write them; by nothing less."""
+"""Two descriptions are alike by the whole name with birth date or telephone, however systems write them; by nothing less."""
 
 from __future__ import annotations
 
@@ -62,11 +62,19 @@ def test_two_names_are_two(one, other):
         {"name": "李小测"}, {"name": "李小测", "birth_date": "2015-03"}, {"name": "李小测", "birth_date": "2015"},
         {"name": "李小测", "birth_date": "2015-02-30"}, {"name": "李小测", "age": {"years": 11}},
         {"alias": "小测", "birth_date": BORN}, called("李小测", unidentified=True), called("李小测", unborn=True),
-        {"name": "李小测", "id_no": NUMBER[:-1] + "7"},
+        {"name": "李小测", "id_no": NUMBER[:-1] + "7"}, {"phone": "13800000000"},
+        {"name": "李小测", "phone": "138****0000"}, {"name": "李小测", "phone": "110"}, {"name": "李小测", "phone": 138},
     ],
 )  # fmt: skip
 def test_too_little_is_nothing(person):
     assert texts(person) == ()
+
+
+@pytest.mark.parametrize("phone", ["13800000000", "+86 138 0000 0000", "138-0000-0000", "１３８００００００００"])
+def test_a_telephone_is_one_number_in_every_spelling(phone):
+    assert texts({"name": "王测乙", "phone": phone}) == ("王测乙|tel 13800000000",)
+    assert alike({"name": "王测乙", "phone": phone}, called("王测乙", phone="13800000000"))
+    assert not alike({"name": "王测丙", "phone": phone}, called("王测乙", phone="13800000000"))
 
 
 def test_a_birth_date_is_taken_from_a_number_that_holds_and_both_count_where_they_differ():
@@ -79,11 +87,15 @@ def test_a_birth_date_is_taken_from_a_number_that_holds_and_both_count_where_the
 _TEXT = st.text("李测某𠮷?·* 2015-03XG9", max_size=20)
 
 
-@given(st.dictionaries(st.sampled_from(["name", "birth_date", "id_no", "unborn"]), _TEXT | st.none() | st.integers()))
+@given(
+    st.dictionaries(
+        st.sampled_from(["name", "birth_date", "id_no", "phone", "unborn"]), _TEXT | st.none() | st.integers()
+    )
+)
 def test_it_is_total_and_never_tells_a_number(person):
     found = texts(person)
-    assert len(found) <= 4
-    assert all(text[-11] == "|" for text in found)
+    assert len(found) <= 6
+    assert all(re.fullmatch(r"[^|]{2,}\|([0-9]{4}-[0-9]{2}-[0-9]{2}|tel [0-9]{7,})", text) for text in found)
 
 
 def test_its_examples_hold():

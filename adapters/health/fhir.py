@@ -49,7 +49,7 @@ from adapters.health.people import (
     settle_roles,
 )
 from adapters.kit.adapter import MappedAdapter, Outgoing, Source
-from adapters.kit.fhir import GRAPH, FhirCodec, Place, References, codings
+from adapters.kit.fhir import GRAPH, FhirCodec, Place, References, To, codings
 from adapters.kit.lens import CustomField, Reading
 from adapters.kit.mapping import AgencyMapping, load_mapping
 from adapters.kit.native import NativeItem, Tree, as_list
@@ -170,7 +170,7 @@ class HealthFhir(MappedAdapter):
         if block:
             inner = [{"url": name, "valueString": said} for name, said in block.items()]
             extensions.append({"url": BLOCK_URL, "extension": inner})
-        focus = [{"~to": ["Patient", number]} for number in range(patients)]
+        focus = [To("Patient", number) for number in range(patients)]
         tree["MessageHeader"] = [
             {
                 **({"extension": extensions} if extensions else {}),

@@ -14,7 +14,7 @@ from adapters.health.fhir_fields import elements, word
 from adapters.health.observations import ICD10, INJURY, SEXUAL, compartment_of, is_sexual
 from adapters.kit.codetables import shared_tables
 from adapters.kit.converters import Unmappable, read_moment, write_zoned_moment
-from adapters.kit.fhir import codings
+from adapters.kit.fhir import To, codings
 from adapters.kit.lens import Reading, fill
 from adapters.kit.narrative import xhtml_text
 from adapters.kit.native import Position, Tree, as_list
@@ -41,7 +41,7 @@ _SILENT = frozenset(
 )
 _REFUTED = frozenset({"refuted", "entered-in-error"})
 _TEXTS = {INJURY: ("harm", "injury", "text"), SEXUAL: ("harm", "sexual_detail"), "QKMS": ("harm", "narrative")}
-_SUBJECT = {"~to": ["Patient", 0]}
+_SUBJECT = To("Patient", 0)
 
 
 def group_of(tree: Tree, name: str) -> Tree:

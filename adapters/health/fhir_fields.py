@@ -21,7 +21,7 @@ from adapters.health.people import (
 from adapters.health.telephones import phone_out, take_phone
 from adapters.kit.codetables import CodeTable, shared_tables
 from adapters.kit.converters import Unwritable, write_citizen_id, write_text
-from adapters.kit.fhir import codings
+from adapters.kit.fhir import To, codings
 from adapters.kit.lens import Reading, fill, text_of
 from adapters.kit.native import Position, Tree, as_list
 
@@ -221,7 +221,7 @@ class PatientLink:
     def write(self, rest: Tree, native: Tree) -> None:
         number = rest.pop("~patient", None)
         if native:
-            native["patient"] = {"~to": ["Patient", number]} if isinstance(number, int) and number >= 0 else _UNKNOWN
+            native["patient"] = To("Patient", number) if isinstance(number, int) and number >= 0 else _UNKNOWN
 
 
 _UNKNOWN = {

@@ -10,8 +10,8 @@ the entry's own base, then `Type/id` where exactly one entry has it, `#id` insid
 the same resource. Nothing is ever fetched. The tree carries the `References`
 under `GRAPH`; whoever reads the tree takes it out first.
 
-Writing: `{"~to": ["Patient", 0]}` becomes a reference to that entry's full URL,
-a uuid made from the bundle's identifier, so equal releases give equal bytes.
+Writing: `To("Patient", 0)` becomes a reference to that entry's full URL, a uuid
+made from the bundle's identifier, so equal releases give equal bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 import orjson
@@ -35,6 +35,13 @@ _VERSION = re.compile(r"/_history/[A-Za-z0-9.\-]{1,64}$")
 _RELATIVE = re.compile(r"[A-Z][A-Za-z]{1,63}/[A-Za-z0-9.\-]{1,64}")
 _NAMES = UUID("6f0c7d5e-55a1-5d0e-8a52-6c1d1a8a9b11")
 FIRST = ("MessageHeader", "Composition", "Patient", "RelatedPerson")
+
+
+class To(NamedTuple):
+    """A reference to the number-th resource of a type, in a tree that is written."""
+
+    kind: str
+    number: int
 
 
 @dataclass(slots=True)
@@ -194,10 +201,8 @@ class FhirCodec:
         entries: list[Tree] = []
         for name in names:
             for number, resource in enumerate(_list(tree[name]) or [tree[name]]):
-                entries.append(
-                    {"fullUrl": urls[name, number], "resource": {"resourceType": name, **_linked(resource, urls)}}
-                )  # fmt: skip
-        return orjson.dumps({"resourceType": "Bundle", **head, "entry": entries})
+                entries.append({"fullUrl": urls[name, number], "resource": {"resourceType": name, **resource}})
+        return orjson.dumps({"resourceType": "Bundle", **head, "entry": entries}, default=urls.reference)
 
     def position(self, path: Position) -> str:
         return References().locate(path)
@@ -218,16 +223,11 @@ class _FullUrls(dict[Place, str]):
         made = self[place] = full_url(self.seed, *place)
         return made
 
-
-def _linked(value: Any, urls: _FullUrls) -> Any:
-    if isinstance(value, dict):
-        to = value.get("~to")
-        if to is not None:
-            return {"reference": urls[to[0], to[1]]}
-        return {name: below if below.__class__ is str else _linked(below, urls) for name, below in value.items()}
-    if isinstance(value, list):
-        return [_linked(below, urls) for below in value]
-    return value
+    def reference(self, value: Any) -> Tree:
+        """What orjson cannot write by itself: a reference to an entry. Raises TypeError for anything else."""
+        if not isinstance(value, To):
+            raise TypeError("not a value of a resource")
+        return {"reference": self[value.kind, value.number]}
 
 
 def _resource(entry: Any) -> Tree:

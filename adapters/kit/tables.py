@@ -36,6 +36,7 @@ EXTENSION = "扩展"
 CSV_TYPE = "text/csv"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_MARKS = "'=+-@\t\r"  # how such a cell begins, guarded or not
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 _PREFIX = EXTENSION + ":"
 _SEARCHED_ROWS = 40
@@ -57,7 +58,7 @@ def heading(text: str) -> str:
 
 
 def guard(text: str) -> str:
-    return "'" + text if _FORMULA.match(text) else text
+    return "'" + text if text[:1] in _MARKS and _FORMULA.match(text) else text
 
 
 def unguard(text: str) -> str:

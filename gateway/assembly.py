@@ -45,6 +45,7 @@ from gateway.engines.files.root_key import RootKeyFile
 from gateway.http.admin import AdminServices, make_admin_app
 from gateway.http.admin_conflicts import conflict_routes
 from gateway.http.admin_emergency import emergency_routes
+from gateway.http.admin_keys import key_routes
 from gateway.http.admin_log import log_routes
 from gateway.http.admin_persons import PersonServices, person_routes
 from gateway.http.admin_policies import PolicyServices, policy_routes
@@ -186,6 +187,7 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
             *retention_routes(RetentionServices(services.proof.erase, services.proof.legal_holds)),
             *emergency_routes(services.emergency, services.staff),
             *conflict_routes(services.clear_conflict),
+            *key_routes(services.gateway_keys),
             *person_routes(PersonServices(services.propose_joining, services.join_persons)),
             *policy_routes(
                 PolicyServices(

@@ -15,7 +15,7 @@ from gateway.assembly_log import (
     join_log_services,
 )
 from gateway.config import Settings
-from gateway.crypto.detached import DetachedSigner
+from gateway.crypto.detached import CurrentSigner
 from gateway.http.settings import HttpSettings
 from gateway.model.delivery import Delivery
 from gateway.model.identifiers import NoticeId, NoticeType
@@ -51,6 +51,7 @@ from gateway.services.facts import FactGatherer, china_day
 from gateway.services.fetch_attachment import FetchAttachment
 from gateway.services.follow import Follow
 from gateway.services.formats import Formats
+from gateway.services.gateway_keys import GatewayKeys
 from gateway.services.gateway_notices import GatewayNotices
 from gateway.services.govern import Policies
 from gateway.services.join_persons import JoinPersons
@@ -105,6 +106,7 @@ class Services:
     record_use: RecordUse
     emergency: EmergencyAccess
     clear_conflict: ClearConflict
+    gateway_keys: GatewayKeys
     join_persons: JoinPersons
     propose_joining: ProposeJoining
     follow: Follow
@@ -136,7 +138,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
     layout = Layout(catalogue.fields.values())
     keeper = Keeper(keys, ids, layout.split, join)
     cases = Cases(store.notices, store.deliveries, keys, ids)
-    receipts = ReceiptMaker(keys.signing_key("receipts"), settings.name)
+    receipts = ReceiptMaker(lambda: keys.signing_key("receipts"), settings.name)
     formats = Formats(documents.adapters)
     is_draining = threading.Event()
     authenticate = Authenticate(
@@ -287,7 +289,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         fields_in=lambda data, kind: fields_in(catalogue, data, kind),
         adapter_named=formats.writer,
         teller=teller,
-        signer=DetachedSigner(keys.signing_key("releases"), {"typ": "hutong-release"}),
+        signer=CurrentSigner(lambda: keys.signing_key("releases"), {"typ": "hutong-release"}),
         doorbell=engines.doorbell,
         waits=engines.proof.hold.waits,
         clock=clock,
@@ -456,6 +458,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         ),
         record_use=RecordUse(deliveries=store.deliveries, log=store.log, receipts=receipts, teller=teller, clock=clock),
         clear_conflict=clear_conflict,
+        gateway_keys=GatewayKeys(keys=keys, log=store.log, staff=staff, teller=teller, clock=clock),
         join_persons=JoinPersons(
             storage=store.persons,
             kin=kin,

@@ -48,6 +48,21 @@ class DetachedSigner:
         return f"{self._header}..{b64url(self._key.sign(self._prefix + payload))}"
 
 
+class CurrentSigner:
+    """Signs with whichever key is in use at that moment."""
+
+    def __init__(self, key_of: Callable[[], SigningKey], protected: Mapping[str, Any] | None = None) -> None:
+        self._key_of, self._protected = key_of, protected
+        self._key = key_of()
+        self._signer = DetachedSigner(self._key, protected)
+
+    def sign(self, payload: bytes) -> str:
+        key = self._key_of()
+        if key is not self._key:
+            self._key, self._signer = key, DetachedSigner(key, self._protected)
+        return self._signer.sign(payload)
+
+
 class DetachedVerifier:
     """Verifies detached signatures against keys that the caller finds by `kid`."""
 

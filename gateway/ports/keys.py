@@ -47,6 +47,11 @@ class KeyStore(Protocol):
         """The current signing key for `receipts`, `releases`, `tokens` or `log`."""
         ...
 
+    def use_signing_key(self, purpose: str, key: SigningKey) -> None:
+        """Sign with `key` from now on, durable when it returns. The private part of the one before is destroyed, its
+        public part stays. Raises Unavailable when the store is out of reach."""
+        ...
+
     def verification_keys(self) -> Sequence[dict[str, object]]:
         """Public JWKs of all signing keys, the retired included: old signatures stay verifiable."""
         ...

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 
 from gateway.audit.record import PreparedRecord
 from gateway.config import Settings
-from gateway.crypto.detached import DetachedSigner
+from gateway.crypto.detached import CurrentSigner
 from gateway.model.access import Decision
 from gateway.model.agency import Office
 from gateway.model.audit import EventName, LogValue
@@ -134,7 +134,7 @@ class Enforce:
         fields_in: Callable[[JsonObject, NoticeType], frozenset[FieldId]],
         adapter_named: Callable[[str, str], Adapter],
         teller: Teller,
-        signer: DetachedSigner,
+        signer: CurrentSigner,
         doorbell: Doorbell,
         waits: Callable[[Delivery, datetime], str],
         clock: Clock,

@@ -8,9 +8,10 @@ against the keys published at `/.well-known/jwks.json`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from gateway.crypto.signing import SigningKey, b64url
@@ -34,13 +35,17 @@ class ReceiptKind(StrEnum):
     SUPERSEDED = "superseded"
 
 
-class ReceiptMaker:
-    """Signs receipts with one key; `name` is the gateway's own name, the issuer."""
+@lru_cache(16)
+def _prefix(algorithm: str, kid: str) -> str:
+    header = canonical_json({"alg": algorithm, "kid": kid, "typ": "hutong-receipt+jwt"})
+    return b64url(header) + "."
 
-    def __init__(self, key: SigningKey, name: str) -> None:
-        header = canonical_json({"alg": key.algorithm, "kid": key.kid, "typ": "hutong-receipt+jwt"})
-        self._key, self._issuer = key, f"{GATEWAY_URN}:{name}"
-        self._prefix = b64url(header) + "."
+
+class ReceiptMaker:
+    """Signs receipts with the key that is in use at that moment; `name` is the gateway's own name, the issuer."""
+
+    def __init__(self, key_of: Callable[[], SigningKey], name: str) -> None:
+        self._key_of, self._issuer = key_of, f"{GATEWAY_URN}:{name}"
 
     def sign(self, kind: ReceiptKind, to: OfficeId, at: datetime, claims: Mapping[str, Any]) -> str:
         body = canonical_json(
@@ -53,8 +58,9 @@ class ReceiptMaker:
                 **claims,
             }
         )
-        signing_input = self._prefix + b64url(body)
-        return f"{signing_input}.{b64url(self._key.sign(signing_input.encode('ascii')))}"
+        key = self._key_of()
+        signing_input = _prefix(key.algorithm, key.kid) + b64url(body)
+        return f"{signing_input}.{b64url(key.sign(signing_input.encode('ascii')))}"
 
     def accepted(
         self,

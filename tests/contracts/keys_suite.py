@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gateway.crypto.signing import verify_key
+from gateway.crypto.signing import new_signing_key, verify_key
 from gateway.model.errors import Unavailable
 from gateway.model.identifiers import KeyId
 
@@ -77,7 +77,8 @@ class KeyStoreSuite:
         signature = old.sign(b"receipt")
         keys = reopen("closed")
         assert keys.signing_key("receipts").kid == old.kid
-        new = keys.rotate_signing_key("receipts", "ES256")
+        new = new_signing_key("ES256")
+        keys.use_signing_key("receipts", new)
         assert new.kid != old.kid
         assert keys.signing_key("receipts").kid == new.kid
         keys = reopen("killed")

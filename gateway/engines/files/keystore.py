@@ -183,7 +183,7 @@ class FileKeyStore:
         def read() -> SigningKey:
             row = self._connection.execute(_QUERIES["current_signing_key"], (purpose,)).fetchone()
             if row is None:
-                return self._new_signing_key(purpose, "EdDSA", only_first=True)
+                return self._keep_signing_key(purpose, new_signing_key(), only_first=True)
             key = load_signing_key(_unwrapped(self._wrap, row[1], b"sign " + row[0].encode()), row[0])
             self._signing[purpose] = key
             return key
@@ -194,13 +194,12 @@ class FileKeyStore:
         rows = self._guarded(lambda: self._connection.execute(_QUERIES["public_keys"]).fetchall())
         return [json.loads(row[0]) for row in rows]
 
-    # Beyond the port.
-
-    def rotate_signing_key(self, purpose: str, algorithm: str = "EdDSA") -> SigningKey:
-        """Put a fresh key in use and destroy the private part of the one before; what that signed stays verifiable."""
+    def use_signing_key(self, purpose: str, key: SigningKey) -> None:
         if purpose not in PURPOSES:
             raise ValueError(f"a signing key is for one of {', '.join(sorted(PURPOSES))}")
-        return self._guarded(lambda: self._new_signing_key(purpose, algorithm))
+        self._guarded(lambda: self._keep_signing_key(purpose, key))
+
+    # Beyond the port.
 
     def change_root(self, new: RootKey) -> None:
         """Wrap the key-encryption key under another root key; the old one opens nothing from then on."""
@@ -223,10 +222,11 @@ class FileKeyStore:
     # Inside.
 
     def _look_for_changes(self) -> None:
-        """Forget the keys that are open when another node wrote to the file: it may have destroyed one of them."""
+        """Forget the keys that are open when another node wrote to the file: it may have destroyed or replaced one of them."""
         version = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
         if version != self._seen_version:
             self._seen_version = version
+            self._signing.clear()
             with self._stock_turn:
                 self._open_keys.clear()
 
@@ -295,8 +295,7 @@ class FileKeyStore:
             if any(key.id in gone for key in self._stock):
                 self._stock = deque(key for key in self._stock if key.id not in gone)
 
-    def _new_signing_key(self, purpose: str, algorithm: str, *, only_first: bool = False) -> SigningKey:
-        key = new_signing_key(algorithm)
+    def _keep_signing_key(self, purpose: str, key: SigningKey, *, only_first: bool = False) -> SigningKey:
         wrapped = _wrapped(self._wrap, key.private_bytes(), b"sign " + key.kid.encode())
         with _transaction(self._connection):
             row = (

@@ -5,6 +5,7 @@ import stat
 
 import pytest
 
+from gateway.crypto.signing import new_signing_key
 from gateway.engines.files.keystore import create_key_store, open_key_store
 from gateway.engines.files.root_key import RootKeyFile, RootPassphrase
 from gateway.model.errors import InvalidDocument, Unavailable
@@ -82,7 +83,7 @@ async def test_no_copy_of_a_destroyed_key_is_left_in_file_or_journal(keys, folde
 async def test_a_replaced_signing_key_leaves_no_private_part(keys, folder):
     keys.signing_key("log")
     (row,) = keys._connection.execute("SELECT wrapped FROM signing_key")
-    keys.rotate_signing_key("log")
+    keys.use_signing_key("log", new_signing_key())
     assert row[0] not in bytes_of(folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import click
 from gateway.cli.frame import EXIT_NO, Admin, config_option, json_option, settings_of, show, speaks, table
 from gateway.model.errors import InvalidDocument, Tampered
 
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PERSON_HELP = "KIND:NUMBER（如 ID:…）或人员编号 or a person id; - 从标准输入读取 reads standard input"
 
 
@@ -167,6 +169,8 @@ async def report(
         path = f"/admin/v1/log/reports/{subject}"
         if (about := _person(person)) is not None:
             body["person"] = about
+    elif subject != "-" and ":" not in subject and not _ID.fullmatch(subject):
+        raise InvalidDocument("there is no such report", remedy="see the names: hutong log report")
     else:
         path, body = "/admin/v1/log/person-report", {"format": format_, "person": _person(subject)}
         if for_guardian is not None:

@@ -8,12 +8,14 @@ bodies, never in paths.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from aiohttp import hdrs, web
 
 from gateway.audit.findings import Unreadable
+from gateway.audit.forms import PATTERNS
 from gateway.audit.tiles import WIDTH, parse_tile_path
 from gateway.http.admin_answers import instant_of
 from gateway.http.authentication import Gate
@@ -22,6 +24,7 @@ from gateway.http.reading import read_json_object, whole_number
 from gateway.http.services import LogReading
 from gateway.http.settings import HttpSettings
 from gateway.model.agency import Caller
+from gateway.model.audit import EventName, Form
 from gateway.model.canonical import canonical_json
 from gateway.model.errors import InvalidDocument, NotFound, Problem
 from gateway.model.identifiers import EventId
@@ -50,6 +53,10 @@ TEXTS = (
     "type",
 )
 INSTANTS = ("since", "until")
+_SHAPES = {
+    "office": Form.OFFICE, "notice": Form.ID, "delivery": Form.ID, "purpose": Form.PURPOSE, "policy": Form.HASH, "field": Form.FIELDS,
+    "basis": Form.BASIS, "type": Form.NOTICE_TYPE,
+}  # fmt: skip
 SEARCH = (*TEXTS, *INSTANTS, "case", "officer", "person", "before", "limit")
 REPORT = ("format", "notice", "office", "since", "until", "before", "person")
 
@@ -65,8 +72,20 @@ def query_of(given: Mapping[str, Any]) -> LogQuery:
             continue
         if not isinstance(value, str):
             raise InvalidDocument(f"`{name}` is a text", problems=(Problem("wrong-type", f"/{name}", "not a text"),))
-        conditions[name] = instant_of(value) if name in INSTANTS else value
+        conditions[name] = instant_of(value) if name in INSTANTS else _could_be(name, value)
     return LogQuery(**conditions)
+
+
+def _could_be(name: str, value: str) -> str:
+    """A word that no record can have is a slip: an empty answer would read as "it never happened"."""
+    if name == "event":
+        fits = value in frozenset(EventName)
+    else:
+        fits = name not in _SHAPES or re.fullmatch(PATTERNS[_SHAPES[name]], value) is not None
+    if not fits:
+        problem = Problem("invalid-value", f"/{name}", "no record of the log can have this")
+        raise InvalidDocument(f"`{name}` is none of the log's", remedy="see docs/events.md", problems=(problem,))
+    return value
 
 
 def asked_of(given: Mapping[str, Any]) -> Asked:

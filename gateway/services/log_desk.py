@@ -92,7 +92,7 @@ class LogDesk:
         self, query: LogQuery, before: int | None, limit: int, reader: Reader, *,
         case: str | None = None, officer: str | None = None, person: str | None = None,
     ) -> Sequence[StoredRecord]:  # fmt: skip
-        """Newest first. `person` (KIND:NUMBER or id) takes a compliance officer; `officer` is `OFFICE/REFERENCE`;
+        """Newest first. A field that neither the catalogue nor any record knows is refused. `person` (KIND:NUMBER or id) takes a compliance officer; `officer` is `OFFICE/REFERENCE`;
         `case` the gateway's own case id. Raises RoleMissing, NotFound, InvalidDocument."""
         limit = max(1, min(limit, MOST_ROWS))
         slots: tuple[Slot, ...] = ()
@@ -111,6 +111,10 @@ class LogDesk:
                 page = list(await self._log.search(query, before, limit))
             by_index |= {record.index: record for record in page}
         found = [by_index[index] for index in sorted(by_index, reverse=True)[:limit]]
+        if not found and query.field is not None and not self.reports.knows_field(query.field):
+            raise InvalidDocument(
+                "no field has this id", remedy="the ids are those of the policy: hutong policy who-sees"
+            )
         asked = {name: value for name, value in (("case", case), ("officer", officer), ("person", person)) if value}
         await self._told(EventName.LOG_READ, reader, [*_filters(query), *asked], len(found), "json", slots=slots)
         return found

@@ -119,6 +119,9 @@ class LogReports:
             "completeness": ("日志完整性", "completeness of the log", self._completeness),
         }  # fmt: skip
 
+    def knows_field(self, field: str) -> bool:
+        return FieldId(field) in self._fields
+
     @property
     def names(self) -> Mapping[str, tuple[str, str]]:
         return {name: (zh, en) for name, (zh, en, _) in self._reports.items()}

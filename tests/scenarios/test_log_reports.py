@@ -124,11 +124,28 @@ def test_the_search_finds_by_child_field_basis_officer_and_time(gateway: Gateway
 
     assert found("--person", CHILD) >= {"notice_accepted", "disclosure_decided"}
     assert found("--field", "minor.name") == {"disclosure_decided"}
-    assert found("--field", "minor.bank_account") == set()
+    assert found("--field", "minor.placement.address") == set()
     assert "notice_accepted" in found("--basis", "L20", "--since", "2026-01-01T00:00:00+08:00")
     assert found("--until", "2026-01-01T00:00:00+08:00") == set()
     assert "staff_enrolled" in found("--officer", f"staff/{ME}")
     assert "staff_enrolled" not in found("--officer", "staff/officer")
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [("--event", "disclosure_decide"), ("--field", "minor.nmae"), ("--office", "police.44011")],
+    ids=lambda slip: slip[0],
+)  # fmt: skip
+def test_a_slip_in_a_search_is_named_and_not_answered_as_if_nothing_had_happened(
+    gateway: GatewayProcess, slip: tuple[str, str]
+) -> None:
+    asked = gateway.run("log", "search", *slip, check=False)
+    assert (asked.returncode, "invalid-document" in asked.stderr) == (3, True), asked.stdout
+
+
+def test_a_report_that_does_not_exist_is_no_person(gateway: GatewayProcess) -> None:
+    asked = gateway.run("log", "report", "late-report", check=False)
+    assert (asked.returncode, "no such report" in asked.stderr) == (3, True)
 
 
 def test_every_reading_and_report_is_itself_in_the_log(gateway: GatewayProcess) -> None:

@@ -33,6 +33,7 @@ from adapters.health.people import (
     fold_roles,
     joined_name,
     mark_adults,
+    name_the_unknown,
     note_observation,
     protect_sexual_detail,
     settle_roles,
@@ -156,6 +157,7 @@ class HealthCda(MappedAdapter):
         reading.persons[:] = [p for p in reading.persons if set(p) - {"roles", "~self", "~patient", "~guardian"}]
         settle_roles(reading)
         note_observation(reading)
+        name_the_unknown(reading)
         for person in reading.persons:
             if "birth_date" in person:
                 person.pop("age", None)

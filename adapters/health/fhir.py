@@ -44,6 +44,7 @@ from adapters.health.people import (
     fold_roles,
     joined_name,
     mark_adults,
+    name_the_unknown,
     note_observation,
     protect_sexual_detail,
     settle_roles,
@@ -132,6 +133,7 @@ class HealthFhir(MappedAdapter):
             reading.persons.remove(person)
         settle_roles(reading)
         note_observation(reading)
+        name_the_unknown(reading)
         numbers = [int(person.get("~self", 0)) for person in reading.persons if person["roles"] == ["minor"]]
         made = f"{self.mapping.version[:4]}-01-01"
         mark_adults(reading, _latest(tree, reading, made), lambda index: ("Patient", numbers[index], "birthDate"))

@@ -34,8 +34,24 @@ ROLES = {
 # An ordinary clinical message about a child, not written for the exchange: an observation for the ledger (DOMAIN 3.2, LED).
 ORDINARY = "~ordinary"
 OBSERVED = {"change": "change", "reason": "health"}
+_NO_NAMES = frozenset({"无名氏", "无名"})
 GUARDIANS = frozenset({"GUARD", "GUADLTM", "RESPRSN", "POWATT", "HPOWATT"})
 Identifier = tuple[str, str, Position]  # kind (canonical document type, or "" for a local number), number, position
+
+
+def name_the_unknown(reading: Reading) -> None:
+    """A hospital calls a patient of whom it knows no name 无名氏: that is no name, and two such children are not one."""
+    for person in reading.persons:
+        if person.get("name") not in _NO_NAMES:
+            continue
+        del person["name"]
+        kept: list[tuple[Tree, tuple[str, ...], Position]] = []
+        for target, path, at in reading.sources:
+            if target is person and path[0] == "name":
+                path = ("unidentified",)
+            kept.append((target, path, at))
+        reading.sources[:] = kept
+        person["unidentified"] = True
 
 
 def note_observation(reading: Reading) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.health.observations import Observations, is_sexual
-from adapters.health.people import ORDINARY, note_observation
+from adapters.health.people import ORDINARY, name_the_unknown, note_observation
 from adapters.health.v2_fields import (
     LATE,
     Address,
@@ -127,6 +127,7 @@ class HealthV2(MappedAdapter):
             for number, where in person.pop(LATE, ()):
                 take_local(number, where, person, reading)
         note_observation(reading)
+        name_the_unknown(reading)
         told = reading.data.pop("~told", None)
         guardians = [person for person in reading.persons if "guardian" in person["roles"]]
         if told is not None and not guardians:

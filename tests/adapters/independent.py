@@ -230,7 +230,14 @@ def health_v2(raw: bytes) -> list[Independent]:
         resident = [str(rep[0]) for rep in pid[3] if len(rep) > 4 and str(rep[4]) == "NI"]
         found = Independent(caller=[str(parsed.segments("OBX")[0][16])])
         found.people.append(
-            Someone(str(pid[5]), "", SEX[str(pid[8])], resident[0] if resident else "", str(pid[7]), is_child=True)
+            Someone(
+                str(pid[5]).replace("无名氏", ""),
+                "",
+                SEX[str(pid[8])],
+                resident[0] if resident else "",
+                str(pid[7]),
+                is_child=True,
+            )
         )
         try:
             kin = parsed.segments("NK1")

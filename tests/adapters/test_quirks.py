@@ -1,0 +1,226 @@
+"""Every quirk that DOMAIN 2.1 to 2.8 lists for an agency's format, tried on the message DOMAIN prints for it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from adapters.registry import load_adapters
+from gateway.model.notice import SubmittedNotice
+from tests.adapters.builders import office
+from tests.adapters.printed import printed, register
+
+ADAPTERS = load_adapters()
+CHILD = "999999201503010016"
+
+
+def read(agency: str, raw: bytes) -> SubmittedNotice:
+    item = ADAPTERS[agency].decode(raw, printed(agency)[1], office(agency), {}).items[0]
+    assert isinstance(item, SubmittedNotice), item
+    return item
+
+
+def changed(agency: str, *pairs: tuple[str, str], charset: str = "utf-8") -> SubmittedNotice:
+    text = printed(agency)[0].decode(charset)
+    for old, new in pairs:
+        assert old in text, old
+        text = text.replace(old, new)
+    return read(agency, text.encode(charset))
+
+
+def minor(item: SubmittedNotice) -> dict:
+    return next(person for person in item.data["persons"] if "minor" in person["roles"])
+
+
+def codes(item: SubmittedNotice) -> set[str]:
+    return {gap.code for gap in item.gaps}
+
+
+# --- 2.1 civil affairs ---
+
+
+def civil(**data) -> SubmittedNotice:
+    document = json.loads(printed("civil_affairs")[0])
+    document["data"].update(data)
+    return read("civil_affairs", json.dumps(document, ensure_ascii=False).encode())
+
+
+def test_civil_affairs_sends_an_empty_number_for_a_child_without_one():
+    child = minor(civil(etsfzh=""))
+    assert "id_no" not in child
+    assert "id_type" not in child
+
+
+@pytest.mark.parametrize("age", ["13", 13, "13岁"])
+def test_civil_affairs_sends_an_age_without_a_birth_date(age):
+    child = minor(civil(csrq="", nl=age))
+    assert child["age"]["years"] == 13
+    assert "birth_date" not in child
+
+
+def test_civil_affairs_keys_family_members_by_label():
+    people = civil(jtcy=[{"gx": "祖父", "xm": "李测甲"}, {"gx": "父亲", "xm": "李测乙"}]).data["persons"]
+    assert [person.get("relation") for person in people[1:]] == ["61", "51"]
+    assert people[1]["roles"] == ["guardian"], "jhrgx says 61"
+
+
+def test_civil_affairs_free_text_on_harm_is_the_narrative_whose_class_is_the_highest():
+    item = civil(sjqhqk="受监护侵害和虐待情况：……")
+    assert item.data["harm"]["narrative"] == "受监护侵害和虐待情况：……"
+
+
+# --- 2.2 police ---
+
+
+def test_the_police_declare_gb18030_and_the_caller_never_leaves_the_vault():
+    item = changed("police", ("<BJR_XM>…", "<BJR_XM>王测"), ("<BJR_LXDH>…", "<BJR_LXDH>10000000001"), charset="gb18030")
+    assert item.reporter["name"] == "王测"
+    assert item.reporter["phone"] == "10000000001"
+    assert "王测" not in str((item.data, item.gaps, item.provenance))
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("01", "no_case"), ("04", "warning_letter"), ("06", "criminal_case"), ("07", "transferred")]
+)
+def test_the_police_disposal_codes_are_ours(code, status):
+    item = changed("police", ("<CZJGDM>04", f"<CZJGDM>{code}"), charset="gb18030")
+    assert item.data["police"]["status"] == status
+
+
+# --- 2.3 education ---
+
+
+@pytest.mark.parametrize("ruined", ["9.99999E+17", "999999201503010000"])
+def test_education_numbers_ruined_by_a_spreadsheet_are_named_and_not_taken(ruined):
+    item = changed("education", (f",{CHILD},G{CHILD}", f",{ruined},"), charset="utf-8-sig")
+    assert "ruined-number" in codes(item)
+    assert "id_no" not in minor(item)
+
+
+@pytest.mark.parametrize("typed", ["2015-3-1", "2015/03/01", "20150301", "２０１５-３-１", "2015年3月1日"])
+def test_education_dates_as_somebody_typed_them(typed):
+    assert minor(changed("education", (",20150301,", f",{typed},"), charset="utf-8-sig"))["birth_date"] == "2015-03-01"
+
+
+def test_education_full_width_digits_are_digits():
+    wide = CHILD.translate({ord(digit): ord(digit) + 0xFEE0 for digit in "0123456789"})
+    item = changed("education", (f",{CHILD},", f",{wide},"), charset="utf-8-sig")
+    assert minor(item)["id_no"] == CHILD
+
+
+def test_education_blank_is_not_no_and_no_is_nothing_to_carry():
+    no = changed("education", ("走读,是,否", "走读,否,否"), charset="utf-8-sig")
+    blank = changed("education", ("走读,是,否", "走读,,"), charset="utf-8-sig")
+    assert "difficulty" not in minor(no)
+    assert "difficulty" not in minor(blank)
+    assert minor(read("education", printed("education")[0]))["difficulty"] == ["D31"]
+
+
+def test_education_reporters_go_to_the_vault():
+    item = changed("education", ("M4,…,…,…,已报警", "M4,…,王测,10000000001,已报警"), charset="utf-8-sig")
+    assert item.reporter == {"name": "王测", "phone": "10000000001"}
+    assert "王测" not in str((item.data, item.gaps))
+
+
+# --- 2.4 health ---
+
+
+@pytest.mark.parametrize("name", ["王测之子", "王测之女"])
+def test_health_names_a_newborn_after_its_mother(name):
+    child = minor(changed("health", ("||李小测||", f"||{name}||")))
+    assert name in (child.get("name"), child.get("alias"))
+
+
+def test_health_unknown_patient_is_no_name():
+    child = minor(changed("health", ("||李小测||", "||无名氏||")))
+    assert "name" not in child
+    assert child["unidentified"] is True
+
+
+def test_health_sexual_text_is_sexual_detail_before_anything_else():
+    harm = changed("health", ("ZMR|M4|", "ZMR|M2|")).data["harm"]
+    assert "text" not in harm.get("injury", {})
+    assert harm["sexual_detail"] == "…"
+
+
+def test_health_reporter_stands_in_obx_16():
+    item = changed("health", ("ICD10||||||F", "ICD10||||||F|||||王测"))
+    assert item.reporter == {"name": "王测"}
+    assert "王测" not in str((item.data, item.gaps))
+
+
+@pytest.mark.parametrize(("sex", "ours"), [("M", "1"), ("F", "2"), ("U", "0"), ("O", "9"), ("1", "1"), ("2", "2")])
+def test_health_sex_of_either_table(sex, ours):
+    assert minor(changed("health", ("|20150301|M|", f"|20150301|{sex}|")))["sex"] == ours
+
+
+# --- 2.5 justice ---
+
+
+def test_justice_says_what_the_child_is_of_the_offender_and_of_the_sentence_only_the_months():
+    item = read("judiciary", printed("judiciary")[0])
+    offender = next(person for person in item.data["persons"] if "guardian" in person["roles"])
+    assert offender["relation"] == "51"
+    assert offender["unavailable"] == {"reason": "D11", "from": "2025-06", "until": "2028-05"}
+    for word in ("SQ4401", "2025-06-01", "2028-05-31"):
+        assert word not in str(item.data)
+    assert {gap.position.rsplit("/", 1)[-1] for gap in item.gaps if gap.code == "dropped"} == {
+        "dxbh",
+        "jzlb",
+        "zm",
+        "ypxf",
+    }
+
+
+# --- 2.6 courts ---
+
+
+@pytest.mark.parametrize("number", ["（2026）粤0113民保令5号", "(2026)粤0113民保令5号", "（2026)粤0113民保令5号"])
+def test_courts_case_numbers_come_with_either_bracket(number):
+    item = changed("courts", ("（2026）粤0113民保令5号", number))
+    assert item.data["order"]["case_no"] == "（2026）粤0113民保令5号"
+
+
+def test_courts_send_a_document_by_its_hash_alone():
+    item = changed("courts", ('sm3="…"', f'sm3="{"a" * 64}"'))
+    assert item.data["order"]["document"] == {"digest": "sm3:" + "a" * 64}
+
+
+# --- 2.7 procuratorate ---
+
+
+def test_procuratorate_case_names_embed_suspects_and_are_dropped():
+    item = changed("procuratorate", ("<AJMC>…", "<AJMC>王测涉嫌虐待案"))
+    assert "王测" not in str((item.data, item.gaps, item.subject))
+    assert "/ROOT/DATA/ROW/AJMC" in {gap.position for gap in item.gaps if gap.code == "dropped"}
+
+
+# --- 2.8 women's federation ---
+
+
+@pytest.mark.parametrize(
+    ("age", "ours"),
+    [("8岁半", {"years": 8, "months": 6, "approximate": True}), ("约10", {"years": 10, "approximate": True})],
+)
+def test_federation_ages_are_as_somebody_said_them(age, ours):
+    assert minor(read("womens_federation", register(年龄=age)))["age"] == ours
+
+
+def test_federation_matters_are_joined_by_a_mark():
+    item = read("womens_federation", register(事由类别="家暴、心理、教育"))
+    assert item.data["harm"]["types"] == ["H21"]
+    assert "psychological" in item.data["needs"]
+
+
+@pytest.mark.parametrize(("cell", "status"), [("是", "given"), ("否", "refused"), ("", None)])
+def test_federation_consent_is_what_the_cell_says_and_nothing_where_it_is_empty(cell, status):
+    item = read("womens_federation", register(是否同意转介=cell))
+    assert item.data.get("consent", {}).get("status") == status
+
+
+def test_federation_callers_go_to_the_vault_and_the_most_urgent_is_a_danger():
+    item = read("womens_federation", register())
+    assert (item.reporter["name"], item.reporter["phone"]) == ("王测", "10000000001")
+    assert "10000000001" not in str((item.data, item.gaps))
+    assert (item.data["urgency"], item.data["immediate_danger"]) == (2, True)

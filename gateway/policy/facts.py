@@ -100,7 +100,10 @@ def _one_value(spec: FactSpec, offered: str | Collection[str] | None, problems: 
     if not values:
         problems.append(Problem("no-fact-value", spec.name, f"the fact `{spec.name}` was given no possible value"))
     elif spec.certain:
-        problems.append(Problem("uncertain-fact", spec.name, f"the fact `{spec.name}` must have one known value"))
+        known = f"one of: {', '.join(spec.values)}"
+        problems.append(
+            Problem("uncertain-fact", spec.name, f"the fact `{spec.name}` must have one known value", known)
+        )
     return UNKNOWN
 
 

@@ -47,6 +47,13 @@ def pull(gateway, office, *options):
     return found
 
 
+def test_a_handle_that_leads_nowhere_is_told_plainly_on_the_command_line(gateway):
+    profile = ("--as", "health.440113", "--profile", str(gateway.profiles))
+    refused = gateway.run("relay", "rl-" + "0" * 32, "请回电。", *profile, config=False, check=False)
+    assert refused.returncode == 3
+    assert "no such handle" in refused.stderr
+
+
 def test_a_report_for_an_office_nobody_has_enrolled_waits_and_is_delivered_when_it_joins(gateway, tmp_path):
     receipt = submit(gateway, "WJ-1", tmp_path)
     waiting = gateway.run("dead-letter", "held", "police.440113").stdout

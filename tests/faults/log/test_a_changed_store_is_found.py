@@ -170,6 +170,25 @@ def cut_tail(connection: sqlite3.Connection, rng: random.Random) -> None:
     connection.execute("UPDATE log_head SET size = ?, root = ?", (size, root))
 
 
+def added_leaf(connection: sqlite3.Connection, rng: random.Random) -> None:
+    """One leaf more than the head counts: an entry that the log had before, under an event of its own."""
+    [(entry,)] = connection.execute(f"SELECT entry FROM log_leaf WHERE place = {_place(rng)}").fetchall()
+    row = (RECORDS, rng.randbytes(16), entry)
+    connection.execute("INSERT INTO log_leaf (place, event, entry) VALUES (?, ?, ?)", row)
+
+
+def inserted_leaf(connection: sqlite3.Connection, rng: random.Random) -> int:
+    """One in the middle; those behind it move on by one, and the last of the full tiles makes room."""
+    place, last = rng.randrange(RECORDS - 300), RECORDS - RECORDS % 256 - 1
+    for table in ("log_leaf", "log_record"):
+        connection.execute(f"DELETE FROM {table} WHERE place = {last}")
+        connection.execute(f"UPDATE {table} SET place = -place - 2 WHERE place BETWEEN {place} AND {last}")
+        connection.execute(f"UPDATE {table} SET place = -place - 1 WHERE place < 0")
+    [(entry,)] = connection.execute("SELECT entry FROM log_leaf WHERE place = 600").fetchall()
+    connection.execute("INSERT INTO log_leaf (place, event, entry) VALUES (?, ?, ?)", (place, rng.randbytes(16), entry))
+    return place
+
+
 NAMED: tuple[Change, ...] = (
     leaf,
     secret,
@@ -179,8 +198,9 @@ NAMED: tuple[Change, ...] = (
     dropped_record,
     dropped_leaf,
     swapped_leaves,
+    inserted_leaf,
 )
-FOUND: tuple[Change, ...] = (tile, head_root, head_size, note, cut_tail)
+FOUND: tuple[Change, ...] = (tile, head_root, head_size, note, cut_tail, added_leaf)
 
 
 def change(folder: Path, what: Change, seed: int) -> int | None:

@@ -45,12 +45,10 @@ def name_the_unknown(reading: Reading) -> None:
         if person.get("name") not in _NO_NAMES:
             continue
         del person["name"]
-        kept: list[tuple[Tree, tuple[str, ...], Position]] = []
-        for target, path, at in reading.sources:
-            if target is person and path[0] == "name":
-                path = ("unidentified",)
-            kept.append((target, path, at))
-        reading.sources[:] = kept
+        reading.sources[:] = [
+            (target, "/unidentified" if target is person and pointer == "/name" else pointer, at)
+            for target, pointer, at in reading.sources
+        ]
         person["unidentified"] = True
 
 

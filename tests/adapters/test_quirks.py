@@ -133,8 +133,11 @@ def test_health_names_a_newborn_after_its_mother(name):
 
 
 def test_health_unknown_patient_is_no_name():
-    child = minor(changed("health", ("||李小测||", "||无名氏||")))
+    item = changed("health", ("||李小测||", "||无名氏||"))
+    child = minor(item)
     assert "name" not in child
+    assert ("/persons/0/unidentified", "PID-5") in {(entry.pointer, entry.source) for entry in item.provenance}
+    assert "/persons/0/name" not in {entry.pointer for entry in item.provenance}
     assert child["unidentified"] is True
 
 

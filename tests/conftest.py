@@ -11,12 +11,15 @@ from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support import postgres as databases
 from tests.support import rabbitmq as brokers
 
-settings.register_profile("repeatable", derandomize=True, database=None)
+# Time on the wall is the machine's, not the property's: a busy one must not fail a test.
+settings.register_profile(
+    "repeatable", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("explore", print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 

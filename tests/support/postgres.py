@@ -138,18 +138,23 @@ class PostgresServer:
             "shared_buffers": "128MB", "max_connections": 120, "max_wal_size": self._max_wal_size,
         }  # fmt: skip
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        self._spawn(options)
+        until = time.monotonic() + READY_SECONDS
+        ready = [str(_HOMES[-1] / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "hutong"]
+        while subprocess.run(ready, check=False, timeout=30).returncode != 0:
+            if time.monotonic() > until:
+                raise AssertionError(f"PostgreSQL did not start: {(self.folder / 'log').read_text()[-2000:]}")
+            if not self.is_running:  # a process of the one that was killed before still ends: it is in its way
+                self._spawn(options)
+            time.sleep(0.02)
+        return self
+
+    def _spawn(self, options: list[str]) -> None:
         with (self.folder / "log").open("ab") as out:
             self.process = subprocess.Popen(
                 [str(_HOMES[-1] / "postgres"), "-D", str(self._data), *options], cwd=self.folder, stdin=subprocess.DEVNULL,
                 stdout=out, stderr=out, preexec_fn=_as(self._user, dies_with_us=True), env=self._environment(),
             )  # fmt: skip
-        until = time.monotonic() + READY_SECONDS
-        ready = [str(_HOMES[-1] / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "hutong"]
-        while subprocess.run(ready, check=False, timeout=30).returncode != 0:
-            if self.process.poll() is not None or time.monotonic() > until:
-                raise AssertionError(f"PostgreSQL did not start: {(self.folder / 'log').read_text()[-2000:]}")
-            time.sleep(0.02)
-        return self
 
     def kill(self) -> None:
         """SIGKILL for every process of the server at once."""

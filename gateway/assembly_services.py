@@ -16,6 +16,7 @@ from gateway.assembly_log import (
 )
 from gateway.config import Settings
 from gateway.crypto.detached import CurrentSigner
+from gateway.crypto.scatter import Scatter
 from gateway.http.settings import HttpSettings
 from gateway.model.delivery import Delivery
 from gateway.model.identifiers import NoticeId, NoticeType
@@ -505,6 +506,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
             clock=clock,
             silent_since=conflicts.silent_since,
             is_draining=is_draining.is_set,
+            cursors=Scatter(keys.secret("cursors")),
         ),
         access=AnswerAccess(policy=policies.current, log=store.log, teller=teller, clock=clock),
         enrol=Enrol(

@@ -39,6 +39,10 @@ class Provenance(NamedTuple):
     source: str
 
 
+# The question of a query that the gateway writes for whoever has a relay handle, and nobody else.
+RELAYED = "pass_on"
+
+
 @dataclass(frozen=True, slots=True)
 class SubmittedNotice:
     """One notice as its sender's adapter understood it.

@@ -63,8 +63,10 @@ class PersonStorage(Protocol):
         """Something that differs whenever `pairs` does: how many states are kept, and the newest one's epoch."""
         ...
 
-    async def put_pair(self, pair: PersonPair, records: Sequence[PreparedRecord]) -> int:
-        """Store what stands of a pair from now on; raises the consent epoch, whose new value is returned: whatever was
+    async def put_pair(
+        self, pair: PersonPair, records: Sequence[PreparedRecord], *, instead_of: PairState | None
+    ) -> int:
+        """Store what stands of a pair from now on, in place of what the officer saw of it (None: nothing); raises the consent epoch, whose new value is returned: whatever was
         decided under the older one is decided anew. Raises NotFound, and stores nothing, when either of them is not
-        known, or was erased."""
+        known, or was erased, NotPermitted when something else stands by now."""
         ...

@@ -127,7 +127,8 @@ class Erase:
         return () if found is None else [one.person for one in found.also]
 
     async def _held(self, person: PersonId) -> bool:
-        """Whether a legal hold stands on this person, or on one whom officers found to be the same."""
+        """Whether a legal hold stands on this person, or on one whom officers found to be the same, on whichever node."""
+        await self._people.look_again()
         found = await self._people.by_id(person)
         persons = (person,) if found is None else tuple(one.person for one in found.everybody)
         return any([await self._retention.holds_of(one) for one in persons])

@@ -13,15 +13,14 @@ waiting for more if it likes. The cursor is opaque to it.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.config import Settings
+from gateway.crypto.scatter import Scatter
+from gateway.crypto.signing import b64url, from_b64url
 from gateway.model.agency import Caller, Office
 from gateway.model.delivery import DeliveryState, DeliveryStatus
 from gateway.model.errors import InvalidCursor, NotFound
@@ -44,7 +43,7 @@ RECEIPTS = {
     DeliveryState.DEAD_LETTER: ReceiptKind.UNDELIVERED,
 }
 _PAGE = 500
-_CURSOR = re.compile(rb"changes:(0|[1-9][0-9]{0,17})")
+_CURSOR = b"changes:"
 
 
 def changes_of(sender: OfficeId) -> OfficeId:
@@ -64,7 +63,9 @@ class Follow:
         clock: Clock,
         silent_since: Callable[[Office, NoticeId], Awaitable[datetime | None]],
         is_draining: Callable[[], bool],
+        cursors: Scatter,
     ) -> None:
+        self._cursors = cursors
         self._silent_since = silent_since
         self._settings, self._notices, self._deliveries = settings, notices, deliveries
         self._receipts, self._doorbell, self._clock = receipts, doorbell, clock
@@ -92,21 +93,23 @@ class Follow:
         Waits up to `wait` for the first change. `cursor` in the answer goes on after the last that is listed.
         Raises InvalidCursor for a cursor that was not given out.
         """
-        after = seen = _read_cursor(cursor)
+        after = seen = self._read_cursor(cursor)
         most = max(1, min(limit, self._settings.delivery.max_inbox_items))
         until = self._clock.monotonic() + min(wait.total_seconds(), self._settings.delivery.max_long_poll_seconds)
+        found: list[DeliveryChange] = []
         while True:
             page = await self._deliveries.changes(caller.office.id, seen, most)
-            found = await self._told_of(caller.office, page)
-            if page and not found:
-                seen = page[-1].number  # all of it is not for this office; what comes after may be
-                continue
+            found += await self._told_of(caller.office, page)
+            seen = page[-1].number if page else seen
+            if len(page) == most and len(found) < most:
+                continue  # what is not for this office takes no place in its page
             left = until - self._clock.monotonic()
             if found or left <= 0 or self._is_draining():
                 break
             await self._doorbell.wait(changes_of(caller.office.id), timedelta(seconds=left))
+        found = found[:most]
         last = found[-1].number if found else after
-        return {"changes": [self._change(caller, change) for change in found], "cursor": _write_cursor(last)}
+        return {"changes": [self._change(caller, change) for change in found], "cursor": self._write_cursor(last)}
 
     async def _told_of(self, office: Office, found: Sequence[DeliveryChange]) -> list[DeliveryChange]:
         silent = {one: await self._silent_since(office, one) for one in {change.notice for change in found}}
@@ -128,6 +131,24 @@ class Follow:
             elif status.role != ON_DUTY:  # who was given emergency access came later
                 stood.append(replace(status, state=DeliveryState.DUE, updated_at=summary.received_at, reason=""))
         return stood
+
+    def _write_cursor(self, number: int) -> str:
+        """The number of a change, scattered: from two numbers with a gap between them an office could read that it was
+        not told of something."""
+        return b64url(self._cursors.scatter(_CURSOR + number.to_bytes(8, "big")))
+
+    def _read_cursor(self, text: str) -> int:
+        if not text:
+            return 0
+        try:
+            read = self._cursors.gather(from_b64url(text))
+        except ValueError:
+            read = b""
+        if not read.startswith(_CURSOR):
+            raise InvalidCursor(
+                "the cursor was not given out by this gateway", remedy="leave it out to begin at the first"
+            )
+        return int.from_bytes(read[len(_CURSOR) :], "big")
 
     def _status(self, caller: Caller, notice: NoticeId, status: DeliveryStatus) -> dict[str, Any]:
         return self._told(caller, notice, status.recipient, status.state, status.updated_at, status.reason)
@@ -151,19 +172,3 @@ class Follow:
         if kind := RECEIPTS.get(state):
             told["receipt"] = self._receipts.sign(kind, caller.office.id, at, claims)
         return told
-
-
-def _write_cursor(number: int) -> str:
-    return base64.urlsafe_b64encode(b"changes:%d" % number).decode("ascii").rstrip("=")
-
-
-def _read_cursor(text: str) -> int:
-    if not text:
-        return 0
-    try:
-        read = _CURSOR.fullmatch(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError):
-        read = None
-    if read is None:
-        raise InvalidCursor("the cursor was not given out by this gateway", remedy="leave it out to begin at the first")
-    return int(read[1])

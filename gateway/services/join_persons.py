@@ -134,6 +134,7 @@ class JoinPersons:
         values: dict[str, LogValue | None] = {"kind": kind, "reason": reason}
         officer = confirmed_by or asked_by
         record = self._teller.event(event, now, values, actor=STAFF, officer=officer, persons=slots)
-        await self._storage.put_pair(pair, [record])
+        seen = None if two.stands is None else two.stands.state
+        await self._storage.put_pair(pair, [record], instead_of=seen)
         await self._directories.refresh()
         return pair

@@ -111,12 +111,12 @@ class LogDesk:
                 page = list(await self._log.search(query, before, limit))
             by_index |= {record.index: record for record in page}
         found = [by_index[index] for index in sorted(by_index, reverse=True)[:limit]]
+        asked = {name: value for name, value in (("case", case), ("officer", officer), ("person", person)) if value}
+        await self._told(EventName.LOG_READ, reader, [*_filters(query), *asked], len(found), "json", slots=slots)
         if not found and query.field is not None and not self.reports.knows_field(query.field):
             raise InvalidDocument(
                 "no field has this id", remedy="the ids are those of the policy: hutong policy who-sees"
             )
-        asked = {name: value for name, value in (("case", case), ("officer", officer), ("person", person)) if value}
-        await self._told(EventName.LOG_READ, reader, [*_filters(query), *asked], len(found), "json", slots=slots)
         return found
 
     async def show(self, event: EventId, reader: Reader) -> StoredRecord:

@@ -33,7 +33,7 @@ from gateway.model.audit import EventName, LogValue
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.errors import InvalidNotice, NotFound, TooManyRequests, Unavailable
 from gateway.model.identifiers import FieldId, NoticeType, agency_of
-from gateway.model.notice import JsonObject, SubmittedNotice
+from gateway.model.notice import RELAYED, JsonObject, SubmittedNotice
 from gateway.ports.clock import Clock
 from gateway.ports.log_storage import LogStorage
 from gateway.ports.relay_storage import RelayStorage
@@ -47,7 +47,6 @@ from gateway.services.submit import Overtaken, Receipt, RestsOn, Submit
 from gateway.services.tell import Teller, about
 
 CARRIER = NoticeType("QRY")
-QUESTION = "pass_on"
 MAX_DECISIONS = 4
 _HOUR = 3600.0
 _MOST_REMEMBERED = 10_000
@@ -150,7 +149,7 @@ class PassOn:
         raise NotFound("no such handle for this caller", remedy="use a handle of your newest release of the case")
 
     def _query(self, caller: Caller, message: Message, way: _Way) -> JsonObject:
-        query = {"question": QUESTION, "minimal": {}, "contact": way.contact, "message": message.text}
+        query = {"question": RELAYED, "minimal": {}, "contact": way.contact, "message": message.text}
         data: dict[str, Any] = {
             "purpose": way.delivery.purpose,
             "legal_basis": list(way.delivery.legal_basis),

@@ -53,6 +53,10 @@ class People:
         self._notices, self._retention, self._keeper = notices, retention, keeper
         self._keys, self._teller, self._kin = keys, teller, kin
 
+    async def look_again(self) -> None:
+        """Learn what officers of other nodes found of persons by now. Raises Unavailable."""
+        await self._kin.refresh()
+
     async def by_identifier(self, id_type: str, id_no: str) -> FoundPerson | None:
         """The person known under an identifier (`ID` and a citizen number, `student` and a student number); None for nobody."""
         described = {"student_no": id_no} if id_type == "student" else {"id_type": id_type, "id_no": id_no}

@@ -43,7 +43,7 @@ from gateway.model.errors import (
     UnsupportedMediaType,
 )
 from gateway.model.identifiers import NoticeId, NoticeType
-from gateway.model.notice import REPORTS, SubmittedNotice, ValidNotice
+from gateway.model.notice import RELAYED, REPORTS, JsonObject, SubmittedNotice, ValidNotice
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
 from gateway.ports.storage import Accepted, Conflict, Epochs, NoticeStorage, Replayed, Stale
@@ -178,7 +178,7 @@ class Submit:
         now = self._clock.now()
         self._in_flight += 1
         try:
-            valid = self._held_to_rules(caller, item, now)
+            valid = self._held_to_rules(caller, item, now, is_passed_on=True)
             if isinstance(valid, tuple):
                 return RefusedItem("", valid)
             return await self._commit(caller, valid, body, now, attestation, item.native_id, rests)
@@ -336,7 +336,13 @@ class Submit:
             problem = Problem(refused.code, place, refused.message, refused.remedy)
             return RefusedItem(place, (problem, *refused.problems))
 
-    def _held_to_rules(self, caller: Caller, item: SubmittedNotice, now: datetime) -> ValidNotice | tuple[Problem, ...]:
+    def _held_to_rules(
+        self, caller: Caller, item: SubmittedNotice, now: datetime, *, is_passed_on: bool = False
+    ) -> ValidNotice | tuple[Problem, ...]:
+        """`is_passed_on`: the gateway wrote it for a relay handle. Nobody else sends what such a message alone carries: it
+        would pass for a decision that was never made."""
+        if item.type == "QRY" and not is_passed_on and (problems := passing_on_unasked(item.data)):
+            return problems
         is_report = item.type in REPORTS
         if caller.is_report_only and not is_report:
             raise NotPermitted(
@@ -419,6 +425,21 @@ class Submit:
         if isinstance(valid, tuple):
             return RefusedItem("", valid)
         return Receipt(canonical_json(await self._admission.rehearse(caller, valid, now)), None)
+
+
+def passing_on_unasked(data: JsonObject) -> tuple[Problem, ...]:
+    """What of a query only a message through a relay handle may hold."""
+    query = data.get("query")
+    if not isinstance(query, Mapping):
+        return ()
+    found = [name for name in ("message", "contact") if name in query]
+    if query.get("question") == RELAYED:
+        found.append("question")
+    remedy = "write through the handle you were given: POST /v1/relay/{handle}, or hutong relay"
+    return tuple(
+        Problem("not-through-a-handle", f"/query/{name}", "a message is passed on through a relay handle alone", remedy)
+        for name in sorted(found)
+    )
 
 
 def _by_case(items: Sequence[SubmittedNotice | RefusedItem]) -> list[list[int]]:

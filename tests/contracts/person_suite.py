@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.model.errors import NotFound
+from gateway.model.errors import NotFound, NotPermitted
 from gateway.ports.person_storage import Alike, PairState, PersonPair
 from gateway.ports.retention_storage import Erasure
 from gateway.ports.storage import Stale
@@ -59,29 +59,43 @@ class PersonStorageSuite:
         one, other, third = [await met(store, units) for _ in range(3)]
         before = await store.persons.pairs_mark()
         asked = pair(units, one, other)
-        assert await store.persons.put_pair(asked, []) == 1
+        assert await store.persons.put_pair(asked, [], instead_of=None) == 1
         apart = pair(units, other, third, PairState.DECLINED)
-        assert await store.persons.put_pair(apart, []) == 2
+        assert await store.persons.put_pair(apart, [], instead_of=None) == 2
         size = (await store.log.head()).size
         joined = replace(asked, state=PairState.JOINED, confirmed_by="wang")
-        assert await store.persons.put_pair(joined, [units.record()]) == 3
+        assert await store.persons.put_pair(joined, [units.record()], instead_of=PairState.ASKED) == 3
         assert sorted(await store.persons.pairs(), key=str) == sorted([joined, apart], key=str)
         assert (await store.directory.epochs()).consent == 3
         assert await store.persons.pairs_mark() != before
         assert await store.log.record_at(size) is not None, "told in the transaction of the finding"
 
+    async def test_who_saw_something_else_of_a_pair_changes_nothing(self, store, units):
+        one, other = [await met(store, units) for _ in range(2)]
+        asked = pair(units, one, other)
+        await store.persons.put_pair(asked, [], instead_of=None)
+        joined = replace(asked, state=PairState.JOINED, confirmed_by="wang")
+        await store.persons.put_pair(joined, [], instead_of=PairState.ASKED)
+        size = (await store.log.head()).size
+        for seen in (PairState.ASKED, None):
+            with pytest.raises(NotPermitted):
+                declined = replace(asked, state=PairState.DECLINED)
+                await store.persons.put_pair(declined, [units.record()], instead_of=seen)
+        assert list(await store.persons.pairs()) == [joined]
+        assert (await store.log.head()).size == size
+
     async def test_nothing_is_found_of_somebody_unknown(self, store, units):
         one = await met(store, units)
         with pytest.raises(NotFound):
-            await store.persons.put_pair(pair(units, one, units.ids.person()), [units.record()])
+            await store.persons.put_pair(pair(units, one, units.ids.person()), [units.record()], instead_of=None)
         assert list(await store.persons.pairs()) == []
         assert (await store.directory.epochs()).consent == 0
 
     async def test_who_is_erased_looks_like_nobody_and_is_nobody_else(self, store, units):
         shared = likeness("x")
         one, other, third = [await met(store, units, shared) for _ in range(3)]
-        await store.persons.put_pair(pair(units, one, other, PairState.JOINED), [])
-        await store.persons.put_pair(pair(units, other, third, PairState.JOINED), [])
+        await store.persons.put_pair(pair(units, one, other, PairState.JOINED), [], instead_of=None)
+        await store.persons.put_pair(pair(units, other, third, PairState.JOINED), [], instead_of=None)
         mark = await store.persons.pairs_mark()
         erasure = Erasure(str(units.ids.event()), other, "rights-request", "li", units.clock.now())
         await store.retention.ask_erasure(erasure, [])

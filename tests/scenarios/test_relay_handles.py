@@ -118,6 +118,28 @@ async def test_a_message_is_taken_once_and_a_handle_that_leads_nowhere_answers_l
         assert not whole.failures()
 
 
+async def test_no_office_writes_by_itself_what_goes_through_a_handle_alone(tmp_path):
+    """Or it would pass for a message that the gateway decided on, with free text that no rule of a narrative holds."""
+    query = {"question": "residence", "minimal": {"name": "李小测"}}
+    async with town(tmp_path) as whole:
+
+        async def ask(number, more):
+            data = {
+                "purpose": "P03", "legal_basis": ["L02"], "answer_by": "2099-12-31",
+                "requested_recipients": [POLICE], "query": query | more,
+            }  # fmt: skip
+            return await whole.clients[CITY].submit(notice("QRY", CITY, number, data, number), CANONICAL)
+
+        for number, more in enumerate(
+            ({"message": "请回电。"}, {"contact": "/persons/0/phone"}, {"question": "pass_on"})
+        ):
+            status, problem = await answered(ask(f"q-{number}", more))
+            assert status == 422
+            assert {one["code"] for one in problem["problems"]} == {"not-through-a-handle"}
+        assert (await ask("q-plain", {}))["type"] == "accepted"
+        assert len(await got(whole, POLICE)) == 1
+
+
 async def test_a_withdrawn_notice_takes_its_handles_with_it_and_one_handle_has_so_many_messages_an_hour(tmp_path):
     async with town(tmp_path) as whole, await join(whole, CONTRACTOR, contract_until="2099-12-31") as contractor:
         city = whole.clients[CITY]

@@ -1,9 +1,11 @@
 """S9 and the switch: an accused school gets nothing, its bureau does; a suspended office keeps reports and floors, and loses the rest."""
 
+import base64
 import json
 
 import pytest
 
+from gateway.client.agency import Answered
 from gateway.model.agency import OfficeState
 from gateway.ports.log_storage import LogQuery
 from tests.support.family import notice, person
@@ -68,6 +70,13 @@ async def test_an_accusation_learnt_later_cuts_what_the_school_was_still_to_get(
         assert not whole.failures()
 
 
+def unrelated():
+    return {
+        "urgency": 1, "purpose": "P01", "legal_basis": ["L20"], "persons": [victim(77)],
+        "place": {"region": "440113102", "school_related": False},
+    }  # fmt: skip
+
+
 async def test_an_accused_school_learns_nothing_more_of_its_own_notices_and_the_log_says_since_when(tmp_path):
     """S9: its earlier notices stand still for it, told nothing of why, and no notice goes to it that would."""
     async with town(tmp_path) as whole, await join(whole, SCHOOL, school_code=CODE) as school:
@@ -92,6 +101,17 @@ async def test_an_accused_school_learns_nothing_more_of_its_own_notices_and_the_
         assert moved == {one["notice"] for one in own}, "both went their way meanwhile"
         assert [await school.notice(one["notice"]) for one in own] == stood
         assert await school.changes(told["cursor"]) == {"changes": [], "cursor": told["cursor"]}
+        third = await school.submit(notice("RPT", SCHOOL, "third", unrelated(), "third"), CANONICAL)
+        for item in await police.pull(accept=CANONICAL):
+            await police.acknowledge(item)
+        later = await school.changes(told["cursor"])
+        assert {one["notice"] for one in later["changes"]} == {third["notice"]}, "what came after the hidden is listed"
+        read = [base64.urlsafe_b64decode(one["cursor"] + "==") for one in (told, later)]
+        assert len(read[0]) == len(read[1]) == 16
+        assert sum(a == b for a, b in zip(*read, strict=True)) < 8, "no cursor tells how many changes it passed over"
+        with pytest.raises(Answered) as refused:
+            await school.changes(base64.urlsafe_b64encode(b"changes:8").decode())
+        assert refused.value.problem["code"] == "invalid-parameter"
         assert await received(school) == [], "nor is it told to stop using what it got: that would tell why"
         (cut,) = await whole.gateway.engines.store.log.search(LogQuery(event="conflict_recorded"), None, 10)
         (came,) = await whole.gateway.engines.store.log.search(

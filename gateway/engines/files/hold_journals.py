@@ -151,8 +151,11 @@ class FileHoldJournal:
         """Append behind the lines of what was signed; what a crash left behind them is cut off."""
         handle = os.open(self._folder / _RECORDS, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "r+b") as file:
-            if not file.readline():
+            if not after:  # nothing is signed yet: a first line that a crash cut short is written anew
+                file.truncate()
                 file.write(first_line({f"{name}/{one.version}": committed_names(one) for name, one in EVENTS.items()}))
+            elif not file.readline().endswith(b"\n"):
+                raise Tampered("records of a hold's journal are missing", remedy=_REMEDY)
             for _ in range(after):
                 if not file.readline().endswith(b"\n"):
                     raise Tampered("records of a hold's journal are missing", remedy=_REMEDY)

@@ -21,10 +21,11 @@ async def silent_queues(
 ) -> AsyncIterator[str]:
     """Name each queue of `names` that does not say within `patience_seconds` whether it holds a message.
 
-    A message that one holds is given back in its place; the look counts as a hand-over of it. A queue that is missing is
+    One that does not is asked once more on a fresh connection, so that a broker that goes away meanwhile makes no queue
+    silent. A message that one holds is given back in its place; the look counts as a hand-over of it. A queue that is missing is
     silent too. Raises what `connect` raises when the broker itself is away.
     """
-    waiting = list(names)
+    waiting, doubted = list(names), set[str]()
     while waiting:
         async with await connect() as connection:
             channel = await connection.channel()
@@ -36,5 +37,9 @@ async def silent_queues(
                     if held is not None:
                         await held.nack(requeue=True)
                 except _LOST:
-                    yield name
+                    if name in doubted:
+                        yield name
+                    else:
+                        doubted.add(name)
+                        waiting.insert(0, name)
                     break

@@ -15,7 +15,7 @@ from gateway.engines.sqlite.readers import Readers
 from gateway.engines.sqlite.registry import raise_epoch
 from gateway.engines.sqlite.values import blob_of, instant, millis, text_of
 from gateway.engines.sqlite.writer import Kind, Transaction, Writer
-from gateway.model.errors import NotFound
+from gateway.model.errors import NotFound, NotPermitted
 from gateway.model.identifiers import PersonId
 from gateway.ports.person_storage import Alike, PairState, PersonPair
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 class PairChange:
     pair: PersonPair
     records: tuple[PreparedRecord, ...]
+    instead_of: PairState | None
 
 
 class SqlitePersons:
@@ -62,8 +63,10 @@ class SqlitePersons:
         assert row is not None
         return row[0], row[1]
 
-    async def put_pair(self, pair: PersonPair, records: Sequence[PreparedRecord]) -> int:
-        return await self._writer.submit(self._put, PairChange(pair, tuple(records)))
+    async def put_pair(
+        self, pair: PersonPair, records: Sequence[PreparedRecord], *, instead_of: PairState | None
+    ) -> int:
+        return await self._writer.submit(self._put, PairChange(pair, tuple(records), instead_of))
 
 
 def _put(tx: Transaction, unit: PairChange) -> int:
@@ -71,6 +74,11 @@ def _put(tx: Transaction, unit: PairChange) -> int:
     two = {blob_of(pair.first), blob_of(pair.second)}
     if len(tx.sql.all_of_keys("persons_present", two)) != len(two):
         raise NotFound("one of the two is not known, or was erased")
+    stands = tx.sql.one("state_of_pair", (blob_of(pair.first), blob_of(pair.second)))
+    if (None if stands is None else PairState(stands[0])) is not unit.instead_of:
+        raise NotPermitted(
+            "somebody found something else of these two meanwhile", remedy="look again: hutong person proposals"
+        )
     epoch = tx.state.epochs.consent + 1
     values = (
         epoch, blob_of(pair.first), blob_of(pair.second), pair.state.value, pair.asked_by, pair.confirmed_by,

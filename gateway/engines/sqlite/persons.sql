@@ -9,6 +9,10 @@ SELECT l.likeness, l.person FROM (
 SELECT p.first, p.second, p.state, p.asked_by, p.confirmed_by, p.reason, p.at FROM person_pair AS p
 WHERE p.epoch = (SELECT max(l.epoch) FROM person_pair AS l WHERE l.first = p.first AND l.second = p.second);
 
+-- name: state_of_pair
+-- What stands of one pair.
+SELECT state FROM person_pair WHERE first = ? AND second = ? ORDER BY epoch DESC LIMIT 1;
+
 -- name: pairs_mark
 -- How many states of pairs are kept, and the newest one's epoch.
 SELECT count(*), coalesce(max(epoch), 0) FROM person_pair;

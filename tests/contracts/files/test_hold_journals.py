@@ -176,3 +176,13 @@ async def test_a_database_restored_once_more_gets_a_new_journal_and_the_old_one_
     assert [one.name for one, _ in await again.unjoined()] == ["hold-1", "hold-2"]
     await store.close()
     await other.close()
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"format":"hut', b'{"format":"x"}\n{"leaf":0'])
+def test_a_first_write_that_was_cut_short_is_written_anew(journals: FileHoldJournals, torn: bytes) -> None:
+    journal = journals.begin(0)
+    (Path(journal.place) / "records.jsonl").write_bytes(torn)
+    head = grown(journal, (3, 2))
+    code, told = verdict(journal)
+    assert code == 0, told
+    assert (told["records_opened"], told["leaves_without_record"]) == (head.size, 0)

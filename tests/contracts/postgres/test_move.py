@@ -51,7 +51,9 @@ async def embedded(tmp_path):
     twin = replace(units.person("p1"), likenesses=(b"l" * 16,))
     await store.notices.accept(units.acceptance(units.delivery(lane=b"l" * 16), persons=(twin,)))
     first, second = sorted((child.person, twin.person))
-    await store.persons.put_pair(PersonPair(first, second, PairState.ASKED, "li", "", "same-child", clock.now()), [])
+    await store.persons.put_pair(
+        PersonPair(first, second, PairState.ASKED, "li", "", "same-child", clock.now()), [], instead_of=None
+    )
     (parked,) = await store.deliveries.lease_due(SCHOOL, clock.now(), MINUTE, 1)
     await store.deliveries.conclude(units.conclusion(parked, S.DEAD_LETTER, reason="gave-up"))
     for what in ("policy", "consent", "directory"):

@@ -64,14 +64,19 @@ def fold(hashes: Sequence[bytes]) -> bytes:
 
 def root_of(hashes: Iterable[bytes]) -> bytes:
     """Root of the tree over these leaf hashes, in one pass and memory for one path."""
+    return stack_root(_stacked(hashes))
+
+
+def _stacked(hashes: Iterable[bytes]) -> list[bytes]:
+    """The compact range over hashes of subtrees of one size, from left to right."""
     stack: list[bytes] = []
-    for size, hash_ in enumerate(hashes):
+    for place, hash_ in enumerate(hashes):
         merged = hash_
-        while size & 1:
+        while place & 1:
             merged = sha256(b"\x01" + stack.pop() + merged).digest()
-            size >>= 1
+            place >>= 1
         stack.append(merged)
-    return stack_root(stack)
+    return stack
 
 
 def stack_root(stack: Sequence[bytes]) -> bytes:
@@ -86,13 +91,7 @@ def stack_root(stack: Sequence[bytes]) -> bytes:
 
 def join_roots(roots: Sequence[bytes], top: bytes) -> bytes:
     """Root over complete subtrees of one size and the root of what stands right of them, which is lower (empty: nothing)."""
-    stack: list[bytes] = []
-    for place, hash_ in enumerate(roots):
-        merged = hash_
-        while place & 1:
-            merged = sha256(b"\x01" + stack.pop() + merged).digest()
-            place >>= 1
-        stack.append(merged)
+    stack = _stacked(roots)
     return stack_root([*stack, top] if top else stack)
 
 

@@ -48,7 +48,7 @@ async def everything_seen(folder, extra):
 
         async def counted(question):
             name = question.__qualname__.removesuffix(".<locals>.<lambda>").removesuffix(".<locals>.question")
-            if name.startswith(("SqliteDeliveries.", "SqliteNotices.")):  # the publisher asks the log on its own beat
+            if name.startswith(("SqlDeliveries.", "SqlNotices.")):  # the publisher asks the log on its own beat
                 asked.append(name)
             return await ask(question)
 

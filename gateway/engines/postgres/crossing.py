@@ -1,6 +1,6 @@
 """How does code that thinks in plain calls wait for an asynchronous driver?
 
-What a write means is said once, in the rooms of `engines/sqlite`: functions that run named queries one after another.
+What a write means is said once, in the rooms of `engines/sql`: functions that run named queries one after another.
 Here they run in a greenlet of the event loop: where a query has to wait for the server, `wait` hands the awaitable to
 the task outside and the greenlet sleeps until the answer is there. No thread is involved, so a busy loop and a busy
 store never fight for the interpreter.

@@ -9,12 +9,12 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gateway.engines.sqlite.deliveries import TOKEN_BYTES, URGENCIES, LeaseRequest, SqliteDeliveries
-from gateway.engines.sqlite.writer import Transaction
+from gateway.engines.sql.deliveries import TOKEN_BYTES, URGENCIES, LeaseRequest, SqlDeliveries
+from gateway.engines.sql.transaction import Transaction
 from gateway.model.delivery import Delivery
 
 
-class PostgresDeliveries(SqliteDeliveries):
+class PostgresDeliveries(SqlDeliveries):
     """DeliveryStorage on the clustered store."""
 
     def _leased(self, tx: Transaction, request: LeaseRequest) -> Sequence[Delivery]:

@@ -18,7 +18,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from gateway.engines.postgres.statements import Statements
-from gateway.engines.sqlite.values import known_blob, text_of
+from gateway.engines.sql.values import known_blob, text_of
 
 if TYPE_CHECKING:
     from gateway.crypto.scatter import Scatter

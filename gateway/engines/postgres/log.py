@@ -15,20 +15,20 @@ from gateway.audit.record import PreparedRecord
 from gateway.engines.postgres.readers import Readers
 from gateway.engines.postgres.sequencer import Sequencer
 from gateway.engines.postgres.writer import Writer
-from gateway.engines.sqlite.deliveries import has_events
-from gateway.engines.sqlite.log import SqliteLog
-from gateway.engines.sqlite.values import blob_of
-from gateway.engines.sqlite.writer import Kind, Transaction
+from gateway.engines.sql.deliveries import has_events
+from gateway.engines.sql.log import SqlLog
+from gateway.engines.sql.transaction import Kind, Transaction
+from gateway.engines.sql.values import blob_of
 from gateway.model.errors import Tampered, Unavailable
 from gateway.model.identifiers import EventId
 from gateway.ports.log_storage import Head, LogQuery, StoredRecord
 
 
-class PostgresLog(SqliteLog):
+class PostgresLog(SqlLog):
     """LogStorage on the clustered store."""
 
     def __init__(self, writer: Writer, readers: Readers, sequencer: Sequencer) -> None:
-        super().__init__(writer, readers)  # type: ignore[arg-type]
+        super().__init__(writer, readers)
         self._sequencer = sequencer
         self._tell: Kind[Sequence[PreparedRecord], bool] = Kind(
             "append", 70, lambda tx, units: [_told(tx, unit) for unit in units], _told_before

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gateway.engines.sqlite.registry import SqliteDirectory
+from gateway.engines.sql.registry import SqlDirectory
 from gateway.model.errors import Unavailable
 from gateway.ports.storage import Epochs
 
 
-class PostgresDirectory(SqliteDirectory):
+class PostgresDirectory(SqlDirectory):
     """DirectoryStorage on the clustered store."""
 
     async def epochs(self) -> Epochs:

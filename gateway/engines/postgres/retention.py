@@ -15,7 +15,7 @@ from gateway.engines.postgres.connection import AWAY, connect, unavailable
 from gateway.engines.postgres.readers import Readers
 from gateway.engines.postgres.sequencer import Sequencer
 from gateway.engines.postgres.writer import Writer
-from gateway.engines.sqlite.retention import SqliteRetention
+from gateway.engines.sql.retention import SqlRetention
 from gateway.model.identifiers import PersonId
 
 _TABLES = (
@@ -24,11 +24,11 @@ _TABLES = (
 )
 
 
-class PostgresRetention(SqliteRetention):
+class PostgresRetention(SqlRetention):
     """RetentionStorage on the clustered store."""
 
     def __init__(self, writer: Writer, readers: Readers, sequencer: Sequencer, url: str) -> None:
-        super().__init__(writer, readers)  # type: ignore[arg-type]
+        super().__init__(writer, readers)
         self._sequencer, self._url = sequencer, url
 
     async def forget(

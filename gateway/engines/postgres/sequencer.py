@@ -32,8 +32,7 @@ from gateway.engines.postgres.connection import AWAY, LOST, FaultPoint, connect,
 from gateway.engines.postgres.dialect import Query
 from gateway.engines.postgres.locks import lock_number
 from gateway.engines.postgres.statements import Statements
-from gateway.engines.sqlite.log import subject_blob
-from gateway.engines.sqlite.values import text_of
+from gateway.engines.sql.values import subject_blob, text_of
 from gateway.model.audit import FIRST_LINK, Link
 from gateway.model.errors import Tampered, Unavailable
 from gateway.model.identifiers import EventId

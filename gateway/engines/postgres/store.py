@@ -5,8 +5,8 @@
     await store.notices.accept(...)
     await store.close()
 
-Any number of nodes have it open; none of them keeps anything of it but caches. What a write means is the embedded
-engine's (`engines/sqlite`): the same rooms run here over another connection, with `locks` and the `sequencer` for what
+Any number of nodes have it open; none of them keeps anything of it but caches. What a write means is said
+once for both engines (`engines/sql`): here it runs over another connection, with `locks` and the `sequencer` for what
 many nodes would do to each other.
 """
 
@@ -28,13 +28,13 @@ from gateway.engines.postgres.retention import PostgresRetention
 from gateway.engines.postgres.sequencer import Sequencer
 from gateway.engines.postgres.writer import Writer
 from gateway.engines.queries import load
-from gateway.engines.sqlite.emergencies import SqliteEmergencies
-from gateway.engines.sqlite.files import SqliteFiles
-from gateway.engines.sqlite.notices import SqliteNotices
-from gateway.engines.sqlite.persons import SqlitePersons
-from gateway.engines.sqlite.registry import SqliteConsents, SqlitePolicies, SqliteStaff
-from gateway.engines.sqlite.relays import SqliteRelays
-from gateway.engines.sqlite.store import QUERIES as SHARED
+from gateway.engines.sql import QUERIES as SHARED
+from gateway.engines.sql.emergencies import SqlEmergencies
+from gateway.engines.sql.files import SqlFiles
+from gateway.engines.sql.notices import SqlNotices
+from gateway.engines.sql.persons import SqlPersons
+from gateway.engines.sql.registry import SqlConsents, SqlPolicies, SqlStaff
+from gateway.engines.sql.relays import SqlRelays
 from gateway.model.errors import InvalidDocument
 from gateway.ports.clock import Clock
 from gateway.ports.retention_storage import Discarded
@@ -53,18 +53,18 @@ class PostgresStore:
         self._writer = writer = Writer(url, QUERIES, self.delivery_ids, self.sequencer.wake, fault)
         self._readers = questions = Readers(url, QUERIES, readers, fault)
         on = (writer, questions)
-        self.notices = SqliteNotices(*on, clock, self.delivery_ids)  # type: ignore[arg-type]
-        self.deliveries = PostgresDeliveries(*on, clock, self.delivery_ids)  # type: ignore[arg-type]
-        self.directory = PostgresDirectory(*on, clock)  # type: ignore[arg-type]
-        self.policies = SqlitePolicies(*on)  # type: ignore[arg-type]
-        self.staff = SqliteStaff(*on)  # type: ignore[arg-type]
-        self.consents = SqliteConsents(*on)  # type: ignore[arg-type]
-        self.persons = SqlitePersons(*on)  # type: ignore[arg-type]
-        self.emergencies = SqliteEmergencies(*on, self.delivery_ids)  # type: ignore[arg-type]
+        self.notices = SqlNotices(*on, clock, self.delivery_ids)
+        self.deliveries = PostgresDeliveries(*on, clock, self.delivery_ids)
+        self.directory = PostgresDirectory(*on, clock)
+        self.policies = SqlPolicies(*on)
+        self.staff = SqlStaff(*on)
+        self.consents = SqlConsents(*on)
+        self.persons = SqlPersons(*on)
+        self.emergencies = SqlEmergencies(*on, self.delivery_ids)
         self.log = PostgresLog(writer, questions, self.sequencer)
         self.retention = PostgresRetention(writer, questions, self.sequencer, url)
-        self.files = SqliteFiles(*on)  # type: ignore[arg-type]
-        self.relays = SqliteRelays(questions, self.delivery_ids)  # type: ignore[arg-type]
+        self.files = SqlFiles(*on)
+        self.relays = SqlRelays(questions, self.delivery_ids)
         self._sequencing: asyncio.Task[None] | None = None
         self._is_closed = False
 

@@ -30,8 +30,8 @@ from gateway.engines.postgres.connection import AWAY, LOST, FaultPoint, connect,
 from gateway.engines.postgres.dialect import Query
 from gateway.engines.postgres.locks import take_locks
 from gateway.engines.postgres.statements import Statements
-from gateway.engines.sqlite.values import blob_of, millis
-from gateway.engines.sqlite.writer import Kind, State, Transaction
+from gateway.engines.sql.transaction import Kind, State, Transaction
+from gateway.engines.sql.values import blob_of, millis
 from gateway.model.errors import HutongError, Unavailable
 from gateway.ports.storage import Epochs
 
@@ -180,7 +180,7 @@ class Writer:
             assert drawn is not None
             first = drawn[0]
         # the tree's edge belongs to the sequencer
-        return ClusterTransaction(sql, State(Epochs(*row), first, Edge()))  # type: ignore[arg-type]
+        return ClusterTransaction(sql, State(Epochs(*row), first, Edge()))
 
     def _apply_together(self, sql: Statements, group: list[_Waiting]) -> bool:
         return self._apply(self._begun(sql, group), group)

@@ -19,38 +19,25 @@ from pathlib import Path
 
 from gateway.crypto.scatter import Scatter
 from gateway.engines.files.lock import OwnerLock
-from gateway.engines.queries import load
+from gateway.engines.sql import QUERIES
+from gateway.engines.sql.deliveries import SqlDeliveries
+from gateway.engines.sql.emergencies import SqlEmergencies
+from gateway.engines.sql.files import SqlFiles
+from gateway.engines.sql.notices import SqlNotices
+from gateway.engines.sql.persons import SqlPersons
+from gateway.engines.sql.registry import SqlConsents, SqlPolicies, SqlStaff
+from gateway.engines.sql.relays import SqlRelays
+from gateway.engines.sql.transaction import State
+from gateway.engines.sqlite.append import load_edge, write_log
+from gateway.engines.sqlite.committed import SqliteDirectory, SqliteLog, SqliteRetention
 from gateway.engines.sqlite.connection import FaultPoint, Statements, no_fault
-from gateway.engines.sqlite.deliveries import SqliteDeliveries
-from gateway.engines.sqlite.emergencies import SqliteEmergencies
-from gateway.engines.sqlite.files import SqliteFiles
-from gateway.engines.sqlite.log import SqliteLog, load_edge, write_log
 from gateway.engines.sqlite.migrate import STORE_FILE, check_shape, create_store, migrate_store, open_existing, steps
-from gateway.engines.sqlite.notices import SqliteNotices, last_notice
-from gateway.engines.sqlite.persons import SqlitePersons
 from gateway.engines.sqlite.readers import Readers
-from gateway.engines.sqlite.registry import SqliteConsents, SqliteDirectory, SqlitePolicies, SqliteStaff
-from gateway.engines.sqlite.relays import SqliteRelays
-from gateway.engines.sqlite.retention import SqliteRetention
-from gateway.engines.sqlite.writer import State, Writer
+from gateway.engines.sqlite.writer import Writer
 from gateway.model.errors import InvalidDocument, Unavailable
 from gateway.ports.clock import Clock
 from gateway.ports.retention_storage import Discarded
 from gateway.ports.storage import Epochs
-
-QUERIES = load(
-    "gateway.engines.sqlite",
-    "notices.sql",
-    "deliveries.sql",
-    "log.sql",
-    "registry.sql",
-    "emergencies.sql",
-    "persons.sql",
-    "retention.sql",
-    "files.sql",
-    "relays.sql",
-    "store.sql",
-)
 
 
 def load_state(sql: Statements) -> State:
@@ -58,7 +45,15 @@ def load_state(sql: Statements) -> State:
     row = sql.one("epochs")
     if row is None:
         raise sqlite3.DatabaseError("the store has no epochs")
-    return State(Epochs(*row), last_notice(sql) + 1, load_edge(sql))
+    return State(Epochs(*row), _last_notice(sql) + 1, load_edge(sql))
+
+
+def _last_notice(sql: Statements) -> int:
+    """The number of the newest notice, 0 when there is none."""
+    row = sql.one("last_notice")
+    if row is None:
+        raise sqlite3.DatabaseError("an aggregate gave no row")
+    return int(row[0] or 0)
 
 
 class SqliteStore:
@@ -69,18 +64,18 @@ class SqliteStore:
         self._writer = writer
         self._readers = readers
         self.delivery_ids = Scatter(order_key)
-        self.notices = SqliteNotices(writer, readers, clock, self.delivery_ids)
-        self.deliveries = SqliteDeliveries(writer, readers, clock, self.delivery_ids)
+        self.notices = SqlNotices(writer, readers, clock, self.delivery_ids)
+        self.deliveries = SqlDeliveries(writer, readers, clock, self.delivery_ids)
         self.directory = SqliteDirectory(writer, readers, clock)
-        self.policies = SqlitePolicies(writer, readers)
-        self.staff = SqliteStaff(writer, readers)
-        self.consents = SqliteConsents(writer, readers)
-        self.persons = SqlitePersons(writer, readers)
-        self.emergencies = SqliteEmergencies(writer, readers, self.delivery_ids)
+        self.policies = SqlPolicies(writer, readers)
+        self.staff = SqlStaff(writer, readers)
+        self.consents = SqlConsents(writer, readers)
+        self.persons = SqlPersons(writer, readers)
+        self.emergencies = SqlEmergencies(writer, readers, self.delivery_ids)
         self.log = SqliteLog(writer, readers)
         self.retention = SqliteRetention(writer, readers)
-        self.files = SqliteFiles(writer, readers)
-        self.relays = SqliteRelays(readers, self.delivery_ids)
+        self.files = SqlFiles(writer, readers)
+        self.relays = SqlRelays(readers, self.delivery_ids)
 
     @classmethod
     def create(cls, directory: Path) -> None:

@@ -30,73 +30,16 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any
 
-from gateway.audit.merkle import Edge
+from gateway.engines.sql.transaction import Kind, Request, Result, State, Transaction
 from gateway.engines.sqlite.connection import FaultPoint, Statements, no_fault, open_writer
 from gateway.model.errors import HutongError, Tampered, Unavailable
-from gateway.ports.storage import Epochs, Stale
-
-if TYPE_CHECKING:
-    from gateway.audit.record import PreparedRecord
-
-Request = TypeVar("Request")
-Result = TypeVar("Result")
 
 MAX_GROUP = 256
 MAX_WAITING = 20_000
-
-
-@dataclass(slots=True)
-class State:
-    """What the writer knows of the store as committed: changed only by the transaction it belongs to."""
-
-    epochs: Epochs
-    next_notice: int
-    edge: Edge
-
-    def copy(self) -> State:
-        return State(self.epochs, self.next_notice, self.edge.copy())
-
-
-@dataclass(slots=True)
-class Transaction:
-    """One open transaction: its statements, its working state, and the log records gathered so far."""
-
-    sql: Statements
-    state: State
-    records: list[PreparedRecord] = field(default_factory=list)
-
-    def log(self, records: Sequence[PreparedRecord]) -> int:
-        """Add records to those that become leaves at the end; returns the place of the first."""
-        place = self.state.edge.size + len(self.records)
-        self.records.extend(records)
-        return place
-
-    def stale(self, epochs: Epochs) -> Stale | None:
-        """Stale when something was prepared under other epochs than those now in force."""
-        now = self.state.epochs
-        if epochs == now:
-            return None
-        for what in ("policy", "consent", "directory"):
-            if getattr(epochs, what) != getattr(now, what):
-                return Stale(what)
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Kind(Generic[Request, Result]):
-    """One kind of write. `apply` takes all requests of a group and answers each; kinds of lower `rank` go first.
-
-    `again` answers a request whose log records are there already (a repetition after `Unavailable`).
-    """
-
-    name: str
-    rank: int
-    apply: Callable[[Transaction, Sequence[Request]], Sequence[Result]]
-    again: Callable[[Transaction, Request], Result] | None = None
 
 
 @dataclass(slots=True)

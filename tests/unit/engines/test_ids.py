@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.crypto.scatter import Scatter
-from gateway.engines.sqlite.values import blob_of, known_blob, text_of
+from gateway.engines.sql.values import blob_of, known_blob, text_of
 from gateway.engines.system.clock import SystemClock
 from gateway.engines.system.ids import SystemIds
 from gateway.model.delivery import lane_of

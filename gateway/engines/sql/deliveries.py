@@ -17,11 +17,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.delivery.transitions import is_repetition, may_move
-from gateway.engines.sqlite import lanes
-from gateway.engines.sqlite.connection import Statements
-from gateway.engines.sqlite.readers import Readers
-from gateway.engines.sqlite.values import DUE, STATES, blob_of, instant, known_blob, millis, text_of
-from gateway.engines.sqlite.writer import Kind, Transaction, Writer
+from gateway.engines.sql import lanes
+from gateway.engines.sql.transaction import Kind, Readers, Statements, Transaction, Writer
+from gateway.engines.sql.values import DUE, STATES, blob_of, instant, known_blob, millis, text_of
 from gateway.model.delivery import Delivery
 from gateway.model.identifiers import CaseId, DeliveryId, NoticeId, NoticeType, OfficeId
 from gateway.ports.clock import Clock
@@ -84,8 +82,8 @@ class _Standing:
         )
 
 
-class SqliteDeliveries:
-    """DeliveryStorage on the embedded store."""
+class SqlDeliveries:
+    """DeliveryStorage on either store."""
 
     def __init__(self, writer: Writer, readers: Readers, clock: Clock, scatter: Scatter) -> None:
         self._writer = writer
@@ -220,7 +218,7 @@ class SqliteDeliveries:
             oldest = [sql.one("oldest_due", (recipient, urgency, at)) for urgency in URGENCIES]
             oldest.append(sql.one("oldest_lapsed", (recipient, at)))
             oldest_due_at = min((row[0] for row in oldest if row is not None and row[0] is not None), default=None)
-            parked = dict(sql.all("count_parked", (recipient,)))
+            parked: dict[str, int] = dict(sql.all("count_parked", (recipient,)))
             return Backlog(
                 due=count("count_due", recipient) - leased,
                 leased=leased,

@@ -7,7 +7,6 @@ same group would do to each other is decided here: the first counts.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.delivery.transitions import is_repetition, may_move
-from gateway.engines.sqlite import lanes
-from gateway.engines.sqlite.connection import Statements
-from gateway.engines.sqlite.readers import Readers
-from gateway.engines.sqlite.values import (
+from gateway.engines.sql import lanes
+from gateway.engines.sql.transaction import Kind, Readers, Statements, Transaction, Writer
+from gateway.engines.sql.values import (
     DEAD,
     DUE,
     STATE_NUMBERS,
@@ -33,7 +31,6 @@ from gateway.engines.sqlite.values import (
     text_of,
     unpack_content,
 )
-from gateway.engines.sqlite.writer import Kind, Transaction, Writer
 from gateway.model.delivery import DeliveryState, DeliveryStatus, NewDelivery
 from gateway.model.identifiers import CaseId, DeliveryId, KeyId, NoticeId, NoticeType, OfficeId, PersonId
 from gateway.ports.clock import Clock
@@ -280,8 +277,8 @@ class _Intake:
         self.tx.log(reply.records)
 
 
-class SqliteNotices:
-    """NoticeStorage on the embedded store."""
+class SqlNotices:
+    """NoticeStorage on either store."""
 
     def __init__(self, writer: Writer, readers: Readers, clock: Clock, scatter: Scatter) -> None:
         self._writer = writer
@@ -433,11 +430,3 @@ class SqliteNotices:
 
 def _flags(text: str) -> tuple[str, ...]:
     return tuple(text.split(",")) if text else ()
-
-
-def last_notice(sql: Statements) -> int:
-    """The number of the newest notice, 0 when there is none."""
-    row = sql.one("last_notice")
-    if row is None:
-        raise sqlite3.DatabaseError("an aggregate gave no row")
-    return int(row[0] or 0)

@@ -18,8 +18,8 @@ from typing import Any
 
 import orjson
 
-from gateway.engines.sqlite.connection import Statements
-from gateway.engines.sqlite.values import DEAD, DUE, STATE_NUMBERS
+from gateway.engines.sql.transaction import Statements
+from gateway.engines.sql.values import DEAD, DUE, STATE_NUMBERS
 from gateway.model.delivery import DeliveryState, NewDelivery
 from gateway.model.identifiers import OfficeId
 

@@ -130,3 +130,14 @@ def unpack_content(content: bytes) -> tuple[dict[str, PersonId], tuple[SealedSeg
 def _read_short(content: bytes, at: int) -> tuple[str, int]:
     end = at + 1 + content[at]
     return content[at + 1 : end].decode(), end
+
+
+SUBJECT_BYTES = 32
+
+
+def subject_blob(subject: str) -> bytes:
+    """The keyed name of a person as stored: 32 bytes. ValueError for one that is not 32 bytes in hex."""
+    blob = bytes.fromhex(subject)
+    if len(blob) != SUBJECT_BYTES:
+        raise ValueError("the keyed name of a subject has 32 bytes")
+    return blob

@@ -7,16 +7,16 @@ from that commit on.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from gateway.engines.sqlite.office_document import read_office, write_office
-from gateway.engines.sqlite.policy_document import read_life, write_life
-from gateway.engines.sqlite.readers import Readers
-from gateway.engines.sqlite.values import blob_of, instant, known_blob, millis, text_of
-from gateway.engines.sqlite.writer import Kind, Transaction, Writer
+from gateway.engines.sql.office_document import read_office, write_office
+from gateway.engines.sql.policy_document import read_life, write_life
+from gateway.engines.sql.transaction import Kind, Readers, Transaction, Writer
+from gateway.engines.sql.values import blob_of, instant, known_blob, millis, text_of
 from gateway.model.agency import Office
 from gateway.model.identifiers import PersonId, PolicyHash
 from gateway.policy import life
@@ -68,8 +68,8 @@ class _OneTime:
     now: int
 
 
-class SqliteDirectory:
-    """DirectoryStorage on the embedded store."""
+class SqlDirectory(ABC):
+    """DirectoryStorage on either store."""
 
     def __init__(self, writer: Writer, readers: Readers, clock: Clock) -> None:
         self._writer = writer
@@ -83,8 +83,8 @@ class SqliteDirectory:
         )
         self._once: Kind[_OneTime, bool] = Kind("use-once", 3, _use_once)
 
-    async def epochs(self) -> Epochs:
-        return self._writer.committed.epochs
+    @abstractmethod
+    async def epochs(self) -> Epochs: ...
 
     async def offices(self) -> Sequence[Office]:
         rows = await self._readers.ask(lambda sql: sql.all("offices"))
@@ -97,8 +97,8 @@ class SqliteDirectory:
         return await self._writer.submit(self._once, _OneTime(realm, value, millis(until), millis(self._clock.now())))
 
 
-class SqlitePolicies:
-    """PolicyStorage on the embedded store."""
+class SqlPolicies:
+    """PolicyStorage on either store."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer
@@ -141,8 +141,8 @@ class SqlitePolicies:
         return await self._writer.submit(self._activate, _PolicyChange(version, tuple(records)))
 
 
-class SqliteStaff:
-    """StaffStorage on the embedded store."""
+class SqlStaff:
+    """StaffStorage on either store."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer
@@ -162,8 +162,8 @@ class SqliteStaff:
         return await self._writer.submit(self._set, _RoleChange(name, role, None, tuple(records)))
 
 
-class SqliteConsents:
-    """ConsentStorage on the embedded store."""
+class SqlConsents:
+    """ConsentStorage on either store."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer

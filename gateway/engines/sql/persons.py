@@ -11,10 +11,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from gateway.engines.sqlite.readers import Readers
-from gateway.engines.sqlite.registry import raise_epoch
-from gateway.engines.sqlite.values import blob_of, instant, millis, text_of
-from gateway.engines.sqlite.writer import Kind, Transaction, Writer
+from gateway.engines.sql.registry import raise_epoch
+from gateway.engines.sql.transaction import Kind, Readers, Transaction, Writer
+from gateway.engines.sql.values import blob_of, instant, millis, text_of
 from gateway.model.errors import NotFound, NotPermitted
 from gateway.model.identifiers import PersonId
 from gateway.ports.person_storage import Alike, PairState, PersonPair
@@ -30,8 +29,8 @@ class PairChange:
     instead_of: PairState | None
 
 
-class SqlitePersons:
-    """PersonStorage on the embedded store."""
+class SqlPersons:
+    """PersonStorage on either store."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer, self._readers = writer, readers

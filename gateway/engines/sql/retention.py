@@ -6,15 +6,15 @@ page as it was, is copied into the file and cut to nothing before an erasure is 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from gateway.engines.sqlite.readers import Readers
-from gateway.engines.sqlite.registry import raise_epoch
-from gateway.engines.sqlite.values import blob_of, head_of, instant, known_blob, millis, text_of
-from gateway.engines.sqlite.writer import Kind, Transaction, Writer
+from gateway.engines.sql.registry import raise_epoch
+from gateway.engines.sql.transaction import Kind, Readers, Transaction, Writer
+from gateway.engines.sql.values import blob_of, head_of, instant, known_blob, millis, text_of
 from gateway.model.errors import NotPermitted
 from gateway.model.identifiers import KeyId, NoticeId, PersonId
 from gateway.ports.retention_storage import Discarded, Erasure, LegalHold, Naming
@@ -41,8 +41,8 @@ class _Forgetting:
     records: tuple[PreparedRecord, ...]
 
 
-class SqliteRetention:
-    """RetentionStorage on the embedded store."""
+class SqlRetention(ABC):
+    """RetentionStorage on either store."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer, self._readers = writer, readers
@@ -115,8 +115,8 @@ class SqliteRetention:
     async def discard_expired(self, now: datetime, limit: int = 500) -> Discarded:
         return await self._writer.submit(self._discard, (millis(now), limit))
 
-    async def empty_journal(self) -> None:
-        await self._writer.empty_journal()
+    @abstractmethod
+    async def empty_journal(self) -> None: ...
 
 
 def _changed(tx: Transaction, unit: _Change) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from gateway.engines.sqlite.readers import Readers
-from gateway.engines.sqlite.values import millis, text_of
+from gateway.engines.sql.transaction import Readers
+from gateway.engines.sql.values import millis, text_of
 from gateway.model.identifiers import DeliveryId, OfficeId
 from gateway.ports.relay_storage import KnownHandle
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 MOST = 8  # one handle in so many deliveries of a case; older ones say no more
 
 
-class SqliteRelays:
-    """RelayStorage on the embedded store."""
+class SqlRelays:
+    """RelayStorage on either store."""
 
     def __init__(self, readers: Readers, scatter: Scatter) -> None:
         self._readers, self._scatter = readers, scatter

@@ -1,4 +1,4 @@
-"""How are bulk files and what became of their rows kept in the embedded store?"""
+"""How are bulk files and what became of their rows kept?"""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from gateway.engines.sqlite.readers import Readers
-from gateway.engines.sqlite.values import blob_of, instant, known_blob, millis, text_of
-from gateway.engines.sqlite.writer import Kind, Transaction, Writer
+from gateway.engines.sql.transaction import Kind, Readers, Transaction, Writer
+from gateway.engines.sql.values import blob_of, instant, known_blob, millis, text_of
 from gateway.model.errors import HutongError, Unavailable
 from gateway.model.identifiers import KeyId, NoticeId, OfficeId
 from gateway.ports.file_storage import Advance, NewFile, RowOutcome, RowReceipt, Stage, StoredFile
 
 
-class SqliteFiles:
-    """FileStorage on the embedded store."""
+class SqlFiles:
+    """FileStorage on either store."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer, self._readers = writer, readers

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from gateway.engines.sqlite import lanes
-from gateway.engines.sqlite.connection import Statements
-from gateway.engines.sqlite.readers import Readers
-from gateway.engines.sqlite.values import STATE_NUMBERS, blob_of, instant, known_blob, millis, text_of
-from gateway.engines.sqlite.writer import Kind, Transaction, Writer
+from gateway.engines.sql import lanes
+from gateway.engines.sql.transaction import Kind, Readers, Statements, Transaction, Writer
+from gateway.engines.sql.values import STATE_NUMBERS, blob_of, instant, known_blob, millis, text_of
 from gateway.model.delivery import NewDelivery
 from gateway.model.identifiers import CaseId, KeyId, NoticeId, OfficeId
 from gateway.ports.emergency_storage import EmergencyGrant
@@ -28,8 +26,8 @@ class _Granting:
     records: tuple[PreparedRecord, ...]
 
 
-class SqliteEmergencies:
-    """EmergencyStorage on the embedded store."""
+class SqlEmergencies:
+    """EmergencyStorage on either store."""
 
     def __init__(self, writer: Writer, readers: Readers, scatter: Scatter) -> None:
         self._writer, self._readers, self._scatter = writer, readers, scatter

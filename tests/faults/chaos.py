@@ -10,7 +10,8 @@ One round: senders push signed reports, three offices pull and acknowledge (with
 a random number of receipts something breaks; in every third round of a cluster two things of different kinds at once.
 Senders ask again with the same bytes for whatever was not answered. A round ends when every report has its receipt and
 came to each recipient. What was seen is kept as it happens (`tests.support.witnessed`), so a run that is resumed is
-judged as a whole. At the end the auditor judges, and a summary says it in one paragraph.
+judged as a whole. The auditor judges at the end, of a cluster also every twenty rounds (a long run that is cut off has
+been judged so far, and stops at the first broken promise), and a summary says it in one paragraph.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import argparse
 import asyncio
 import random
 import shutil
+import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -30,7 +32,7 @@ from tests.faults.auditor import judge
 from tests.faults.breaking import Breaking
 from tests.faults.load import QUEUED, RECIPIENTS, SENDER, Load, Queues
 from tests.support.cluster import ClusterProcess, apart
-from tests.support.gateway_process import GatewayProcess
+from tests.support.gateway_process import ROOT, GatewayProcess
 from tests.support.rabbitmq import Running
 from tests.support.witnessed import Witnessed
 
@@ -38,6 +40,7 @@ REPORTS_A_ROUND = 150
 REPORTS_OF_A_CLUSTER = 45  # a round
 LONGEST_ROUND_SECONDS = 300.0
 TWO_AT_ONCE = 3  # every third round
+JUDGED_EVERY = 20  # rounds of a cluster
 
 _SETTINGS = "leave_seconds = 2\n\n[delivery]\nlease_seconds = 4\nwebhook_timeout_seconds = 1\n"
 
@@ -119,8 +122,17 @@ async def run_cluster(
             async def strike(breaking: Breaking = breaking, struck: Sequence[str] = struck) -> None:
                 await asyncio.gather(*(breaking.faults[one]() for one in struck))
 
-            await load.round(numbers, after, strike, LONGEST_ROUND_SECONDS)
+            try:
+                await load.round(numbers, after, strike, LONGEST_ROUND_SECONDS)
+            except BaseException:
+                _tell_of_an_unfinished_round(number, struck, load)
+                raise
             _over(seen, number, rounds, struck, after, begin)
+            if len(seen.rounds) % JUDGED_EVERY == 0 and len(seen.rounds) < rounds:
+                broken = await apart(lambda: judge(seen, cluster))
+                print(f"judged after {len(seen.rounds)} rounds: {len(broken)} broken promises", flush=True)
+                if broken:
+                    return _told(seen, broken, [])
         left_out = [] if faults else Breaking(cluster, load, random.Random(0)).left_out
         broken = _told(seen, await apart(lambda: judge(seen, cluster)), left_out)
     cluster.forget()
@@ -159,21 +171,36 @@ def _kind(fault: str) -> str:
 
 def _over(seen: Witnessed, number: int, rounds: int, struck: Sequence[str], after: int, begin: float) -> None:
     seconds = round(time.monotonic() - begin, 1)
-    seen.round_is_over({"faults": list(struck), "seconds": seconds})
+    seen.round_is_over({"faults": list(struck), "seconds": seconds, "commit": _commit()})
     told = " + ".join(struck)
     print(f"round {number + 1}/{rounds}: {told} after {after}, {seconds} s, {len(seen.receipts)} receipts", flush=True)
+
+
+def _commit() -> str:
+    """What ran: the name of the commit, marked when something is changed since; empty outside a repository."""
+    command = ["git", "describe", "--always", "--dirty=+"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT).stdout.strip()
+
+
+def _tell_of_an_unfinished_round(number: int, struck: Sequence[str], load: Load) -> None:
+    """What is still waited for, for whoever looks for the cause."""
+    missing = {office: sorted(load.seen.missing(office)) for office in RECIPIENTS}
+    print(f"round {number + 1}, {' + '.join(struck)}, did not end; receipts without delivery: {missing}")
+    print("\n".join(load.troubles), flush=True)
 
 
 def _told(seen: Witnessed, broken: list[str], left_out: Sequence[str]) -> list[str]:
     """The summary, to be pasted; returns what was broken."""
     counted = Counter(fault for one in seen.rounds for fault in one["faults"])
+    commits = Counter(one["commit"] for one in seen.rounds)
     took: list[float] = sorted(one["seconds"] for one in seen.rounds) or [0.0]
     what = ", ".join(f"{fault} {count}" for fault, count in sorted(counted.items()))
+    ran = ", ".join(f"{count} on {commit}" for commit, count in commits.items())
     handed: int = sum(len(ids) for applied in seen.applied.values() for ids in applied.values())
     for line in broken:
         print("BROKEN", line)
     print(
-        f"chaos: {len(seen.rounds)} rounds ({what}); {len(seen.receipts)} receipts, {handed} deliveries applied, "
+        f"chaos: {len(seen.rounds)} rounds ({what}; {ran}); {len(seen.receipts)} receipts, {handed} deliveries applied, "
         f"{seen.unanswered} requests made again; a round took {took[len(took) // 2]} s (median), {took[-1]} s at most; "
         f"{len(broken)} broken promises." + "".join(f" Left out: {one}." for one in left_out),
         flush=True,

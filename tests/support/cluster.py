@@ -32,6 +32,7 @@ from tests.support.postgres import PostgresServer
 
 FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 DISK_MIB = 3000
+LOOKS, LOOK_SECONDS = 20, 0.5  # until a record that waits for its place has it
 
 _SETTINGS = """leave_seconds = {leave_seconds}
 keepalive_seconds = 5.0
@@ -244,9 +245,13 @@ class ClusterProcess:
         direct = urlunsplit(urlsplit(self.url)._replace(netloc=f"hutong@127.0.0.1:{self.database.port}"))
         connection = await asyncpg.connect(direct)
         try:
-            leaves = await connection.fetch("SELECT place, event, entry FROM log_leaf ORDER BY place")
-            signed = {row[0]: row[1] for row in await connection.fetch("SELECT size, root FROM log_checkpoint")}
-            waiting = await connection.fetchval("SELECT count(*) FROM log_outbox")
+            for _ in range(LOOKS):  # a duty may have written one just now
+                if not (waiting := await connection.fetchval("SELECT count(*) FROM log_outbox")):
+                    break
+                await asyncio.sleep(LOOK_SECONDS)
+            async with connection.transaction(isolation="repeatable_read"):
+                leaves = await connection.fetch("SELECT place, event, entry FROM log_leaf ORDER BY place")
+                signed = {row[0]: row[1] for row in await connection.fetch("SELECT size, root FROM log_checkpoint")}
         finally:
             await connection.close()
         found = [] if [row[0] for row in leaves] == list(range(len(leaves))) else ["places with gaps"]

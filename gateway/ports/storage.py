@@ -336,6 +336,11 @@ class DeliveryStorage(Protocol):
         """
         ...
 
+    async def keep_leased(self, leases: Sequence[tuple[DeliveryId, str]], now: datetime, until: datetime) -> None:
+        """Let leases, named by delivery and token, that are live at `now` last until then. Passes over those that are not:
+        their holders find out when they conclude."""
+        ...
+
     async def offices_due(self, now: datetime, limit: int) -> Sequence[tuple[OfficeId, datetime]]:
         """Offices with something leasable at `now` or later, with the instant it becomes due, soonest first."""
         ...

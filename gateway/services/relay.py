@@ -5,11 +5,13 @@ for offices with a queue for which something is due:
 
 * doorbells: a word that something waits, at most one in the queue. Rung again while something is due, so that a lost
   bell costs a delay;
-* releases: lease, decide, disclose, encrypt to the office's key, put. Putting it there is the disclosure. The lease lasts
-  as long as the release may wait; a bounded number waits. What comes back unread is decided on anew.
+* releases: lease, decide, disclose, encrypt to the office's key, put. Putting it there is the disclosure. Once the broker
+  has confirmed it, the lease is made to last as long as the release may wait; a bounded number waits. What comes back
+  unread is decided on anew.
 
-A crash before the confirm leaves a lease that lapses, and perhaps a message in the queue: the office gets the delivery
-twice, with one id and revision, and applies it once. A broker that lost everything is filled again from the store.
+Whatever ends in between (this node, the broker, the store) leaves a lease that lapses as soon as any other, and perhaps a
+message in the queue: the office gets the delivery twice, with one id and revision, and applies it once. A broker that
+lost everything is filled again from the store.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from gateway.config import Settings
 from gateway.crypto.jwe import encrypt
@@ -48,6 +52,14 @@ HANDOUT = "application/vnd.hutong.handout+json"
 EXPIRED = "expired"
 
 
+class _End(Enum):
+    """How one attempt to put a release ended, where nothing was out of reach."""
+
+    PUT = auto()
+    NOTHING_TO_PUT = auto()
+    NO_MORE_NOW = auto()
+
+
 class Relay:
     def __init__(
         self,
@@ -67,7 +79,7 @@ class Relay:
         limits = settings.rabbitmq
         self._max_waiting = limits.max_waiting
         self._waiting = timedelta(seconds=limits.waiting_seconds)
-        self._lease = self._waiting + settings.lease
+        self._lease = settings.lease
         self._queues, self._directories, self._deliveries = queues, directories, deliveries
         self._attempt, self._acknowledge, self._recall = attempt, acknowledge, recall
         self._teller, self._doorbell, self._clock, self._signal = teller, doorbell, clock, signal
@@ -148,43 +160,48 @@ class Relay:
                 if room <= 0:
                     return  # an acknowledgement rings, and makes room
                 leased = await self._deliveries.lease_due(office.id, now, self._lease, min(room, PAGE))
-                if not leased or not await self._put_all(office, key, leased):
+                if not leased or not await self._put_all(office, key, leased, now + self._waiting + self._lease):
                     return
         except Unavailable:
             self._signal("relay-unavailable")
         finally:
             self._busy.discard(office.id)
 
-    async def _put_all(self, office: Office, key: OfficeKey, leased: Sequence[Delivery]) -> bool:
-        ended = await asyncio.gather(*(self._put(office, key, one) for one in leased), return_exceptions=True)
-        for one in ended:
-            if isinstance(one, BaseException):
-                raise one
-        return all(ended)
+    async def _put_all(self, office: Office, key: OfficeKey, leased: Sequence[Delivery], until: datetime) -> bool:
+        """Put a page, its leases said to last `until`, and let them once it is there. False when no more should be tried now."""
+        waiting = [replace(one, lease_expires_at=until) for one in leased]
+        ended = await asyncio.gather(*(self._put(office, key, one) for one in waiting), return_exceptions=True)
+        there = [(one.id, one.lease_token or "") for one, end in zip(leased, ended, strict=True) if end is _End.PUT]
+        if there:
+            await self._deliveries.keep_leased(there, self._clock.now(), until)
+        for end in ended:
+            if isinstance(end, BaseException):
+                raise end
+        return _End.NO_MORE_NOW not in ended
 
-    async def _put(self, office: Office, key: OfficeKey, delivery: Delivery) -> bool:
-        """Decide, encrypt, put. False when no more should be tried now."""
+    async def _put(self, office: Office, key: OfficeKey, delivery: Delivery) -> _End:
+        """Decide, encrypt, put."""
         made = await self._attempt(delivery, office, Way("amqp", office.media_type))
         if not isinstance(made, Sendable):
-            return True
+            return _End.NOTHING_TO_PUT
         handout = handout_of(made)
         locked = encrypt(key.jwk, canonical_json(listed(handout)), HANDOUT)
         release = Release(locked, f"{handout.delivery}.{handout.revision}", lease_digest(handout.lease_token))
         if self._clock.monotonic() >= handout.send_before:
             await self._attempt.void(delivery, handout.revision, "expired")
-            return True
+            return _End.NOTHING_TO_PUT
         try:
             await self._queues.put(office.id, release, self._waiting)
         except QueueFull:
             await self._due_again(delivery, "queue-full", self._clock.now() + IDLE)
-            return False
+            return _End.NO_MORE_NOW
         except Unavailable:
             try:
                 await self._acknowledge.fail(delivery, delivery.lease_token, "no-answer", None, transport="amqp")
             except LeaseLost:
                 self._signal("relay-lease-lost")
-            return False
-        return True
+            return _End.NO_MORE_NOW
+        return _End.PUT
 
     async def _due_again(self, delivery: Delivery, why: str, due_at: datetime) -> None:
         now = self._clock.now()

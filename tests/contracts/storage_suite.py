@@ -345,6 +345,36 @@ class DeliveryStorageSuite:
         assert await store.deliveries.conclude(units.conclusion(first, S.ACKNOWLEDGED)) == Stale("lease", S.DUE)
         assert await store.deliveries.disclose(units.disclosure(second)) == Disclosed(1)
 
+    async def test_a_live_lease_may_be_kept_for_longer_and_no_other(self, store, units, clock):
+        await accept_with(store, units, units.delivery(lane=b"l" * 16))
+        await accept_with(store, units, units.delivery())
+        kept, lapsed = await lease(store, clock)
+        later = clock.now() + 3 * MINUTE
+        await store.deliveries.keep_leased([(kept.id, kept.lease_token), (lapsed.id, "x")], clock.now(), later)
+        clock.forward(MINUTE)
+        await store.deliveries.keep_leased([(lapsed.id, lapsed.lease_token)], clock.now(), later)
+        assert [one.id for one in await lease(store, clock)] == [lapsed.id]
+        assert (await store.deliveries.delivery(kept.id)).lease_expires_at == later
+        assert await store.deliveries.disclose(units.disclosure(kept)) == Disclosed(1)
+        clock.forward(2 * MINUTE)
+        assert kept.id in {one.id for one in await lease(store, clock)}, "and comes back by itself"
+
+    async def test_a_lease_kept_for_longer_behind_a_predecessor_that_came_back_stays_behind_it(
+        self, store, units, clock
+    ):
+        lane = os.urandom(16)
+        first = await accept_with(store, units, units.delivery(lane=lane))
+        await accept_with(store, units, units.delivery(lane=lane))
+        parked = await lease_one(store, clock)
+        assert parked.notice == first.notice
+        await park(store, units, parked, "unreachable")
+        second = await lease_one(store, clock)
+        await store.deliveries.conclude(units.conclusion(parked, S.DUE, lease_token=None, due_at=clock.now()))
+        await store.deliveries.keep_leased([(second.id, second.lease_token)], clock.now(), clock.now() + 3 * MINUTE)
+        assert [one.notice for one in await lease(store, clock)] == [first.notice]
+        clock.forward(3 * MINUTE)
+        assert [one.notice for one in await lease(store, clock)] == [first.notice]
+
     async def test_a_lease_that_ran_out_is_lost_even_if_nobody_took_it(self, store, units, clock):
         await accept_with(store, units, units.delivery())
         leased = await lease_one(store, clock)

@@ -10,6 +10,7 @@ from gateway.config import RabbitSettings
 from gateway.model.agency import QueueUse
 from gateway.model.identifiers import parse_office_id
 from gateway.services.verify_log import verify_log
+from tests.scenarios.test_webhooks import report
 from tests.support import rabbitmq as brokers
 from tests.support.amqp_load import Load
 from tests.support.amqp_office import encryption_pair
@@ -103,6 +104,26 @@ async def test_connections_that_are_cut_or_hang_are_replaced_and_nothing_is_lost
             proxy.heal()
             await within(sending)
             await judge(whole, load, 80)
+
+
+async def test_what_the_broker_has_not_confirmed_is_held_back_no_longer_than_any_lease(tmp_path, rabbitmq, vhost):
+    """Whatever ends before the confirm (node, broker, store) leaves the lease: an hour would be too long to wait for it."""
+    if not rabbitmq.gateway_port:
+        pytest.skip("the named broker asks another gateway who may do what")
+    async with CutProxy(rabbitmq.port) as proxy:
+        settings = replace(rabbitmq, port=proxy.port).settings(vhost, heartbeat_seconds=10.0, confirm_seconds=10.0)
+        async with under_load(tmp_path, rabbitmq, vhost, settings) as (whole, load):
+            deliveries, clock = whole.gateway.engines.store.deliveries, whole.gateway.engines.clock
+            await within(load.send(range(1)))
+            await within(load.all_received())
+            proxy.hang()
+            await load.has(1, await whole.clients[SENDER].submit(report(1), CANONICAL))
+            async with asyncio.timeout(5):
+                while not (leased := await deliveries.leased(parse_office_id(POLICE), clock.now(), 10)):
+                    pass
+            assert leased[0].lease_expires_at <= clock.now() + whole.gateway.settings.lease
+            proxy.heal()
+            await judge(whole, load, 2)
 
 
 async def lost(whole):

@@ -45,11 +45,11 @@ class Load:
                     while waiting:
                         answer = await asyncio.wait_for(office.submit(report(waiting[0])), PATIENCE)
                         if answer.headers["status"] == "202":
-                            await self._has(waiting.pop(0), json.loads(answer.body))
+                            await self.has(waiting.pop(0), json.loads(answer.body))
             except LOST:
                 await asyncio.sleep(0.05)
 
-    async def _has(self, number, receipt):
+    async def has(self, number, receipt):
         if self.receipts.setdefault(number, receipt) != receipt:
             self.changed.append(number)
         async with self.grew:

@@ -97,6 +97,8 @@ def _want(wanted: _Wanted, kind: str, request: Any, scatter: Scatter) -> None:
     elif kind in ("conclude", "disclose"):
         if blob := known_blob(request.delivery):
             wanted.deliveries.add(scatter.gather(blob))
+    elif kind == "keep-leased":
+        wanted.deliveries.update(scatter.gather(blob) for one, _ in request.leases if (blob := known_blob(one)))
     elif kind == "withdraw":
         wanted.add_notice(request.notice)
     elif kind == "grant-emergency":

@@ -58,6 +58,15 @@ class LeaseRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Keeping:
+    """Leases that shall last longer, by delivery and token."""
+
+    leases: Sequence[tuple[DeliveryId, str]]
+    now: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Standing:
     """One delivery as a write finds it."""
 
@@ -102,6 +111,7 @@ class SqlDeliveries:
         self._lease: Kind[LeaseRequest, Sequence[Delivery]] = Kind(
             "lease", 60, lambda tx, units: [self._leased(tx, unit) for unit in units]
         )
+        self._keep: Kind[Keeping, None] = Kind("keep-leased", 25, self._kept)
 
     async def lease_due(
         self, recipient: OfficeId, now: datetime, lease: timedelta, limit: int, purpose: str | None = None
@@ -112,6 +122,9 @@ class SqlDeliveries:
         if not await self._readers.ask(lambda sql: self._leasable(sql, request, 1)):
             return []  # an empty poll costs no transaction
         return await self._writer.submit(self._lease, request)
+
+    async def keep_leased(self, leases: Sequence[tuple[DeliveryId, str]], now: datetime, until: datetime) -> None:
+        await self._writer.submit(self._keep, Keeping(tuple(leases), millis(now), millis(until)))
 
     async def offices_due(self, now: datetime, limit: int) -> Sequence[tuple[OfficeId, datetime]]:
         at = millis(now)
@@ -246,6 +259,18 @@ class SqlDeliveries:
         granted = [(number, secrets.token_urlsafe(TOKEN_BYTES)) for number in numbers]
         tx.sql.run("lease", {"granted": orjson.dumps(granted).decode(), "until": request.until})
         return self._deliveries(tx.sql, numbers)
+
+    def _kept(self, tx: Transaction, units: Sequence[Keeping]) -> Sequence[None]:
+        known = ((unit, known_blob(delivery), token) for unit in units for delivery, token in unit.leases)
+        tx.sql.many(
+            "keep_leased",
+            [
+                (unit.until, self._scatter.gather(blob), token, unit.now)
+                for unit, blob, token in known
+                if blob is not None
+            ],
+        )
+        return [None for _ in units]
 
     def _standing(self, sql: Statements, delivery: DeliveryId) -> _Standing | None:
         blob = known_blob(delivery)

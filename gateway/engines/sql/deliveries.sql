@@ -25,6 +25,11 @@ UPDATE delivery SET lease_token = granted.token, lease_expires_at = :until, read
 FROM (SELECT value ->> 0 AS number, value ->> 1 AS token FROM json_each(:granted)) AS granted
 WHERE delivery.number = granted.number;
 
+-- name: keep_leased
+-- Let a live lease last until another instant: until, ordered id, token, now.
+UPDATE delivery SET lease_expires_at = ?1, ready_at = CASE WHEN ready_at IS NULL THEN ready_at ELSE ?1 END
+WHERE id = ?2 AND lease_token = ?3 AND lease_expires_at > ?4;
+
 -- name: delivery_by_number
 -- One delivery with what it takes from its notice.
 SELECT d.number, d.id, d.recipient, d.state, d.urgency, d.overtakes, d.lane, d.due_at, d.expires_at, d.updated_at, d.lease_token,

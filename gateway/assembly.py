@@ -133,7 +133,9 @@ def _api(settings: Settings, engines: Engines, services: Services) -> ApiService
     async def readiness() -> Mapping[str, str]:
         await engines.store.log.head()
         services.policies.current()
-        return {"store": "ok", "policy": "ok"}
+        difference = await engines.store.clock_difference()
+        is_right = abs(difference) <= timedelta(seconds=settings.limits.clock_skew_seconds)
+        return {"store": "ok", "policy": "ok", "clock": "ok" if is_right else "differs-from-the-database"}
 
     registry = CollectorRegistry()
     registry.register(services.proof.watch.metrics)
@@ -226,6 +228,7 @@ async def _background(settings: Settings, engines: Engines, services: Services) 
         leadership = begin_duties(
             tasks,
             settings,
+            engines.clock,
             [
                 ("publish", lambda: publish_for_ever(proof, seconds, again=settings.is_clustered)),
                 ("retain", lambda: retain_for_ever(services.proof.retain)),

@@ -77,7 +77,9 @@ def cluster_doorbell(settings: Settings) -> PostgresDoorbell | None:
     return PostgresDoorbell(settings.postgres.url)
 
 
-def begin_duties(tasks: asyncio.TaskGroup, settings: Settings, duties: Sequence[tuple[str, Duty]]) -> Leadership | None:
+def begin_duties(
+    tasks: asyncio.TaskGroup, settings: Settings, clock: Clock, duties: Sequence[tuple[str, Duty]]
+) -> Leadership | None:
     """What is done by one node alone. Embedded, that is this one."""
     if not settings.is_clustered:
         for name, duty in duties:
@@ -91,7 +93,8 @@ def begin_duties(tasks: asyncio.TaskGroup, settings: Settings, duties: Sequence[
 
     from gateway.engines.postgres.leader import Leadership
 
-    leadership = Leadership(settings.postgres.url)
+    allowed_skew = timedelta(seconds=settings.limits.clock_skew_seconds)
+    leadership = Leadership(settings.postgres.url, clock, allowed_skew)
     tasks.create_task(leadership.lead_for_ever(lead), name="lead")
     return leadership
 

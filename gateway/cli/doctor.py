@@ -6,7 +6,7 @@ import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -18,6 +18,7 @@ from gateway.config import Settings
 from gateway.engines.files.packs import disclosure_files
 from gateway.engines.postgres.inspect import inspect_database
 from gateway.engines.rabbitmq.check import check_broker
+from gateway.engines.system.clock import SystemClock
 from gateway.model.agency import QueueUse
 from gateway.model.errors import HutongError, Unavailable
 from gateway.model.identifiers import OfficeId
@@ -89,10 +90,11 @@ async def _database(settings: Settings) -> list[Finding]:
     """What a cluster needs of its database."""
     if not settings.is_clustered:
         return []
+    allowed_skew = timedelta(seconds=settings.limits.clock_skew_seconds)
     try:
         return [
             Finding(what, "ok" if holds else level, "" if holds else remedy)
-            for what, holds, level, remedy in await inspect_database(settings.postgres.url)
+            for what, holds, level, remedy in await inspect_database(settings.postgres.url, SystemClock(), allowed_skew)
         ]
     except HutongError as error:
         return [Finding(error.message, "wrong", error.remedy or "start the database, check postgres.address")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Protocol
 
 from gateway.crypto.scatter import Scatter
@@ -56,6 +57,10 @@ class Store(Protocol):
 
     @property
     def relays(self) -> RelayStorage: ...
+
+    async def clock_difference(self) -> timedelta:
+        """By how much the clock that all nodes of this store have in common is ahead of ours. Raises Unavailable."""
+        ...
 
     async def close(self) -> None:
         """Commit what waits, then end. A second call does nothing."""

@@ -4,14 +4,16 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
+import aiohttp
 import pytest
 
 from gateway.assembly import running
 from gateway.client.agency import AgencyClient, Profile
 from gateway.config import ServerSettings
+from gateway.engines.system.clock import SystemClock
 from gateway.model.agency import OfficeState
 from gateway.services.roles import Role
 from gateway.services.verify_log import verify_log
@@ -27,11 +29,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.services]
 SENDER = "police.440100"
 
 
+class WrongClock(SystemClock):
+    """The system's clock, and so much before it."""
+
+    by = timedelta(0)
+
+    def now(self):
+        return super().now() + self.by
+
+
 class Pair:
     """A town and its second node, with a client of every office at each."""
 
-    def __init__(self, first, second, others):
-        self.first, self.gateway, self.others = first, second, others
+    def __init__(self, first, second, others, url, clock):
+        self.first, self.gateway, self.others, self.url, self.clock = first, second, others, url, clock
 
     async def client(self, office):
         """The office at the second node, with a token that the first one gave."""
@@ -49,13 +60,13 @@ async def second_node(first, folder):
         server=ServerSettings(port=port, public_url=first.gateway.url, leave_seconds=0.01),
     )
     settings.directory.mkdir(mode=0o700)
-    others = {}
-    async with running(settings, log_stream=BytesIO()) as gateway:
+    others, url, clock = {}, f"http://127.0.0.1:{port}", WrongClock()
+    async with running(settings, log_stream=BytesIO(), clock=clock) as gateway:
         for office, client in first.clients.items():
-            profile = Profile(client.profile.office, f"http://127.0.0.1:{port}", client.profile.key)
+            profile = Profile(client.profile.office, url, client.profile.key)
             others[office] = await AgencyClient(profile).__aenter__()
         try:
-            yield Pair(first, gateway, others)
+            yield Pair(first, gateway, others, url, clock)
         finally:
             for client in others.values():
                 await client.__aexit__(None, None, None)
@@ -108,6 +119,20 @@ async def test_two_nodes_are_one_gateway(pair):
             await asyncio.sleep(0.1)
     assert [proof.publisher.hold for proof in proofs] == [None, None]
     assert proofs[0].publisher.origin == proofs[1].publisher.origin
+
+    # A node whose clock is wrong by more than offices may be is given no work.
+    assert await readiness(pair.url) == (200, "ok")
+    pair.clock.by = timedelta(seconds=pair.gateway.settings.limits.clock_skew_seconds + 5)
+    assert await readiness(pair.url) == (503, "differs-from-the-database")
+    assert await readiness(pair.first.gateway.url) == (200, "ok")
+    pair.clock.by = timedelta(0)
+    assert await readiness(pair.url) == (200, "ok")
+
+
+async def readiness(url):
+    """The status of a node's /readyz, and what it says of the clock."""
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/readyz") as answer:
+        return answer.status, (await answer.json())["checks"]["clock"]
 
 
 async def test_what_two_officers_find_at_two_nodes_counts_at_both(pair):

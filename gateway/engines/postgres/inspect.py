@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import timedelta
 
 import asyncpg
 
+from gateway.engines.postgres.clocks import clock_difference
 from gateway.engines.postgres.connection import AWAY, connect, unavailable
 from gateway.engines.postgres.migrate import read_shape, steps
+from gateway.ports.clock import Clock
 
 _MOST_DRIFT_SECONDS = 1.0
 _LOCKS = 6000  # about eight nodes with full groups of writes
@@ -18,18 +20,18 @@ _CONNECTIONS = 40
 Finding = tuple[str, bool, str, str]
 
 
-async def inspect_database(url: str) -> Sequence[Finding]:
-    """Raises Unavailable when the database is away or holds no store."""
+async def inspect_database(url: str, clock: Clock, allowed_skew: timedelta) -> Sequence[Finding]:
+    """`allowed_skew`: with a larger difference to the database's clock a node is not ready. Raises Unavailable when the database is away or holds no store."""
     connection = await connect(url)
     try:
-        return await _inspect(connection)
+        return await _inspect(connection, clock, allowed_skew)
     except AWAY as error:
         raise unavailable(error) from error
     finally:
         connection.terminate()
 
 
-async def _inspect(connection: asyncpg.Connection) -> Sequence[Finding]:
+async def _inspect(connection: asyncpg.Connection, clock: Clock, allowed_skew: timedelta) -> Sequence[Finding]:
     version = connection.get_server_version()
     shape = await read_shape(connection)
     settings = {
@@ -38,9 +40,7 @@ async def _inspect(connection: asyncpg.Connection) -> Sequence[Finding]:
     }
     connections = int(await connection.fetchval("SELECT current_setting('max_connections')"))
     locks = connections * int(await connection.fetchval("SELECT current_setting('max_locks_per_transaction')"))
-    before = datetime.now(UTC)
-    theirs = await connection.fetchval("SELECT clock_timestamp()")
-    drift = abs((theirs - (before + (datetime.now(UTC) - before) / 2)).total_seconds())
+    drift = abs(await clock_difference(connection, clock)).total_seconds()
     waiting = await connection.fetchval("SELECT count(*) FROM log_outbox")
     leading = await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hutong'")
     return [
@@ -79,8 +79,8 @@ async def _inspect(connection: asyncpg.Connection) -> Sequence[Finding]:
         (
             f"clock within {drift:.2f} s of the database's",
             drift < _MOST_DRIFT_SECONDS,
-            "warning",
-            "let NTP set the clocks of nodes and database",
+            "warning" if drift <= allowed_skew.total_seconds() else "wrong",
+            "let NTP set the clocks of nodes and database; beyond limits.clock_skew_seconds the node takes no work",
         ),
         (f"records waiting for their place in the log: {waiting}", waiting < 10_000, "warning", "is any node running?"),
         (f"connections of gateway nodes: {leading}", True, "warning", ""),

@@ -6,6 +6,10 @@ SELECT count(pg_advisory_xact_lock(number)) FROM unnest(?::bigint[]) AS number;
 -- Take locks together with others until the transaction ends.
 SELECT count(pg_advisory_xact_lock_shared(number)) FROM unnest(?::bigint[]) AS number;
 
+-- name: clock
+-- What time it is for the database.
+SELECT clock_timestamp();
+
 -- name: draw_notice_numbers
 -- Draw the numbers for the new notices of a group: the first of 256.
 SELECT nextval('notice_numbers');

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.crypto.scatter import Scatter
 from gateway.engines.postgres.connection import AWAY, FaultPoint, connect, no_fault, unavailable
@@ -66,7 +66,7 @@ class PostgresStore:
         self.files = SqlFiles(*on)
         self.relays = SqlRelays(questions, self.delivery_ids)
         self._sequencing: asyncio.Task[None] | None = None
-        self._is_closed = False
+        self._clock, self._is_closed = clock, False
 
     @classmethod
     async def create(cls, url: str) -> None:
@@ -118,6 +118,13 @@ class PostgresStore:
             with suppress(asyncio.CancelledError):
                 await self._sequencing
         await self.sequencer.close()
+
+    async def clock_difference(self) -> timedelta:
+        """By how much the database's clock is ahead of ours, to half of what the question took."""
+        before = self._clock.now()
+        row = await self._readers.ask(lambda sql: sql.one("clock"))
+        theirs: datetime = row[0]
+        return theirs - (before + (self._clock.now() - before) / 2)
 
     async def discard_expired(self, now: datetime, limit: int = 500) -> Discarded:
         """Forget raw bodies, receipts and noted instants whose time has run out at `now`, at most `limit` of each."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from gateway.crypto.scatter import Scatter
@@ -139,6 +139,10 @@ class SqliteStore:
         self._readers.close()
         self._writer.stop()
         self._lock.release()
+
+    async def clock_difference(self) -> timedelta:
+        """None: this store has no clock but ours."""
+        return timedelta(0)
 
     async def discard_expired(self, now: datetime, limit: int = 500) -> Discarded:
         """Forget raw bodies, receipts and noted instants whose time has run out at `now`, at most `limit` of each."""

@@ -9,12 +9,13 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from gateway.engines.postgres import crossing, migrate
+from gateway.engines.postgres import crossing, leader, migrate
 from gateway.engines.postgres.inspect import inspect_database
 from gateway.engines.postgres.sequencer import Sequencer
 from gateway.engines.postgres.store import QUERIES, PostgresStore
 from gateway.engines.sqlite.migrate import STORE_FILE
 from gateway.engines.sqlite.store import SqliteStore
+from gateway.engines.system.clock import SystemClock
 from gateway.model.delivery import DeliveryState
 from gateway.model.errors import InvalidDocument, Tampered, Unavailable
 from gateway.ports.storage import Accepted, Concluded, Disclosed, Epochs, Replayed, Stale
@@ -322,12 +323,46 @@ async def test_plain_code_waits_for_what_is_asynchronous_and_gets_its_errors():
         crossing.wait(asyncio.get_running_loop().create_future())
 
 
-async def test_the_doctor_finds_what_a_database_lacks(store, units, database):
-    found = {what: (holds, remedy) for what, holds, _, remedy in await inspect_database(database)}
+async def test_the_doctor_finds_what_a_database_lacks(store, units, clock, database):
+    here = SystemClock()
+    found = {what: (holds, remedy) for what, holds, _, remedy in await inspect_database(database, here, MINUTE)}
     wrong = {what for what, (holds, _) in found.items() if not holds}
     assert any(what.startswith("database: PostgreSQL") for what in found)
     assert "database syncs what it commits" in wrong or await _setting(database, "fsync") == "on"
     assert all(remedy for what, (holds, remedy) in found.items() if not holds)
+    levels = [
+        level for what, holds, level, _ in await inspect_database(database, clock, MINUTE) if what.startswith("clock")
+    ]
+    assert levels == ["wrong"], "of a clock that stands months behind"
+
+
+async def test_a_node_whose_clock_is_wrong_leads_no_more_and_another_does(store, clock, database, monkeypatch):
+    monkeypatch.setattr(leader, "ASK_SECONDS", 0.1)
+    at_work: list[str] = []
+
+    async def duties(name):
+        at_work.append(name)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            at_work.remove(name)
+
+    assert abs(await store.clock_difference()) > MINUTE
+    nodes = {"wrong": clock, "right": SystemClock()}
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        for name, its_clock in nodes.items():
+            leads = leader.Leadership(database, its_clock, MINUTE).lead_for_ever(lambda name=name: duties(name))
+            nodes[name] = tasks.create_task(leads)
+        while at_work != ["right"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        nodes.pop("right").cancel()
+        clock.at = SystemClock().now()
+        while at_work != ["wrong"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        clock.forward(2 * MINUTE)
+        while at_work:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        nodes.pop("wrong").cancel()
 
 
 async def _setting(database, name):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.config import Settings
@@ -28,6 +28,7 @@ from gateway.model.identifiers import NoticeId, OfficeId
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
 from gateway.ports.storage import DeliveryChange, DeliveryStorage, NoticeStorage, NoticeSummary
+from gateway.services.conflicts import own_school
 from gateway.services.facts import ON_DUTY
 from gateway.services.receipts import ReceiptKind, ReceiptMaker
 
@@ -42,7 +43,6 @@ RECEIPTS = {
     DeliveryState.SUPERSEDED: ReceiptKind.SUPERSEDED,
     DeliveryState.DEAD_LETTER: ReceiptKind.UNDELIVERED,
 }
-_PAGE = 500
 _CURSOR = b"changes:"
 
 
@@ -77,8 +77,10 @@ class Follow:
         if summary is None or summary.sender != caller.office.id:
             raise NotFound("no such notice", remedy="use the notice id of your receipt")
         statuses: Sequence[DeliveryStatus] = summary.deliveries
-        if (since := await self._silent_since(caller.office, notice)) is not None:
-            statuses = await self._as_they_stood(summary, since)
+        if own_school(caller.office) is not None:  # the same questions whether it is accused or not: time tells too
+            moved = await self._deliveries.changes_of_notice(notice)
+            since = await self._silent_since(caller.office, notice)
+            statuses = _as_they_stood(summary, moved, datetime.max.replace(tzinfo=UTC) if since is None else since)
         return {
             "notice": summary.id,
             "type": summary.type,
@@ -114,23 +116,6 @@ class Follow:
     async def _told_of(self, office: Office, found: Sequence[DeliveryChange]) -> list[DeliveryChange]:
         silent = {one: await self._silent_since(office, one) for one in {change.notice for change in found}}
         return [one for one in found if (since := silent[one.notice]) is None or one.at <= since]
-
-    async def _as_they_stood(self, summary: NoticeSummary, since: datetime) -> list[DeliveryStatus]:
-        """The deliveries of a notice as they stood at an instant, from the sender's own changes."""
-        last: dict[OfficeId, DeliveryChange] = {}
-        after = 0
-        while page := await self._deliveries.changes(summary.sender, after, _PAGE):
-            last.update({one.recipient: one for one in page if one.notice == summary.id and one.at <= since})
-            after = page[-1].number
-        stood: list[DeliveryStatus] = []
-        for status in summary.deliveries:
-            if status.updated_at <= since:
-                stood.append(status)
-            elif (change := last.get(status.recipient)) is not None:
-                stood.append(replace(status, state=change.state, updated_at=change.at, reason=change.reason))
-            elif status.role != ON_DUTY:  # who was given emergency access came later
-                stood.append(replace(status, state=DeliveryState.DUE, updated_at=summary.received_at, reason=""))
-        return stood
 
     def _write_cursor(self, number: int) -> str:
         """The number of a change, scattered: from two numbers with a gap between them an office could read that it was
@@ -172,3 +157,17 @@ class Follow:
         if kind := RECEIPTS.get(state):
             told["receipt"] = self._receipts.sign(kind, caller.office.id, at, claims)
         return told
+
+
+def _as_they_stood(summary: NoticeSummary, moved: Sequence[DeliveryChange], since: datetime) -> list[DeliveryStatus]:
+    """The deliveries of a notice as they stood at an instant, from their moves in order."""
+    last = {one.recipient: one for one in moved if one.at <= since}
+    stood: list[DeliveryStatus] = []
+    for status in summary.deliveries:
+        if status.updated_at <= since:
+            stood.append(status)
+        elif (change := last.get(status.recipient)) is not None:
+            stood.append(replace(status, state=change.state, updated_at=change.at, reason=change.reason))
+        elif status.role != ON_DUTY:  # who was given emergency access came later
+            stood.append(replace(status, state=DeliveryState.DUE, updated_at=summary.received_at, reason=""))
+    return stood

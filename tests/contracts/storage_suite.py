@@ -581,6 +581,7 @@ class DeliveryStorageSuite:
         assert await store.deliveries.changes(WELFARE, 1, 1) == [told[1]]
         assert await store.deliveries.changes(WELFARE, 3, 10) == []
         assert [one.state for one in await store.deliveries.changes(HOSPITAL, 0, 10)] == [S.ACKNOWLEDGED]
+        assert list(await store.deliveries.changes_of_notice(told[0].notice)) == [told[0], told[1], told[2]]
 
     async def test_what_has_ended_does_not_come_back(self, store, units, clock):
         for state in (S.REFUSED, S.EXPIRED, S.WITHDRAWN, S.DECLINED):

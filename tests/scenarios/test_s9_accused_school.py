@@ -31,6 +31,26 @@ def report(number, pupil=2, **place):
     return notice("RPT", CITY, number, data, f"case-{number}")
 
 
+async def asked_of(store, monkeypatch, ask):
+    """The questions about moves that answering puts to the storage."""
+    asked = []
+
+    def noting(name):
+        question = getattr(store, name)
+
+        async def noted(*given):
+            asked.append(name)
+            return await question(*given)
+
+        return noted
+
+    with monkeypatch.context() as watched:
+        for name in ("changes", "changes_of_notice"):
+            watched.setattr(store, name, noting(name))
+        await ask
+    return asked
+
+
 async def decided(whole, sent, office):
     status = await whole.clients[CITY].notice(sent["notice"])
     return [one["state"] for one in status["deliveries"] if one["recipient"] == office]
@@ -77,7 +97,9 @@ def unrelated():
     }  # fmt: skip
 
 
-async def test_an_accused_school_learns_nothing_more_of_its_own_notices_and_the_log_says_since_when(tmp_path):
+async def test_an_accused_school_learns_nothing_more_of_its_own_notices_and_the_log_says_since_when(
+    tmp_path, monkeypatch
+):
     """S9: its earlier notices stand still for it, told nothing of why, and no notice goes to it that would."""
     async with town(tmp_path) as whole, await join(whole, SCHOOL, school_code=CODE) as school:
         own = []
@@ -104,6 +126,12 @@ async def test_an_accused_school_learns_nothing_more_of_its_own_notices_and_the_
         third = await school.submit(notice("RPT", SCHOOL, "third", unrelated(), "third"), CANONICAL)
         for item in await police.pull(accept=CANONICAL):
             await police.acknowledge(item)
+        store = whole.gateway.engines.store.deliveries
+        assert (
+            await asked_of(store, monkeypatch, school.notice(own[0]["notice"]))
+            == await asked_of(store, monkeypatch, school.notice(third["notice"]))
+            == ["changes_of_notice"]
+        ), "the same questions, however long the history that one of them hides: time would tell"
         later = await school.changes(told["cursor"])
         assert {one["notice"] for one in later["changes"]} == {third["notice"]}, "what came after the hidden is listed"
         read = [base64.urlsafe_b64decode(one["cursor"] + "==") for one in (told, later)]

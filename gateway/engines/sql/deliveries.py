@@ -205,19 +205,10 @@ class SqlDeliveries:
         )
 
     async def changes(self, sender: OfficeId, after: int, limit: int) -> Sequence[DeliveryChange]:
-        rows = await self._readers.ask(lambda sql: sql.all("changes_after", (sender, after, limit)))
-        return [
-            DeliveryChange(
-                number,
-                NoticeId(text_of(notice)),
-                NoticeType(kind),
-                OfficeId(recipient),
-                STATES[state],
-                instant(at),
-                reason,
-            )
-            for number, notice, kind, recipient, state, at, reason in rows
-        ]
+        return _changes(await self._readers.ask(lambda sql: sql.all("changes_after", (sender, after, limit))))
+
+    async def changes_of_notice(self, notice: NoticeId) -> Sequence[DeliveryChange]:
+        return _changes(await self._readers.ask(lambda sql: sql.all("changes_of_notice", (known_blob(notice),))))
 
     async def backlog(self, recipient: OfficeId, now: datetime) -> Backlog:
         at = millis(now)
@@ -399,3 +390,18 @@ class SqlDeliveries:
 def has_events(sql: Statements, records: Sequence[PreparedRecord]) -> bool:
     """Whether every one of these records is in the log."""
     return all(sql.one("has_event", (blob_of(record.event_id),)) is not None for record in records)
+
+
+def _changes(rows: Iterable[tuple[Any, ...]]) -> list[DeliveryChange]:
+    return [
+        DeliveryChange(
+            number,
+            NoticeId(text_of(notice)),
+            NoticeType(kind),
+            OfficeId(recipient),
+            STATES[state],
+            instant(at),
+            reason,
+        )
+        for number, notice, kind, recipient, state, at, reason in rows
+    ]

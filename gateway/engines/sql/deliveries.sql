@@ -85,6 +85,13 @@ SELECT c.number, n.id, n.type, d.recipient, c.state, c.at, c.reason
 FROM delivery_change AS c CROSS JOIN delivery AS d ON d.number = c.delivery CROSS JOIN notice AS n ON n.number = c.delivery >> 12
 WHERE c.sender = ? AND c.number > ? ORDER BY c.number LIMIT ?;
 
+-- name: changes_of_notice
+-- How the deliveries of one notice moved, in order.
+SELECT c.number, n.id, n.type, d.recipient, c.state, c.at, c.reason
+FROM notice AS n JOIN delivery AS d ON d.number >= n.number << 12 AND d.number < (n.number + 1) << 12
+JOIN delivery_change AS c ON c.delivery = d.number
+WHERE n.id = ? ORDER BY c.number;
+
 -- name: first_in_lane
 -- The first delivery of a lane that holds up others.
 SELECT number, state, due_at, ready_at FROM delivery INDEXED BY delivery_lane WHERE lane = ? AND state < 2 ORDER BY rowid LIMIT 1;

@@ -1,0 +1,1 @@
+-- Nothing to take away: older code does not mind an index.

@@ -30,13 +30,13 @@ from adapters.health.cda_fields import (
 from adapters.health.people import (
     HAN,
     ORDINARY,
+    OWN,
+    PATIENT,
     fold_roles,
+    join_relatives,
     joined_name,
-    mark_adults,
-    name_the_unknown,
-    note_observation,
-    protect_sexual_detail,
-    settle_roles,
+    nobody,
+    settle_people,
 )
 from adapters.kit.adapter import MappedAdapter, Outgoing, Source
 from adapters.kit.cda import CdaCodec
@@ -129,11 +129,11 @@ class HealthCda(MappedAdapter):
         for number, target in enumerate(as_list(tree.get("recordTarget"))):
             if not isinstance(target, dict):
                 continue
-            target["~self"] = number
+            target[OWN] = number
             for role, _ in items(target.get("patientRole"), ()):
                 for patient, _ in items(role.get("patient"), ()):
                     for guardian, _ in items(patient.get("guardian"), ()):
-                        guardian["~patient"] = number
+                        guardian[PATIENT] = number
         self._staff(tree, reading)
         body = tree.pop("component", None)
         if body is not None:
@@ -154,30 +154,23 @@ class HealthCda(MappedAdapter):
             item.clear()
 
     def after_reading(self, tree: Tree, reading: Reading) -> None:
-        reading.persons[:] = [p for p in reading.persons if set(p) - {"roles", "~self", "~patient", "~guardian"}]
-        settle_roles(reading)
-        note_observation(reading)
-        name_the_unknown(reading)
+        reading.persons[:] = [p for p in reading.persons if set(p) - {"roles", OWN, PATIENT, "~guardian"}]
         for person in reading.persons:
             if "birth_date" in person:
                 person.pop("age", None)
         made = f"{self.mapping.version[:4]}-01-01"
         several = isinstance(tree.get("recordTarget"), list)
-        numbers = [int(person.get("~self", 0)) for person in reading.persons if person["roles"] == ["minor"]]
+        numbers = [int(person.get(OWN, 0)) for person in reading.persons if person["roles"] == ["minor"]]
 
         def born(index: int) -> Position:
             target: Position = ("recordTarget", numbers[index]) if several else ("recordTarget",)
             return (*target, "patientRole", "patient", "birthTime")
 
-        mark_adults(reading, reading.envelope.get("@time", made)[:10], born)
-        protect_sexual_detail(reading)
-        reading.persons.sort(key=lambda person: "minor" not in person["roles"])
-        refs = {person["~self"]: f"p{n}" for n, person in enumerate(reading.persons, 1) if "~self" in person}
-        for person in reading.persons:
-            person.pop("~self", None)
-            patient = person.pop("~patient", None)
-            if patient in refs and "relation" in person:
-                person.setdefault("of", refs[patient])
+        settle_people(reading, reading.envelope.get("@time", made)[:10], born)
+        join_relatives(reading)
+
+    def refusal(self, reading: Reading) -> Problem | None:
+        return nobody(reading, ("recordTarget",))
 
     # --- writing ---
 
@@ -287,8 +280,8 @@ def _customs(mapping: AgencyMapping) -> dict[str, CustomField]:
     return {
         "document_id": _DocumentId(),
         "sent": _Sent(),
-        "own": Joined("~self"),
-        "joined": Joined("~patient"),
+        "own": Joined(OWN),
+        "joined": Joined(PATIENT),
         "ids": Ids((*role, "id")),
         "more_ids": Ids((*patient, "id"), is_written=False),
         "address": Addresses((*role, "addr")),

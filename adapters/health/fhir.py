@@ -40,14 +40,16 @@ from adapters.health.fhir_fields import (
     words,
 )
 from adapters.health.people import (
+    CLINICAL_REFERRAL,
+    NOT_HERE,
     ORDINARY,
+    OWN,
+    PATIENT,
     fold_roles,
+    join_relatives,
     joined_name,
-    mark_adults,
-    name_the_unknown,
-    note_observation,
-    protect_sexual_detail,
-    settle_roles,
+    nobody,
+    settle_people,
 )
 from adapters.kit.adapter import MappedAdapter, Outgoing, Source
 from adapters.kit.fhir import GRAPH, FhirCodec, Place, References, To, codings
@@ -67,7 +69,6 @@ _STAFF = ("Practitioner", "PractitionerRole")
 _SUBJECTS = ("subject", "patient", "for", "beneficiary")
 _VALUE_TYPES = {"urgency": "valueInteger", "immediateDanger": "valueBoolean", "expires": "valueDateTime",
                 "noticedAt": "valueDateTime", "discoveredAt": "valueDateTime"}  # fmt: skip
-NOT_HERE = -1
 _FIRST = ("Bundle", "Notice", "MessageHeader", "Patient", "RelatedPerson", "Composition")
 
 
@@ -103,7 +104,7 @@ class HealthFhir(MappedAdapter):
             if kinds:
                 notice.setdefault("kind", kinds[0])
         if "kind" not in notice:
-            notice["kind"] = _kind(tree)
+            notice["kind"] = _kind(tree, reading)
             if notice["kind"] == "LED":
                 reading.envelope[ORDINARY] = ""
         elif not {notice["kind"]} & (self.lens.lexicon.types.keys() | self.lens.lexicon.types_back.keys()):
@@ -126,27 +127,18 @@ class HealthFhir(MappedAdapter):
                 reading.gap("unmapped", (name, index), "no rule maps resources of this type")
 
     def after_reading(self, tree: Tree, reading: Reading) -> None:
-        empty = [person for person in reading.persons if set(person) <= {"roles", "~self", "~patient", "~guardian"}]
+        empty = [person for person in reading.persons if set(person) <= {"roles", OWN, PATIENT, "~guardian"}]
         for person in empty:
             kind = "Patient" if person["roles"] == ["minor"] else "RelatedPerson"
-            reading.gap("empty", (kind, person.get("~self", 0)), "nothing that would tell this person from another")
+            reading.gap("empty", (kind, person.get(OWN, 0)), "nothing that would tell this person from another")
             reading.persons.remove(person)
-        settle_roles(reading)
-        note_observation(reading)
-        name_the_unknown(reading)
-        numbers = [int(person.get("~self", 0)) for person in reading.persons if person["roles"] == ["minor"]]
-        made = f"{self.mapping.version[:4]}-01-01"
-        mark_adults(reading, _latest(tree, reading, made), lambda index: ("Patient", numbers[index], "birthDate"))
-        protect_sexual_detail(reading)
-        reading.persons.sort(key=lambda person: "minor" not in person["roles"])
-        refs = {person["~self"]: f"p{n}" for n, person in enumerate(reading.persons, 1) if "~self" in person}
-        for person in reading.persons:
-            person.pop("~self", None)
-            patient = person.pop("~patient", None)
-            if patient in refs and "relation" in person:
-                person.setdefault("of", refs[patient])
-            elif patient == NOT_HERE and "minor" not in person["roles"]:
-                person["~unrelated"] = True
+        numbers = [int(person.get(OWN, 0)) for person in reading.persons if person["roles"] == ["minor"]]
+        day = _latest(tree, reading, f"{self.mapping.version[:4]}-01-01")
+        settle_people(reading, day, lambda index: ("Patient", numbers[index], "birthDate"))
+        join_relatives(reading)
+
+    def refusal(self, reading: Reading) -> Problem | None:
+        return nobody(reading, ("Patient", 0))
 
     # --- writing ---
 
@@ -157,7 +149,7 @@ class HealthFhir(MappedAdapter):
         for person in people:
             if "minor" not in person.get("roles", ()):
                 of = person.get("of")
-                person["~patient"] = minors.index(of) if of in minors else 0
+                person[PATIENT] = minors.index(of) if of in minors else 0
 
     def after_writing(self, tree: Tree, outgoing: Outgoing) -> None:
         notice = tree.pop("Notice", {})
@@ -216,11 +208,23 @@ def _notice_extension(tree: Tree) -> Tree | None:
     return None
 
 
-def _kind(tree: Tree) -> str:
-    """What an ordinary clinical message is: a referral, a consent, or an observation of a child."""
-    if "Consent" in tree and not {"Condition", "Observation"} & set(tree):
-        return "CON"
-    return "REF" if "ServiceRequest" in tree and "Claim" not in tree else "LED"
+def _kind(tree: Tree, reading: Reading) -> str:
+    """What a message without our event is: a referral in our codes, a privacy consent, or an observation of a child.
+
+    A request for an X-ray is no referral of the exchange (REF names needs or measures and a day to answer by).
+    """
+    for item, _ in elements(tree.get("Consent"), ()):
+        scopes = {code for _, code, _ in codings(item.get("scope")) if code}
+        if scopes <= {"patient-privacy"} and not {"Condition", "Observation"} & set(tree):
+            return "CON"
+    asked = {
+        system for item, _ in elements(tree.get("ServiceRequest"), ()) for system, _, _ in codings(item.get("code"))
+    }
+    if asked & {f"{OURS}need", f"{OURS}measure"}:
+        return "REF"
+    if "ServiceRequest" in tree:
+        reading.gap("referral", ("ServiceRequest", 0), CLINICAL_REFERRAL)
+    return "LED"
 
 
 def _without_subject(tree: Tree) -> None:
@@ -344,21 +348,21 @@ def _reporter(
 def _join(tree: Tree, graph: References, reading: Reading) -> None:
     """Number the persons, and say of each resource whose it is."""
     for kind, number, resource in _resources(tree):
-        resource["~self"] = number
+        resource[OWN] = number
         if kind == "Patient":
             for contact, _ in elements(resource.get("contact"), ()):
-                contact["~patient"] = number
+                contact[PATIENT] = number
             continue
         for member in _SUBJECTS:
             if member not in resource:
                 continue
             place = graph.find(resource[member], (kind, number))
             if place is not None and place[0] == "Patient":
-                resource["~patient" if kind == "RelatedPerson" else "~person"] = place[1]
+                resource[PATIENT if kind == "RelatedPerson" else "~person"] = place[1]
             elif kind == "RelatedPerson" and not (
                 isinstance(resource[member], dict) and "extension" in resource[member]
             ):
-                resource["~patient"] = NOT_HERE
+                resource[PATIENT] = NOT_HERE
                 reading.gap("unresolved", (kind, number, member), "the patient is not in the input", "persons.of")
             elif kind in ("Condition", "Observation"):
                 resource["~person"] = NOT_HERE

@@ -18,6 +18,7 @@ from adapters.kit.lens import NATIVE_ROLES, Reading, fill
 from adapters.kit.native import Position, Tree
 from adapters.kit.relations import guardian_by_relation
 from adapters.kit.text import has_private_use
+from gateway.model.errors import Problem
 
 CITIZEN = re.compile(r"[0-9]{17}[0-9Xx]")
 HAN = re.compile(r"[\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
@@ -33,8 +34,12 @@ ROLES = {
 }  # fmt: skip
 # An ordinary clinical message about a child, not written for the exchange: an observation for the ledger (DOMAIN 3.2, LED).
 ORDINARY = "~ordinary"
+CLINICAL_REFERRAL = "a clinical referral names no need or measure of the exchange; taken as an observation"
 OBSERVED = {"change": "change", "reason": "health"}
 _NO_NAMES = frozenset({"无名氏", "无名"})
+# What a format puts into a person while it reads: the number of the record, and of the patient whose relative it is.
+OWN, PATIENT = "~self", "~patient"
+NOT_HERE = -1
 GUARDIANS = frozenset({"GUARD", "GUADLTM", "RESPRSN", "POWATT", "HPOWATT"})
 Identifier = tuple[str, str, Position]  # kind (canonical document type, or "" for a local number), number, position
 
@@ -169,14 +174,83 @@ def protect_sexual_detail(reading: Reading) -> None:
 
 
 def mark_adults(reading: Reading, day: str, where: Callable[[int], Position]) -> None:
-    """A patient of 18 or more on `day` (or by the stated age) is `other`: these notices are about minors."""
-    for index, person in enumerate(person for person in reading.persons if person["roles"] == ["minor"]):
-        born = str(person.get("birth_date", ""))
-        age = person.get("age")
-        is_adult = isinstance(age, dict) and not born and int(age.get("years", 0)) >= 18
-        if day and born[:4].isdigit():
-            majority, known = f"{int(born[:4]) + 18:04d}{born[4:]}", day[: len(born)]
-            is_adult = majority < known or (majority == known and len(born) == 10)
-        if is_adult:
-            person["roles"] = ["other"]
-            reading.gap("adult", where(index), "the patient is not a minor", "persons.roles")
+    """A patient of 18 or more on `day` (or by the stated age) is `other`: these notices are about minors.
+
+    Where no minor is left, the notice is about the patient's children, if the message names any under age: a mother who
+    is admitted leaves somebody behind.
+    """
+    patients = [person for person in reading.persons if person["roles"] == ["minor"]]
+    adults = [(index, person) for index, person in enumerate(patients) if _is_adult(person, day) is True]
+    for index, person in adults:
+        person["roles"] = ["other"]
+        reading.gap("adult", where(index), "the patient is not a minor", "persons.roles")
+    if len(adults) == len(patients) == 1:
+        _turn_to_the_children(reading, adults[0][1], day)
+
+
+def _is_adult(person: Tree, day: str) -> bool | None:
+    """None where neither a birth date nor an age says so."""
+    born, age = str(person.get("birth_date", "")), person.get("age")
+    if day and born[:4].isdigit():
+        majority, known = f"{int(born[:4]) + 18:04d}{born[4:]}", day[: len(born)]
+        return majority < known or (majority == known and len(born) == 10)
+    return int(age.get("years", 0)) >= 18 if isinstance(age, dict) and not born else None
+
+
+def _turn_to_the_children(reading: Reading, parent: Tree, day: str) -> None:
+    """Sons and daughters of an adult patient who are certainly under age are the minors; the patient is their parent."""
+    children = [
+        person
+        for person in reading.persons
+        if person is not parent
+        and str(person.get("relation", ""))[:1] in ("2", "3")
+        and _is_adult(person, day) is False
+    ]
+    for child in children:
+        child["roles"] = ["minor"]
+        del child["relation"]
+        child.pop(PATIENT, None)
+    if not children:
+        return
+    parent["roles"] = ["guardian"]
+    parent["relation"] = {"1": "51", "2": "52"}.get(str(parent.get("sex")), "50")
+    of_children = {id(child) for child in children}
+    reading.sources[:] = [
+        (parent if pointer == "/relation" and id(target) in of_children else target, pointer, at)
+        for target, pointer, at in reading.sources
+    ]
+
+
+def join_relatives(reading: Reading) -> None:
+    """Minors first; then each relative is joined to the patient that the format named by number (`PATIENT`, `OWN`)."""
+    reading.persons.sort(key=lambda person: "minor" not in person["roles"])
+    refs = {person[OWN]: f"p{n}" for n, person in enumerate(reading.persons, 1) if OWN in person}
+    for person in reading.persons:
+        person.pop(OWN, None)
+        patient = person.pop(PATIENT, None)
+        if patient in refs and "relation" in person:
+            person.setdefault("of", refs[patient])
+        elif patient == NOT_HERE and "minor" not in person["roles"]:
+            person["~unrelated"] = True
+
+
+def settle_people(reading: Reading, day: str, born: Callable[[int], Position]) -> None:
+    """What every clinical format asks of people once all of them are read: roles, adults, names, compartments.
+
+    `born` is where the birth date of the index-th patient stands, `day` the day on which age counts.
+    """
+    settle_roles(reading)
+    note_observation(reading)
+    name_the_unknown(reading)
+    mark_adults(reading, day, born)
+    protect_sexual_detail(reading)
+
+
+def nobody(reading: Reading, at: Position) -> Problem | None:
+    """Why an ordinary clinical message that tells of nobody is refused; a notice of the exchange may be about no person."""
+    if reading.persons or reading.data.get("ledger") != OBSERVED:
+        return None
+    where = reading.locate(at) or "/"
+    return Problem(
+        "no-person", where, "nothing tells whom the message is about", "name the patient: name, number or birth date"
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.health.observations import Observations, is_sexual
-from adapters.health.people import ORDINARY, name_the_unknown, note_observation
+from adapters.health.observations import Observations
+from adapters.health.people import CLINICAL_REFERRAL, ORDINARY, fold_roles, nobody, settle_people
 from adapters.health.v2_fields import (
     LATE,
     Address,
@@ -19,7 +19,7 @@ from adapters.health.v2_fields import (
 )
 from adapters.kit.adapter import MappedAdapter, Outgoing, Source
 from adapters.kit.hl7v2 import Hl7v2Codec
-from adapters.kit.lens import NATIVE_ROLES, CustomField, Reading, fill, text_of
+from adapters.kit.lens import CustomField, Reading, fill, text_of
 from adapters.kit.mapping import AgencyMapping, load_mapping
 from adapters.kit.native import NativeItem, Position, Tree, as_list, get_at
 from adapters.kit.relations import guardian_by_relation
@@ -115,19 +115,21 @@ class HealthV2(MappedAdapter):
             notice["4"] = "2"  # a hospital's own message has no urgency: immediate danger is life-threatening
         if isinstance(notice, dict) and "1" not in notice:
             trigger = component(get_at(tree, ("MSH", "9")), "1")
-            notice["1"] = "QZBG" if "ZMR" in tree else "ZJTZ" if trigger == "REF" else "TZJC"
+            notice["1"] = "QZBG" if "ZMR" in tree else "TZJC"
             if notice["1"] == "TZJC":
                 reading.envelope[ORDINARY] = ""
+                if trigger == "REF":
+                    reading.gap("referral", ("MSH", "9"), CLINICAL_REFERRAL)
 
     def after_reading(self, tree: Tree, reading: Reading) -> None:
         for person in reading.persons:
-            if person["roles"] == ["member"]:
-                person["roles"] = ["guardian"] if guardian_by_relation(person.get("relation")) else ["other"]
-        for person in reading.persons:
             for number, where in person.pop(LATE, ()):
                 take_local(number, where, person, reading)
-        note_observation(reading)
-        name_the_unknown(reading)
+        sent = reading.envelope.get("@time", "")[:10]
+        settle_people(reading, sent, lambda index: ("PID", index, "7") if index else ("PID", "7"))
+        self._guardians_told(reading)
+
+    def _guardians_told(self, reading: Reading) -> None:
         told = reading.data.pop("~told", None)
         guardians = [person for person in reading.persons if "guardian" in person["roles"]]
         if told is not None and not guardians:
@@ -135,32 +137,9 @@ class HealthV2(MappedAdapter):
             reading.persons.extend(guardians)
         for guardian in guardians if told is not None else []:
             guardian["told"] = {"state": told}
-        self._protect_sexual_detail(reading)
-        if not any("minor" in person["roles"] for person in reading.persons):
-            return
-        self._adults(reading)
 
-    def _protect_sexual_detail(self, reading: Reading) -> None:
-        harm = reading.data.get("harm")
-        if not isinstance(harm, dict):
-            return
-        injury = harm.get("injury")
-        if is_sexual(harm) and isinstance(injury, dict) and "text" in injury:
-            text = injury.pop("text")
-            harm["sexual_detail"] = f"{harm['sexual_detail']}\n{text}" if "sexual_detail" in harm else text
-            if not injury:
-                del harm["injury"]
-
-    def _adults(self, reading: Reading) -> None:
-        sent = reading.envelope.get("@time", "")[:10]
-        for index, person in enumerate(reading.persons):
-            born = person.get("birth_date", "")
-            if person["roles"] == ["minor"] and sent and born and born[:4].isdigit():
-                year = int(born[:4]) + 18
-                majority, day = f"{year:04d}{born[4:]}", sent[: len(born)]
-                if majority < day or (majority == day and len(born) == 10):
-                    person["roles"] = ["other"]
-                    reading.gap("adult", ("PID", index, "7") if index else ("PID", "7"), "the patient is not a minor")
+    def refusal(self, reading: Reading) -> Problem | None:
+        return nobody(reading, ("PID",))
 
     def before_writing(self, rest: Tree, outgoing: Outgoing) -> None:
         people = [person for person in rest.get("persons", ()) if isinstance(person, dict)]
@@ -174,9 +153,7 @@ class HealthV2(MappedAdapter):
             rest["~told"] = told[0]["state"]
             for person in listed:
                 del person["told"]
-        for person in people:
-            if "minor" not in person.get("roles", ()):
-                person[NATIVE_ROLES] = ["guardian"] if guardian_by_relation(person.get("relation")) else ["other"]
+        fold_roles(rest)
 
     def after_writing(self, tree: Tree, outgoing: Outgoing) -> None:
         tree["MSH"] = {

@@ -95,6 +95,10 @@ class MappedAdapter:
     def after_reading(self, tree: Tree, reading: Reading) -> None:
         """Resolve what needs several fields at once: relations, roles, age."""
 
+    def refusal(self, reading: Reading) -> Problem | None:
+        """Why this message cannot be taken, now that all of it is read: with its native position and a remedy."""
+        return None
+
     def type_read(self, kind: NoticeType, reading: Reading) -> NoticeType:
         """The notice type, where one native kind means several: `kind` is what the mapping says of it."""
         return kind
@@ -114,8 +118,9 @@ class MappedAdapter:
             return Decoded((RefusedItem(error.problem.position, (error.problem,)),))
         out = [row.item for row in self._rows(items, Source(raw), sender)]
         if not out:
-            nothing = Problem("empty", "", "the input holds no notice", "send at least one")
-            return Decoded((RefusedItem("", (nothing,)),))
+            where = self.codec.position(()) or "/"
+            nothing = Problem("empty", where, "the input holds no notice", "send at least one")
+            return Decoded((RefusedItem(where, (nothing,)),))
         return Decoded(tuple(out), is_batch=len(out) > 1)
 
     def _rows(self, items: Iterable[NativeItem | Unreadable], source: Source, sender: Office) -> Iterator[DecodedRow]:
@@ -148,6 +153,9 @@ class MappedAdapter:
                 ),
             )
         self.after_reading(item.tree, reading)
+        refused = self.refusal(reading)
+        if refused is not None:
+            return RefusedItem(item.position or refused.position, (refused,))
         provenance = self.lens.finish(item.tree, reading)
         native_id = reading.envelope.get("@id", "")
         if not native_id:

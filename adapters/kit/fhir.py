@@ -35,6 +35,8 @@ _VERSION = re.compile(r"/_history/[A-Za-z0-9.\-]{1,64}$")
 _RELATIVE = re.compile(r"[A-Z][A-Za-z]{1,63}/[A-Za-z0-9.\-]{1,64}")
 _NAMES = UUID("6f0c7d5e-55a1-5d0e-8a52-6c1d1a8a9b11")
 FIRST = ("MessageHeader", "Composition", "Patient", "RelatedPerson")
+# Names that a tree uses for what is no resource: the bundle itself, and what the adapter puts in.
+_TAKEN = frozenset({"Bundle", "Notice", "Block"})
 
 
 class To(NamedTuple):
@@ -124,8 +126,8 @@ class FhirCodec:
             raise Unreadable("too-many", "/", f"more than {self.limits.max_items} resources", "send smaller pieces")
 
     def _items(self, value: Any, prefix: str, gaps: list[Gap]) -> Iterator[NativeItem | Unreadable]:
-        kind = value.get("resourceType") if isinstance(value, dict) else None
-        if not isinstance(kind, str) or _TYPE.fullmatch(kind) is None:
+        kind = _kind(value)
+        if not kind or (kind in _TAKEN and kind != "Bundle"):
             yield Unreadable(
                 "not-fhir", f"{prefix}resourceType", "no resource type", "send a FHIR R4 bundle or resource"
             )
@@ -134,7 +136,7 @@ class FhirCodec:
         if kind == "Bundle" and entries is not None and not _is_listed(entries):
             yield Unreadable("not-fhir", f"{prefix}Bundle.entry", "not a list of entries", "send a FHIR R4 bundle")
             return
-        if entries and all(_resource(entry).get("resourceType") == "Bundle" for entry in entries):
+        if entries and all(_kind(_resource(entry)) == "Bundle" for entry in entries):
             for number, entry in enumerate(entries):
                 yield from self._items(_resource(entry), f"{prefix}Bundle.entry[{number}].resource, ", gaps)
             return
@@ -156,11 +158,13 @@ class FhirCodec:
         for number, entry in enumerate(_list(bundle.get("entry"))):
             where = f"{at}.entry[{number}]"
             resource = _resource(entry)
-            kind = resource.get("resourceType")
-            if not isinstance(kind, str) or _TYPE.fullmatch(kind) is None:
+            kind = _kind(resource)
+            if not kind:
                 gaps.append(Gap("unmapped", prefix + where, "an entry without a resource"))
             elif kind == "Bundle":
                 self._entries(resource, f"{where}.resource", tree, graph, prefix, gaps)
+            elif kind in _TAKEN:
+                gaps.append(Gap("unmapped", f"{prefix}{where}.resource", "no resource type of FHIR R4"))
             else:
                 url = entry.get("fullUrl")
                 self._add(resource, f"{where}.resource", url if isinstance(url, str) else "", tree, graph, prefix, gaps)
@@ -182,13 +186,16 @@ class FhirCodec:
         for name in names:
             graph.urls[name] = place if name not in graph.urls else None
         for number, inner in enumerate(_list(resource.get("contained"))):
-            if isinstance(inner, dict) and _TYPE.fullmatch(str(inner.get("resourceType"))):
-                below = self._add({**inner, "id": None}, f"{where}.contained[{number}]", "", tree, graph, prefix, gaps)
+            inside = f"{where}.contained[{number}]"
+            if _kind(inner) and inner["resourceType"] not in _TAKEN:
+                below = self._add({**inner, "id": None}, inside, "", tree, graph, prefix, gaps)
                 graph.inside[below] = place
                 if isinstance(inner.get("id"), str):
                     graph.fragments[(place, inner["id"])] = below
                 if place in graph.bases:
                     graph.bases[below] = graph.bases[place]
+            elif inner not in ({}, None):
+                gaps.append(Gap("unmapped", prefix + inside, "no resource that may stand inside another"))
         return place
 
     # --- writing ---
@@ -233,6 +240,12 @@ class _FullUrls(dict[Place, str]):
 def _resource(entry: Any) -> Tree:
     found = entry.get("resource") if isinstance(entry, dict) else None
     return found if isinstance(found, dict) else {}
+
+
+def _kind(value: Any) -> str:
+    """The resource type of what looks like a resource, else nothing."""
+    kind = value.get("resourceType") if isinstance(value, dict) else None
+    return kind if isinstance(kind, str) and _TYPE.fullmatch(kind) is not None else ""
 
 
 def _is_listed(entries: Any) -> bool:

@@ -47,6 +47,8 @@ def _whole(text: str) -> int:
 _DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, parse_float=str, parse_int=_whole)
 
 
+_HEAD = 4096
+_UNREAD_LINES = 100
 _STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
 
@@ -122,22 +124,32 @@ class JsonCodec:
 
     def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
         text, gaps = text_of_bytes(raw, self.limits, charset_parameter(media_type))
-        if not self.lines:
-            value, is_careful = parse_strict(text, self.limits), may_hold_private_use(text, "\\")
-            if isinstance(value, list):
-                if len(value) > self.limits.max_items:
-                    message = f"more than {self.limits.max_items} notices"
-                    raise Unreadable("too-many", "/", message, "send smaller batches")
-                return [self._item(entry, f"/{index}", gaps, is_careful) for index, entry in enumerate(value)]
-            return [self._item(value, "", gaps, is_careful)]
-        return list(self._lines(text, gaps, self.limits))
+        return list(self._lines(text, gaps, self.limits)) if self.lines else self._document(text, gaps, self.limits)
 
     def rows(self, raw: bytes, media_type: str, limits: Limits) -> Iterator[NativeItem | Unreadable]:
         text, gaps = text_of_bytes(raw, limits, charset_parameter(media_type))
         yield from self._lines(text, gaps, limits)
 
+    def _document(self, text: str, gaps: list[Gap], limits: Limits) -> list[NativeItem | Unreadable]:
+        value, is_careful = parse_strict(text, limits), may_hold_private_use(text, "\\")
+        if not isinstance(value, list):
+            return [self._item(value, "", gaps, is_careful)]
+        if len(value) > limits.max_items:
+            raise Unreadable("too-many", "/", f"more than {limits.max_items} notices", "send smaller batches")
+        return [self._item(entry, f"/{index}", gaps, is_careful) for index, entry in enumerate(value)]
+
     def _lines(self, text: str, gaps: list[Gap], limits: Limits) -> Iterator[NativeItem | Unreadable]:
-        count = 0
+        """One notice a line. A document spread over lines, as a person's editor writes it, is taken as what it is; a file
+        whose first lines are all no JSON is refused as a whole, not once for each of its lines."""
+        head = text[:_HEAD].lstrip("\ufeff \t\r\n").split("\n", 1)
+        if len(head) == 2 and not head[0].rstrip().endswith("}"):
+            try:
+                yield from self._document(text, gaps, limits)
+                return
+            except Unreadable as error:
+                if error.problem.code != "not-json":
+                    raise
+        unread = count = 0
         for number, line in enumerate(io.StringIO(text, newline="\n"), 1):
             if not line.strip():
                 continue
@@ -152,6 +164,11 @@ class JsonCodec:
             except Unreadable as error:
                 problem = error.problem
                 where = f"line {number}" + (f", {problem.position}" if problem.position else "")
+                unread += 1
+                if unread == count == _UNREAD_LINES:
+                    raise Unreadable(
+                        "not-json", where, "no line so far is JSON", "send one JSON object a line"
+                    ) from None
                 yield Unreadable(problem.code, where, problem.message, problem.remedy)
 
     def _item(self, value: Any, position: str, gaps: list[Gap], is_careful: bool) -> NativeItem | Unreadable:

@@ -158,6 +158,23 @@ def test_health_sex_of_either_table(sex, ours):
     assert minor(changed("health", ("|20150301|M|", f"|20150301|{sex}|")))["sex"] == ours
 
 
+def test_health_clinical_referral_is_an_observation_of_the_child():
+    raw = b"MSH|^~\\&|HIS|H|||20260301||REF^I12|9|P|2.4\rPID|1||7^^^^PI||\xe6\x9d\x8e\xe5\xb0\x8f\xe6\xb5\x8b||20150301\rRF1|A|R\r"
+    (item,) = ADAPTERS["health"].decode(raw, "application/hl7-v2", office("health"), {}).items
+    assert (item.type, item.data["ledger"]) == ("LED", {"change": "change", "reason": "health"})
+    assert ("referral", "MSH-9") in [(gap.code, gap.position) for gap in item.gaps]
+
+
+def test_health_message_that_names_nobody_is_refused_and_a_report_is_not():
+    head = b"MSH|^~\\&|HIS|H|||20260301||ORU^R01|9|P|2.4\rPID|1||||||||\r"
+    (item,) = ADAPTERS["health"].decode(head, "application/hl7-v2", office("health"), {}).items
+    assert [(p.code, p.position) for p in item.problems] == [("no-person", "PID")]
+    (item,) = (
+        ADAPTERS["health"].decode(head + b"ZMR|M4|20260301093000|1\r", "application/hl7-v2", office("health"), {}).items
+    )
+    assert (item.type, item.data["harm"]["m_flags"]) == ("RPT-M", ["M4"])
+
+
 # --- 2.5 justice ---
 
 
@@ -174,6 +191,18 @@ def test_justice_says_what_the_child_is_of_the_offender_and_of_the_sentence_only
         "zm",
         "ypxf",
     }
+
+
+def test_judiciary_lines_may_be_one_document_that_an_editor_spread_over_lines():
+    line = printed("judiciary")[0].splitlines()[0]
+    spread = json.dumps(json.loads(line), ensure_ascii=False, indent=2).encode()
+    whole, apart = read("judiciary", line), read("judiciary", spread)
+    assert (whole.type, whole.data) == (apart.type, apart.data)
+    garbage = b"{\n" + b"no JSON\n" * 5_000
+    (item,) = ADAPTERS["judiciary"].decode(garbage, "application/jsonl", office("judiciary"), {}).items
+    assert [(p.code, p.position) for p in item.problems] == [("not-json", "line 100, line 1, column 1")]
+    (item,) = ADAPTERS["judiciary"].decode(b"[\n]", "application/jsonl", office("judiciary"), {}).items
+    assert [(p.code, p.position) for p in item.problems] == [("empty", "/")]
 
 
 # --- 2.6 courts ---

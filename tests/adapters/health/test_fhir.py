@@ -281,3 +281,63 @@ def test_no_resource_however_odd_makes_the_adapter_raise(kind, members):
     resource = {**members, "resourceType": kind}
     decode(bundle(twin("b", "甲"), resource))
     decode(resource)
+
+
+def a_patient(name: str, born: str, **more: Any) -> dict[str, Any]:
+    return {"resourceType": "Patient", "id": "p", "name": [{"text": name}], "birthDate": born, **more}
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"resourceType": "Bundle", "type": "collection", "entry": []},
+        {"resourceType": "Notice", "kind": "RPT"},
+        {"resourceType": 4},
+        {},
+        "text",
+    ],
+)
+def test_what_may_not_stand_inside_a_resource_is_named_where_it_stands(resource):
+    item = one(bundle(a_patient("李小测", "2015-03-01", contained=[{"resourceType": "Meta"}, resource])))
+    assert [person["name"] for person in item.data["persons"]] == ["李小测"]
+    places = [gap.position for gap in item.gaps if gap.code == "unmapped"]
+    assert ("Bundle.entry[0].resource.contained[1]" in places) is (resource != {})
+
+
+def test_a_request_for_an_examination_is_an_observation_and_a_need_in_our_codes_a_referral():
+    child = a_patient("李小测", "2015-03-01")
+    asked = {
+        "resourceType": "ServiceRequest",
+        "status": "active",
+        "intent": "order",
+        "subject": {"reference": "urn:uuid:0"},
+    }
+    plain = one(bundle(child, {**asked, "code": {"text": "chest x-ray"}}))
+    assert (plain.type, plain.data["ledger"]) == ("LED", {"change": "change", "reason": "health"})
+    assert ("referral", "Bundle.entry[1].resource") in [(gap.code, gap.position) for gap in plain.gaps]
+    need = {"coding": [{"system": "urn:hutong:codesystem:measure", "code": "A05"}]}
+    assert one(bundle(child, {**asked, "code": need})).type == "REF"
+
+
+def test_a_patient_of_whom_nothing_is_said_is_refused_where_it_stands():
+    (item,) = decode(bundle({"resourceType": "Patient", "active": True, "maritalStatus": {"text": "?"}}))
+    assert isinstance(item, RefusedItem)
+    assert [(p.code, p.position) for p in item.problems] == [("no-person", "Bundle.entry[0].resource")]
+    assert item.problems[0].remedy
+
+
+@pytest.mark.parametrize(("born", "is_found"), [("2015-03-01", True), ("1999-03-01", False), ("", False)])
+def test_a_message_about_an_adult_is_about_the_children_it_names(born, is_found):
+    mother = a_patient("王某", "1988-01-01", gender="female")
+    child = {
+        "resourceType": "RelatedPerson", "patient": {"reference": "urn:uuid:0"}, "name": [{"text": "李小测"}],
+        "relationship": [{"coding": [{"system": "urn:oid:2.16.156.10011.2.3.3.8", "code": "20"}]}],
+    }  # fmt: skip
+    item = one(bundle(mother, {**child, **({"birthDate": born} if born else {})}))
+    first, second = item.data["persons"]
+    if is_found:
+        assert (first["name"], first["roles"], "relation" in first) == ("李小测", ["minor"], False)
+        assert (second["name"], second["roles"], second["relation"], second["of"]) == ("王某", ["guardian"], "52", "p1")
+        assert ("/persons/1/relation", "Bundle.entry[1].resource.relationship") in [tuple(p) for p in item.provenance]
+    else:
+        assert not any("minor" in person["roles"] for person in item.data["persons"])

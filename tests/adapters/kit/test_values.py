@@ -81,3 +81,9 @@ def test_a_check_digit_holds_exactly_where_the_gateway_would_have_set_it(rest):
 def test_what_is_written_reads_as_it_was(name, native, canonical):
     assert CONVERTERS[name].read(native) == canonical
     assert CONVERTERS[name].write(canonical) == native
+
+
+@pytest.mark.parametrize("text", ["201503010", "2015030", "20150301102", "2015030110305", "2015-0301", "20153"])
+def test_digits_that_fit_no_date_are_not_read_as_a_shorter_one(text):
+    assert outcome(time_values.read_date, text) == ("date-form", "not a date")
+    assert outcome(time_values.read_instant, text) == ("datetime-form", "not a date and time")

@@ -50,7 +50,7 @@ async def _inspect(connection: asyncpg.Connection, clock: Clock, allowed_skew: t
             "wrong",
             "use PostgreSQL 15 or newer",
         ),
-        (f"store shape {shape} of {len(steps())}", shape == len(steps()), "warning", "run `hutong migrate`"),
+        (f"store shape {shape} of {len(steps())}", shape >= len(steps()), "warning", "run `hutong migrate`"),
         (
             "database syncs what it commits",
             settings["fsync"] == "on",

@@ -12,7 +12,7 @@ import secrets
 
 import asyncpg
 
-from gateway.engines.migrations import Step, steps_in
+from gateway.engines.migrations import OLDEST_CODE, Step, check_not_newer, shape_as_property, steps_in
 from gateway.engines.postgres.connection import AWAY, connect, unavailable
 from gateway.engines.postgres.locks import lock_number
 from gateway.model.errors import InvalidDocument, Unavailable
@@ -22,6 +22,7 @@ _OLDEST = 150_000
 _SHAPE = """
 CREATE TABLE IF NOT EXISTS store_shape (one bigint PRIMARY KEY CHECK (one = 1), version bigint NOT NULL);
 """
+_REMEMBER = "INSERT INTO property VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
 def steps() -> tuple[Step, ...]:
@@ -74,7 +75,7 @@ async def migrate_store(url: str, *, only_before: bool = False) -> int:
 
 
 async def read_shape(connection: asyncpg.Connection) -> int:
-    """The version of a store. Raises Unavailable when there is none, InvalidDocument for one of newer code."""
+    """The version of a store. Raises Unavailable when there is none, InvalidDocument when newer code took away what this needs."""
     try:
         version = await connection.fetchval("SELECT version FROM store_shape")
     except asyncpg.UndefinedTableError as missing:
@@ -82,10 +83,8 @@ async def read_shape(connection: asyncpg.Connection) -> int:
     if version is None:
         raise Unavailable("there is no store in this database", remedy="make one with `hutong init`")
     if version > len(steps()):
-        raise InvalidDocument(
-            f"the store has shape {version}, newer than this code knows ({len(steps())})",
-            remedy="run the release that wrote it, or a newer one",
-        )
+        oldest = await connection.fetchval("SELECT value FROM property WHERE name = $1", OLDEST_CODE)
+        check_not_newer(version, len(steps()), oldest)
     return int(version)
 
 
@@ -100,3 +99,5 @@ def check_usable(version: int) -> None:
 async def _run(connection: asyncpg.Connection, version: int, last: int) -> None:
     for step in steps()[version:last]:
         await connection.execute(f"{step.sql}\nUPDATE store_shape SET version = {step.version:d}")
+        if step.takes_away:
+            await connection.execute(_REMEMBER, OLDEST_CODE, shape_as_property(step.version))

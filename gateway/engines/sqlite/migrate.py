@@ -3,8 +3,8 @@
 The shape is `user_version`: twice the number of the last migration, less one while
 only its first half (`before`) was run. Each half is one transaction with the number
 it leads to, so a crash leaves a whole step done or not begun. A store is made on
-request alone; a newer shape than this code knows, or a file that isn't one of our
-stores, is refused.
+request alone; a shape of newer code that took away what this code needs, or a file
+that isn't one of our stores, is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sqlite3
 from pathlib import Path
 
 from gateway.engines.file_drop.durable import sync_folder
-from gateway.engines.migrations import Step, steps_in
+from gateway.engines.migrations import OLDEST_CODE, Step, check_not_newer, shape_as_property, steps_in
 from gateway.engines.sqlite.connection import APPLICATION_ID, open_writer
 from gateway.model.errors import InvalidDocument, Unavailable
 
@@ -78,16 +78,14 @@ def open_existing(path: Path) -> sqlite3.Connection:
 
 
 def check_shape(connection: sqlite3.Connection) -> int:
-    """The version of an open store; InvalidDocument when it is not ours or newer than this code."""
+    """The version of an open store; InvalidDocument when it is not ours or newer code took away what this needs."""
     owner = connection.execute("PRAGMA application_id").fetchone()[0]
     if owner != APPLICATION_ID:
         raise InvalidDocument("the file is a database, but not a store of this gateway")
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(steps()):
-        raise InvalidDocument(
-            f"the store has shape {version}, newer than this code knows ({len(steps())})",
-            remedy="run the release that wrote it, or a newer one",
-        )
+        row = connection.execute("SELECT value FROM property WHERE name = ?", (OLDEST_CODE,)).fetchone()
+        check_not_newer(version, len(steps()), None if row is None else row[0])
     return version
 
 
@@ -97,6 +95,9 @@ def _run(connection: sqlite3.Connection, version: int, last: int | None = None) 
         try:
             for statement in _statements(step.sql):
                 connection.execute(statement)
+            if step.takes_away:
+                values = (OLDEST_CODE, shape_as_property(step.version))
+                connection.execute("INSERT OR REPLACE INTO property VALUES (?, ?)", values)
             connection.execute(f"PRAGMA user_version={step.version}")
             connection.execute("COMMIT")
         except sqlite3.Error:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
+from gateway.engines.migrations import Step
 from gateway.engines.postgres import crossing, leader, migrate
 from gateway.engines.postgres.inspect import inspect_database
 from gateway.engines.postgres.sequencer import Sequencer
@@ -26,6 +27,7 @@ from tests.support.stored import POLICE, SCHOOL, alias_of
 pytestmark = pytest.mark.services
 S = DeliveryState
 MINUTE = timedelta(minutes=1)
+AFTER = "-- What only older code used.\nALTER TABLE notice_end RENAME reason TO why;"
 
 
 @pytest.fixture
@@ -115,11 +117,23 @@ async def test_migrations_come_in_pairs_with_increasing_numbers():
     assert len(migrate.steps()) % 2 == 0
 
 
-async def test_the_shape_of_newer_code_is_refused(fresh, clock):
+async def test_older_code_works_beside_newer_until_something_is_taken_away(fresh, clock, monkeypatch):
     await PostgresStore.create(fresh)
-    connection = await asyncpg.connect(fresh)
-    await connection.execute("UPDATE store_shape SET version = version + 1")
-    await connection.close()
+    known = migrate.steps()
+    newer = (
+        *known,
+        Step(len(known) + 1, "before", "CREATE TABLE later (one bigint);"),
+        Step(len(known) + 2, "after", AFTER),
+    )
+    with monkeypatch.context() as upgrade:
+        upgrade.setattr(migrate, "steps", lambda: newer)
+        assert await PostgresStore.migrate(fresh, only_before=True) == len(known) + 1
+    await (await PostgresStore.open(fresh, clock)).close()
+    assert await PostgresStore.migrate(fresh) == len(known) + 1, "older code leaves the shape as it is"
+    with monkeypatch.context() as upgrade:
+        upgrade.setattr(migrate, "steps", lambda: newer)
+        assert await PostgresStore.migrate(fresh) == len(known) + 2
+        await (await PostgresStore.open(fresh, clock)).close()
     for attempt in (lambda: PostgresStore.open(fresh, clock), lambda: PostgresStore.migrate(fresh)):
         with pytest.raises(InvalidDocument, match="newer"):
             await attempt()

@@ -12,7 +12,9 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.engines.migrations import Step
 from gateway.engines.queries import load
+from gateway.engines.sqlite import migrate
 from gateway.engines.sqlite.migrate import STORE_FILE, steps
 from gateway.engines.sqlite.store import QUERIES, SqliteStore
 from gateway.model.delivery import DeliveryState
@@ -79,15 +81,19 @@ async def test_migrating_what_has_the_shape_changes_nothing(store, tmp_path):
     assert (tmp_path / "store" / STORE_FILE).read_bytes()[100:] == before[100:]
 
 
-async def test_the_shape_of_newer_code_is_refused(store, tmp_path, clock):
+async def test_older_code_works_with_the_store_until_something_is_taken_away(store, tmp_path, clock, monkeypatch):
     await store.close()
-    connection = sqlite3.connect(tmp_path / "store" / STORE_FILE)
-    connection.execute(f"PRAGMA user_version={len(steps()) + 1}")
-    connection.close()
-    for attempt in (
-        lambda: SqliteStore.open(tmp_path / "store", clock),
-        lambda: SqliteStore.migrate(tmp_path / "store"),
-    ):
+    folder, known = tmp_path / "store", steps()
+    after = "-- What only older code used.\nALTER TABLE notice_end RENAME COLUMN reason TO why;"
+    newer = (*known, Step(len(known) + 1, "before", "CREATE TABLE later (one);"), Step(len(known) + 2, "after", after))
+    with monkeypatch.context() as upgrade:
+        upgrade.setattr(migrate, "steps", lambda: newer)
+        assert SqliteStore.migrate(folder, only_before=True) == len(known) + 1
+    await SqliteStore.open(folder, clock).close()
+    with monkeypatch.context() as upgrade:
+        upgrade.setattr(migrate, "steps", lambda: newer)
+        assert SqliteStore.migrate(folder) == len(known) + 2
+    for attempt in (lambda: SqliteStore.open(folder, clock), lambda: SqliteStore.migrate(folder)):
         with pytest.raises(InvalidDocument, match="newer"):
             attempt()
 

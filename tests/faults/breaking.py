@@ -196,7 +196,7 @@ class Breaking:
                 broker.wipe()
         try:
             for broker in brokers:
-                await apart(broker.start)
+                await self._begin(broker)
             for broker in brokers:
                 await apart(broker.wait)
         except RuntimeError:
@@ -204,6 +204,19 @@ class Breaking:
                 raise
             # They did not agree with each other any more (Mnesia): an operator starts empty ones. Nothing depends on it.
             await self._restart(self._cluster.all_brokers(), wiped=True)
+
+    async def _begin(self, broker: Broker) -> None:
+        """Begin to start it: again, while the disk that its settings are written to is full."""
+        until = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                await apart(broker.start)
+            except OSError:
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(0.5)
+            else:
+                return
 
     async def _broker_paused(self) -> None:
         broker = self._chance.choice(self._cluster.all_brokers())

@@ -151,7 +151,7 @@ class ClusterProcess:
             join = ("--join", str(self.folder / "n0" / "keys")) if number else ()
             is_new = not (folder / "hutong.toml").exists()
             node = GatewayProcess(folder, *shared, *join)
-            node.dies_with_us, node.log_file = True, folder / "serve.log"
+            node.dies_with_us, node.log_file = True, self._beside(f"n{number}.log")
             if is_new:
                 self._set(node)
             if self.brokers is not None:
@@ -182,7 +182,7 @@ class ClusterProcess:
         node.config.write_text(text)
 
     def _give_clock(self, node: GatewayProcess) -> None:
-        clock = node.directory / "clock"
+        clock = self._clock_of(node)
         clock.write_text("+0\n")
         node.serve_environment |= {
             "LD_PRELOAD": str(FAKETIME),
@@ -193,7 +193,14 @@ class ClusterProcess:
 
     def set_clock(self, node: GatewayProcess, seconds: int) -> None:
         """The node's clock is so much before or behind, within a second."""
-        (node.directory / "clock").write_text(f"{seconds:+d}\n")
+        self._clock_of(node).write_text(f"{seconds:+d}\n")
+
+    def _clock_of(self, node: GatewayProcess) -> Path:
+        return self._beside(f"{node.directory.name}.clock")
+
+    def _beside(self, name: str) -> Path:
+        """A file of ours, not on the file system that may be full."""
+        return self.folder.with_name(f"{self.folder.name}-{name}")
 
     def _mount(self) -> None:
         """A file system of its own, unless it is there from an earlier run."""

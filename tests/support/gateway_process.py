@@ -29,9 +29,10 @@ def _die_with_parent() -> None:
 class GatewayProcess:
     """One gateway in a folder. `start` returns when it serves; `kill` is SIGKILL, `stop` is SIGTERM."""
 
-    def __init__(self, directory: Path, *init: str) -> None:
-        """`init` are further arguments of `hutong init`. A gateway that is in the folder already is taken as it is."""
-        self.directory = directory
+    def __init__(self, directory: Path, *init: str, tree: Path = ROOT) -> None:
+        """`init` are further arguments of `hutong init`. A gateway that is in the folder already is taken as it is.
+        `tree` is the source it runs."""
+        self.directory, self._tree = directory, tree
         self.config = directory / "hutong.toml"
         self.profiles = directory / "offices"
         self.process: subprocess.Popen[bytes] | None = None
@@ -55,7 +56,7 @@ class GatewayProcess:
     def run(self, *arguments: str, config: bool = True, check: bool = True) -> subprocess.CompletedProcess[str]:
         """One hutong command, as an operator types it."""
         command = [*HUTONG, *arguments, *(["--config", str(self.config)] if config else [])]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False,
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=self._tree, check=False,
                               env=os.environ | self.environment)  # fmt: skip
         if check and done.returncode != 0:
             raise AssertionError(f"hutong {arguments[0]} ended with {done.returncode}: {done.stderr}")
@@ -63,7 +64,7 @@ class GatewayProcess:
 
     def start(self) -> GatewayProcess:
         self.process = subprocess.Popen(
-            [*HUTONG, "serve", "--config", str(self.config)], stderr=subprocess.PIPE, cwd=ROOT,
+            [*HUTONG, "serve", "--config", str(self.config)], stderr=subprocess.PIPE, cwd=self._tree,
             env=os.environ | self.environment | self.serve_environment,
             preexec_fn=_die_with_parent if self.dies_with_us else None,
         )  # fmt: skip

@@ -33,8 +33,8 @@ WHOLE = {
     "pairs",
     "pairs_mark",
 }
-# A sorted handful: at most the open deliveries whose time has just run out, or one person's consents.
-SORTED = {"consents_of"}
+# A sorted handful: one person's consents, or the moves of one notice's deliveries.
+SORTED = {"consents_of", "changes_of_notice"}
 
 
 def test_a_store_is_never_made_by_accident(tmp_path, clock):

@@ -17,38 +17,28 @@ import csv
 import io
 import re
 import unicodedata
-import warnings
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
 from functools import cached_property
-from typing import Any
-from xml.sax.saxutils import escape as xml_escape
 
 from adapters.kit.json_codec import charset_parameter, text_of_bytes
 from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable
 from adapters.kit.text import has_private_use
+from adapters.kit.workbook import OLD_WORKBOOK, XLSX_TYPE, Row, place, read_xlsx
+from adapters.kit.workbook_writer import write_xlsx
 from gateway.model.notice import Gap
+
+__all__ = ["CSV_TYPE", "EXTENSION", "XLSX_TYPE", "TableCodec", "heading"]
 
 EXTENSION = "扩展"
 CSV_TYPE = "text/csv"
-XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _MARKS = "'=+-@\t\r"  # how such a cell begins, guarded or not
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 _PREFIX = EXTENSION + ":"
 _SEARCHED_ROWS = 40
 _MAX_COLUMNS = 16_384  # as many as a worksheet has
-_EMPTY_RUN = 5_000
-_MAX_SHARED = 128 * 1024 * 1024  # what is no sheet (shared texts, styles) is held whole
 _ERRORS = frozenset({"#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
-_ROW = re.compile(rb"[<:]row[ />]")
-_MAX_ROWS = 1_100_000  # a worksheet has 1,048,576: whoever formats it to its end has them all, blank
-_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # ECMA-376 ST_Xstring
-
-Row = tuple[str, int, list[str]]  # sheet, row number from 1, cells
 
 
 def heading(text: str) -> str:
@@ -117,7 +107,7 @@ class TableCodec:
 
     def rows(self, raw: bytes, media_type: str, limits: Limits) -> Iterator[NativeItem | Unreadable]:
         gaps: list[Gap] = []
-        if raw[:4] == b"PK\x03\x04" or raw[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" or "spreadsheetml" in media_type:
+        if raw[:4] == b"PK\x03\x04" or raw[:8] == OLD_WORKBOOK or "spreadsheetml" in media_type:
             rows: Iterable[Row] = read_xlsx(raw, limits)
         else:
             text, gaps = text_of_bytes(raw, limits, charset_parameter(media_type))
@@ -248,10 +238,6 @@ class TableCodec:
         return f"column {path[0]}" if path else "row 1"
 
 
-def place(sheet: str, number: int) -> str:
-    return f"sheet {sheet}, row {number}" if sheet else f"row {number}"
-
-
 def read_csv(text: str, limits: Limits) -> Iterator[Row]:
     """Rows of comma-, semicolon- or tab-separated text. Raises Unreadable for a broken one."""
     first = text.split("\n", 1)[0]
@@ -267,183 +253,3 @@ def read_csv(text: str, limits: Limits) -> Iterator[Row]:
         raise Unreadable(
             "not-csv", f"row {reader.line_num}", "a cell is longer than any notice or holds NUL", "send CSV"
         ) from None
-
-
-def read_xlsx(raw: bytes, limits: Limits) -> Iterator[Row]:
-    """Rows of all sheets. Raises Unreadable for anything but a plain, modest workbook."""
-    if len(raw) > limits.max_bytes:
-        raise Unreadable(
-            "too-large", f"byte {limits.max_bytes}", f"more than {limits.max_bytes} bytes", "send smaller files"
-        )
-    if raw[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        if "EncryptedPackage".encode("utf-16-le") in raw:
-            raise Unreadable(
-                "encrypted", "file", "the workbook is protected by a password", "save it without a password"
-            )
-        raise Unreadable("old-format", "file", "the workbook is in the old xls format", "save it as xlsx")
-    _check_zip(raw, limits)
-    import openpyxl  # takes a fifth of a second: the first workbook waits for it, not the start of every gateway
-
-    # Missing styles do not concern the cells, and some of its warnings repeat what stands in one.
-    warnings.filterwarnings("ignore", module=r"openpyxl\.")
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True, keep_links=False)
-    except Exception:  # noqa: BLE001 - the foreign parser raises anything on damaged files; each is a refusal
-        raise Unreadable("not-xlsx", "file", "the workbook cannot be opened", "save it again as xlsx") from None
-    try:
-        yield from _sheets(book, limits.max_cells)
-    finally:
-        book.close()
-
-
-def _sheets(book: Any, max_cells: int) -> Iterator[Row]:
-    cells_read = 0
-    for sheet in book.worksheets:
-        if sheet.sheet_state != "visible":
-            continue
-        try:
-            sheet.reset_dimensions()
-            empty = 0
-            for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
-                cells_read += len(row)
-                if cells_read > max_cells:
-                    raise Unreadable(
-                        "too-large", place(sheet.title, number), f"more than {max_cells} cells", "send smaller files"
-                    )
-                cells = [cell_text(value) for value in row]
-                if not any(cells):
-                    empty += 1
-                    if empty > _EMPTY_RUN:
-                        break
-                    continue
-                empty = 0
-                yield sheet.title, number, cells
-        except Unreadable:
-            raise
-        except Exception:  # noqa: BLE001 - as above
-            raise Unreadable(
-                "not-xlsx", f"sheet {sheet.title}", "a sheet cannot be read", "save it again as xlsx"
-            ) from None
-
-
-def _check_zip(raw: bytes, limits: Limits) -> None:
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(raw))
-        members = archive.infolist()
-        unpacked = sum(member.file_size for member in members)
-        shared = sum(member.file_size for member in members if not member.filename.startswith("xl/worksheets/"))
-        if len(members) > 2_000 or unpacked > limits.max_unpacked or shared > _MAX_SHARED:
-            raise Unreadable(
-                "too-large", "file", "the workbook unpacks to more than any register", "send smaller files"
-            )
-        names = {member.filename for member in members}
-        if "mimetype" in names and archive.read("mimetype")[:60].startswith(b"application/vnd.oasis"):
-            raise Unreadable("opendocument", "file", "the workbook is in the OpenDocument format", "save it as xlsx")
-        for member in members:
-            if member.filename.endswith((".xml", ".rels")):
-                with archive.open(member) as stream:
-                    head = stream.read(1024).upper()
-                    if member.filename.startswith("xl/worksheets/"):
-                        _check_rows(stream)
-                if b"<!DOCTYPE" in head or b"<!ENTITY" in head or "<!DOCTYPE".encode("utf-16-le") in head:
-                    raise Unreadable(
-                        "xml-dtd", "file", "a document type declaration is not accepted", "save it again as xlsx"
-                    )
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, EOFError, zlib.error) as error:
-        raise Unreadable("not-xlsx", "file", "the workbook cannot be opened", "save it again as xlsx") from error
-
-
-def _check_rows(stream: Any) -> None:
-    """Rows cost time even where they are blank, and a hostile sheet can say the same one for ever."""
-    rows, tail = 0, b""
-    while chunk := stream.read(1024 * 1024):
-        rows += len(_ROW.findall(tail + chunk))
-        tail = chunk[-4:]
-        if rows > _MAX_ROWS:
-            raise Unreadable("too-large", "file", "a sheet has more rows than a worksheet holds", "send smaller files")
-
-
-def cell_text(value: Any) -> str:
-    """A cell as the person at the screen meant it; numbers too long for a spreadsheet stay visibly ruined."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return _ESCAPED.sub(lambda found: chr(int(found.group(1), 16)), value) if "_x" in value else value
-    if isinstance(value, bool):
-        return "是" if value else "否"
-    if isinstance(value, int):
-        return str(value) if abs(value) < 10**15 else f"{float(value):.14E}"
-    if isinstance(value, float):
-        if value.is_integer() and abs(value) < 1e15:
-            return str(int(value))
-        return f"{value:.14E}" if abs(value) >= 1e15 else repr(value)
-    if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == time() else value.isoformat(" ", "seconds")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return str(value)
-
-
-_TYPES = (
-    '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
-    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
-    '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-    '<Default Extension="xml" ContentType="application/xml"/>'
-    '<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>'
-    '<Override PartName="/xl/worksheets/sheet1.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>'
-    "</Types>"
-)
-_RELATIONS = (
-    '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
-    '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
-    '<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/{kind}" Target="{target}"/>'
-    "</Relationships>"
-)
-_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-
-
-def write_xlsx(title: str, names: Sequence[str], rows: Sequence[Sequence[str]], sheet: str) -> bytes:
-    """A workbook of text cells: a merged title row if there is a title, headings, rows. Equal input, equal bytes."""
-    lines: list[str] = []
-    merged = ""
-    table = [list(names), *rows]
-    if title:
-        table.insert(0, [title])
-        if len(names) > 1:
-            merged = f'<mergeCells count="1"><mergeCell ref="A1:{column_name(len(names))}1"/></mergeCells>'
-    for number, row in enumerate(table, 1):
-        cells = "".join(
-            f'<c r="{column_name(index)}{number}" t="inlineStr"><is><t xml:space="preserve">{xml_escape(text)}</t></is></c>'
-            for index, text in enumerate(row, 1)
-            if text != ""
-        )
-        lines.append(f'<row r="{number}">{cells}</row>')
-    relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    parts = {
-        "[Content_Types].xml": _TYPES,
-        "_rels/.rels": _RELATIONS.format(kind="officeDocument", target="xl/workbook.xml"),
-        "xl/workbook.xml": (
-            f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?><workbook xmlns="{_MAIN}" xmlns:r="{relation}">'
-            f'<sheets><sheet name="{xml_escape(sheet)}" sheetId="1" r:id="rId1"/></sheets></workbook>'
-        ),
-        "xl/_rels/workbook.xml.rels": _RELATIONS.format(kind="worksheet", target="worksheets/sheet1.xml"),
-        "xl/worksheets/sheet1.xml": (
-            f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?><worksheet xmlns="{_MAIN}">'
-            f"<sheetData>{''.join(lines)}</sheetData>{merged}</worksheet>"
-        ),
-    }
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in parts.items():
-            member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            member.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(member, text.encode("utf-8"))
-    return out.getvalue()
-
-
-def column_name(number: int) -> str:
-    out = ""
-    while number:
-        number, rest = divmod(number - 1, 26)
-        out = chr(65 + rest) + out
-    return out

@@ -8,7 +8,7 @@ import sys
 
 PROGRAM = r"""
 import io, json, resource, sys, zipfile
-from adapters.kit.tables import write_xlsx
+from adapters.kit.workbook_writer import write_xlsx
 from adapters.registry import load_adapters
 from gateway.ports.translation import RefusedItem
 from tests.adapters.builders import office

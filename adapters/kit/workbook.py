@@ -1,0 +1,336 @@
+"""What do the cells of an XLSX workbook say, whatever else is in it?
+
+Sheets are read row by row and nothing but values is looked at: shared texts, and of the styles only whether a number is a
+date. A workbook with ten thousand styles, as they grow in offices, costs what its cells cost. Values are as the person
+at the screen meant them; numbers too long for a spreadsheet stay visibly ruined.
+
+Hostile workbooks are refused by what they would become, not by their size: unpacked bytes, cells, and characters, since
+one shared text of a megabyte can be said by every cell. No part may declare a document type.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from functools import lru_cache
+from posixpath import join, normpath
+from typing import Any
+
+from lxml import etree
+
+from adapters.kit.native import Limits, Unreadable
+
+XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+Row = tuple[str, int, list[str]]  # sheet, row number from 1, cells
+
+_EMPTY_RUN = 5_000
+_MAX_ROWS = 1_100_000  # a worksheet has 1,048,576: whoever formats it to its end has them all, blank
+_MAX_COLUMNS = 16_384
+_MAX_MEMBERS = 2_000
+_HEAD = 4_096
+_MAX_SHARED = 128 * 1024 * 1024  # what is no sheet (shared texts, styles) is held whole
+_MAX_CELL = 32_767  # characters, Excel's own limit
+_CHARACTERS_OF_BYTES = 2  # of the bytes a workbook may unpack to, half as characters is more than any register
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # ECMA-376 ST_Xstring
+_DATE_LETTER = re.compile(r"[dmhys]", re.IGNORECASE)
+_NOT_FORMAT = re.compile(r'"[^"]*"|\\.|_.|\[(?!(?:h+|m+|s+)\])[^\]]*\]', re.IGNORECASE)
+# Formats that have a number and no text (ECMA-376 18.8.30): dates and times, those of Chinese among them.
+_DATE_FORMATS = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
+_ELAPSED_FORMAT = 46
+_EPOCH, _EPOCH_1904 = map(datetime.fromisoformat, ("1899-12-30", "1904-01-01"))  # of the clock on the wall
+_DAY_MS = 86_400_000
+_BROKEN = (
+    etree.XMLSyntaxError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, ValueError,
+    EOFError, KeyError, IndexError, OverflowError,
+)  # fmt: skip
+_SHEET, _DOCUMENT = "/worksheet", "/officeDocument"
+_RELATION_ID = re.compile(r"\{[^}]*relationships\}id")
+
+
+@dataclass(frozen=True, slots=True)
+class _Book:
+    archive: zipfile.ZipFile
+    sheets: Sequence[tuple[str, str]]  # title, part
+    texts: Sequence[str]
+    dates: frozenset[int]  # cell styles that say a date or time
+    elapsed: frozenset[int]  # cell styles that say a length of time
+    epoch: datetime
+
+
+def read_xlsx(raw: bytes, limits: Limits) -> Iterator[Row]:
+    """Rows of all visible sheets. Raises Unreadable for anything but a plain, modest workbook."""
+    if len(raw) > limits.max_bytes:
+        raise Unreadable(
+            "too-large", f"byte {limits.max_bytes}", f"more than {limits.max_bytes} bytes", "send smaller files"
+        )
+    if raw[:8] == OLD_WORKBOOK:
+        if "EncryptedPackage".encode("utf-16-le") in raw:
+            raise Unreadable(
+                "encrypted", "file", "the workbook is protected by a password", "save it without a password"
+            )
+        raise Unreadable("old-format", "file", "the workbook is in the old xls format", "save it as xlsx")
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(raw))
+        _weigh(archive, limits)
+        book = _opened(archive)
+    except _BROKEN:
+        raise Unreadable("not-xlsx", "file", "the workbook cannot be opened", "save it again as xlsx") from None
+    cells = characters = 0
+    for title, part in book.sheets:
+        try:
+            for number, row in _rows(book, part, limits.max_cells):
+                cells += len(row)
+                characters += sum(map(len, row))
+                if cells > limits.max_cells or characters > limits.max_unpacked // _CHARACTERS_OF_BYTES:
+                    much = f"more than {limits.max_cells} cells, or more text than any register"
+                    raise Unreadable("too-large", place(title, number), much, "send smaller files")
+                yield title, number, row
+        except _TooLarge as error:
+            raise Unreadable("too-large", place(title, error.row), str(error), "send smaller files") from None
+        except _BROKEN:
+            raise Unreadable("not-xlsx", f"sheet {title}", "a sheet cannot be read", "save it again as xlsx") from None
+
+
+class _TooLarge(Exception):
+    def __init__(self, row: int, message: str) -> None:
+        super().__init__(message)
+        self.row = row
+
+
+def place(sheet: str, number: int) -> str:
+    return f"sheet {sheet}, row {number}" if sheet else f"row {number}"
+
+
+def _weigh(archive: zipfile.ZipFile, limits: Limits) -> None:
+    members = archive.infolist()
+    unpacked = sum(member.file_size for member in members)
+    shared = sum(member.file_size for member in members if not member.filename.startswith("xl/worksheets/"))
+    if len(members) > _MAX_MEMBERS or unpacked > limits.max_unpacked or shared > _MAX_SHARED:
+        raise Unreadable("too-large", "file", "the workbook unpacks to more than any register", "send smaller files")
+    names = {member.filename for member in members}
+    if "mimetype" in names and archive.read("mimetype")[:60].startswith(b"application/vnd.oasis"):
+        raise Unreadable("opendocument", "file", "the workbook is in the OpenDocument format", "save it as xlsx")
+
+
+def _elements(archive: zipfile.ZipFile, part: str, name: str) -> Iterator[Any]:
+    """Every element of one name, complete, and let go of when the next is asked for."""
+    with archive.open(part) as stream:
+        parsed = etree.iterparse(
+            stream, events=("end",), tag=f"{{*}}{name}", resolve_entities=False, load_dtd=False, no_network=True,
+            huge_tree=False, remove_comments=True, remove_pis=True,
+        )  # fmt: skip
+        is_known = False
+        try:
+            for _, element in parsed:
+                if not is_known:
+                    _without_dtd(element)
+                    is_known = True
+                yield element
+                element.clear()
+                above = element.getparent()
+                while above is not None and element.getprevious() is not None:
+                    del above[0]
+        except etree.XMLSyntaxError:
+            with archive.open(part) as again:
+                if b"<!DOCTYPE" in again.read(_HEAD).replace(b"\0", b"").upper():
+                    raise _declared() from None
+            raise
+        if not is_known and parsed.root is not None:
+            _without_dtd(parsed.root)
+
+
+def _without_dtd(element: Any) -> None:
+    """Entities are never read, and whoever declares a document type in a workbook means harm."""
+    if element.getroottree().docinfo.doctype:
+        raise _declared()
+
+
+def _declared() -> Unreadable:
+    return Unreadable("xml-dtd", "file", "a document type declaration is not accepted", "save it again as xlsx")
+
+
+def _relations(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
+    """id -> (kind, part) of what a part refers to."""
+    folder, _, name = part.rpartition("/")
+    out: dict[str, tuple[str, str]] = {}
+    for relation in _elements(archive, f"{folder}/_rels/{name}.rels".lstrip("/"), "Relationship"):
+        target = relation.get("Target", "")
+        whole = target.lstrip("/") if target.startswith("/") else normpath(join(folder, target))
+        out[relation.get("Id", "")] = relation.get("Type", ""), whole
+    return out
+
+
+def _opened(archive: zipfile.ZipFile) -> _Book:
+    names = frozenset(archive.namelist())
+    try:
+        main = next(part for kind, part in _relations(archive, "").values() if kind.endswith(_DOCUMENT))
+    except (etree.XMLSyntaxError, KeyError, StopIteration):
+        main = "xl/workbook.xml"  # where it always is
+    relations = _relations(archive, main)
+    sheets: list[tuple[str, str]] = []
+    for sheet in _elements(archive, main, "sheet"):
+        wanted = next((value for key, value in sheet.items() if _RELATION_ID.fullmatch(key)), "")
+        kind, part = relations.get(wanted, ("", ""))
+        if kind.endswith(_SHEET) and part in names and sheet.get("state", "visible") == "visible":
+            sheets.append((sheet.get("name", ""), part))
+    texts: list[str] = []
+    dates: frozenset[int] = frozenset()
+    elapsed: frozenset[int] = frozenset()
+    for kind, part in relations.values():
+        if part not in names:
+            continue
+        if kind.endswith("/sharedStrings"):
+            texts = [_text(entry) for entry in _elements(archive, part, "si")]
+        elif kind.endswith("/styles"):
+            dates, elapsed = _date_styles(archive, part)
+    is_1904 = any(said.get("date1904", "0") in ("1", "true") for said in _elements(archive, main, "workbookPr"))
+    return _Book(archive, sheets, texts, dates, elapsed, _EPOCH_1904 if is_1904 else _EPOCH)
+
+
+def _date_styles(archive: zipfile.ZipFile, part: str) -> tuple[frozenset[int], frozenset[int]]:
+    """Which cell formats are dates or times, and which are lengths of time, by their number among `cellXfs`."""
+    own: dict[int, str] = {}
+    for formats in _elements(archive, part, "numFmts"):
+        for entry in formats:
+            own[int(entry.get("numFmtId") or 0)] = entry.get("formatCode", "")
+    dates: set[int] = set()
+    elapsed: set[int] = set()
+    for formats in _elements(archive, part, "cellXfs"):
+        for index, entry in enumerate(formats):
+            number = int(entry.get("numFmtId") or 0)
+            code = own.get(number)
+            if code is None:
+                (elapsed if number == _ELAPSED_FORMAT else dates if number in _DATE_FORMATS else set()).add(index)
+                continue
+            bare = _NOT_FORMAT.sub("", code.split(";")[0])
+            if _DATE_LETTER.search(bare) is not None:
+                (elapsed if "[" in bare else dates).add(index)
+    return frozenset(dates), frozenset(elapsed)
+
+
+def _text(entry: Any) -> str:
+    """Of a rich text its runs; how it is pronounced is no part of it."""
+    out: list[str] = []
+    for child in entry:
+        name = child.tag.rpartition("}")[2]
+        if name == "t":
+            out.append(child.text or "")
+        elif name == "r":
+            out.extend(below.text or "" for below in child if below.tag.rpartition("}")[2] == "t")
+    return _unescaped("".join(out))
+
+
+def _rows(book: _Book, part: str, max_cells: int) -> Iterator[tuple[int, list[str]]]:
+    """Rows that say something. What stands below thousands of blank ones is not looked for."""
+    number = last = rows = seen = 0
+    for row in _elements(book.archive, part, "row"):
+        rows += 1
+        seen += len(row)
+        given = row.get("r")
+        number = int(given) if given else number + 1
+        if rows > _MAX_ROWS or seen > max_cells:
+            raise _TooLarge(number, f"more rows than a worksheet holds, or more than {max_cells} cells")
+        if number - last > _EMPTY_RUN:
+            return
+        cells: list[str] = []
+        column = 0
+        for cell in row:
+            reference = cell.get("r")
+            column = column + 1 if reference is None else _column(reference)
+            text = _cell(cell, book)
+            if not text:
+                continue
+            if column > _MAX_COLUMNS:
+                raise _TooLarge(number, f"more than {_MAX_COLUMNS} columns")
+            if len(text) > _MAX_CELL:
+                raise _TooLarge(number, f"a cell of more than {_MAX_CELL} characters")
+            if column > len(cells):
+                cells.extend([""] * (column - len(cells)))
+            cells[column - 1] = text
+        if cells:
+            last = number
+            yield number, cells
+
+
+@lru_cache(maxsize=_MAX_COLUMNS)
+def _numbered(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
+def _column(reference: str) -> int:
+    letters = reference.rstrip("0123456789")
+    if not 1 <= len(letters) <= 3 or not (letters.isascii() and letters.isalpha() and letters.isupper()):
+        raise ValueError("no cell reference")
+    return _numbered(letters)
+
+
+def _cell(cell: Any, book: _Book) -> str:
+    kind = cell.get("t", "n")
+    value = ""
+    for child in cell:
+        name = child.tag.rpartition("}")[2]
+        if name == "is":
+            return _text(child)
+        if name == "v":
+            value = child.text or ""
+            if kind != "inlineStr":
+                break
+    if kind == "s":
+        return book.texts[int(value)] if value else ""
+    if not value:
+        return ""
+    if kind == "n":
+        return _number(value, int(cell.get("s") or 0), book)
+    if kind == "b":
+        return "是" if value.strip() in ("1", "true") else "否"
+    if kind == "d":
+        try:
+            return _said(datetime.fromisoformat(value.strip().removesuffix("Z")))
+        except ValueError:
+            pass  # a time alone, or whatever else was written
+    return _unescaped(value)
+
+
+def _number(value: str, style: int, book: _Book) -> str:
+    """A number as it is shown: a date or time where its style says so."""
+    if style in book.dates or style in book.elapsed:
+        return _moment(float(value), style in book.elapsed, book.epoch)
+    if value.isdigit() and len(value) <= 15 and value.isascii() and (value[0] != "0" or len(value) == 1):
+        return value
+    number = float(value)
+    if number.is_integer() and abs(number) < 1e15:
+        return str(int(number))
+    return f"{number:.14E}" if abs(number) >= 1e15 else repr(number)
+
+
+def _moment(value: float, is_elapsed: bool, epoch: datetime) -> str:
+    """A serial number: days since the epoch. One that is no day is an error, as the spreadsheet shows it."""
+    try:
+        if is_elapsed:
+            return str(timedelta(milliseconds=round(value * _DAY_MS)))
+        day, fraction = divmod(value, 1)
+        since_midnight = timedelta(milliseconds=round(fraction * _DAY_MS))
+        if 0 <= value < 1 and since_midnight.days == 0:
+            return (_EPOCH + since_midnight).time().isoformat()
+        if 0 < value < 60 and epoch == _EPOCH:
+            day += 1  # 1900 was no leap year, whatever the spreadsheet says
+        return _said(epoch + timedelta(days=day) + since_midnight)
+    except (OverflowError, ValueError):
+        return "#VALUE!"
+
+
+def _said(moment: datetime) -> str:
+    return moment.date().isoformat() if moment.time() == time() else moment.isoformat(" ", "seconds")
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(lambda found: chr(int(found.group(1), 16)), text) if "_x" in text else text

@@ -1,0 +1,126 @@
+"""Are the cells of a workbook read as the person at the screen meant them, and can no workbook cost more than its cells?"""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from datetime import datetime
+
+import openpyxl
+import pytest
+
+from adapters.kit.native import DEFAULT_LIMITS, Unreadable
+from adapters.kit.workbook import read_xlsx
+from adapters.kit.workbook_writer import write_xlsx
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"
+
+
+def workbook(cells: str, texts: str = "", styles: str = "", main: str = MAIN, head: str = "") -> bytes:
+    """A workbook of one sheet: `cells` inside its rows, `texts` the shared ones, `styles` the style sheet's inside."""
+    with zipfile.ZipFile(io.BytesIO(write_xlsx("", ["一", "二"], [], "名册"))) as plain:
+        parts = {name: plain.read(name).decode() for name in plain.namelist()}
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    more = "".join(
+        f'<Relationship Id="x{name}" Type="{office}/{name}" Target="{name}.xml"/>'
+        for name in ("sharedStrings", "styles")
+    )
+    parts["xl/_rels/workbook.xml.rels"] = parts["xl/_rels/workbook.xml.rels"].replace(
+        "</Relationships>", more + "</Relationships>"
+    )
+    parts["xl/worksheets/sheet1.xml"] = f'{head}<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>'
+    parts["xl/sharedStrings.xml"] = f'<sst xmlns="{main}">{texts}</sst>'
+    parts["xl/styles.xml"] = f'<styleSheet xmlns="{main}">{styles}</styleSheet>'
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    return out.getvalue()
+
+
+def rows(raw: bytes) -> list[list[str]]:
+    return [cells for _, _, cells in read_xlsx(raw, DEFAULT_LIMITS)]
+
+
+def refused(raw: bytes) -> tuple[str, str]:
+    with pytest.raises(Unreadable) as refusal:
+        rows(raw)
+    return refusal.value.problem.code, refusal.value.problem.position
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "value", "said"),
+    [
+        (14, "", "42064", "2015-03-01"),
+        (31, "", "42064", "2015-03-01"),  # yyyy年m月d日, a format of Chinese alone, known by its number
+        (57, "", "42064", "2015-03-01"),
+        (32, "", "0.5", "12:00:00"),
+        (22, "", "42064.25", "2015-03-01 06:00:00"),
+        (170, "yyyy&quot;年&quot;m&quot;月&quot;", "42064", "2015-03-01"),
+        (170, "[Red]0.00_d;&quot;day&quot;", "42064.5", "42064.5"),
+        (170, "[h]:mm", "1.5", "1 day, 12:00:00"),
+        (0, "", "42064", "42064"),
+        (0, "", "999999201503010016", "9.99999201503010E+17"),
+        (14, "", "1e300", "#VALUE!"),
+    ],
+)
+def test_a_number_is_a_date_where_its_format_says_so(number, code, value, said):
+    own = f'<numFmts><numFmt numFmtId="{number}" formatCode="{code}"/></numFmts>' if code else ""
+    styles = f'{own}<cellXfs><xf numFmtId="0"/><xf numFmtId="{number}"/></cellXfs>'
+    assert rows(workbook(f'<row r="1"><c r="B1" s="1"><v>{value}</v></c></row>', styles=styles)) == [["", said]]
+
+
+def test_texts_are_whole_without_how_they_are_pronounced_and_escapes_are_undone_once():
+    texts = "<si><t>李</t><rPh><t>li</t></rPh></si><si><r><t>小</t></r><r><t>测</t></r></si><si><t>a_x000D_b_x005F_x000D_</t></si>"
+    cells = "".join(f'<c t="s"><v>{n}</v></c>' for n in range(3))
+    inline = '<c t="inlineStr"><is><t>行内</t></is></c><c t="b"><v>1</v></c><c t="str"><v>公式</v></c><c t="e"><v>#REF!</v></c>'
+    assert rows(workbook(f"<row>{cells}{inline}</row>", texts)) == [
+        ["李", "小测", "a\rb_x000D_", "行内", "是", "公式", "#REF!"]
+    ]
+
+
+def test_a_strict_workbook_is_read_like_any_other():
+    assert rows(workbook('<row><c t="s"><v>0</v></c></row>', "<si><t>姓名</t></si>", main=STRICT)) == [["姓名"]]
+
+
+def test_another_library_finds_the_same_cells():
+    book = openpyxl.Workbook()
+    book.active.append(["姓名", "出生日期", 3, 2.5, True, None, datetime(2015, 3, 1, 10, 30)])
+    book.create_sheet("隐藏").append(["不看"])
+    book["隐藏"].sheet_state = "hidden"
+    out = io.BytesIO()
+    book.save(out)
+    assert rows(out.getvalue()) == [["姓名", "出生日期", "3", "2.5", "是", "", "2015-03-01 10:30:00"]]
+
+
+def test_one_long_text_said_by_every_cell_is_refused_by_what_it_would_become():
+    row = "<row>" + '<c t="s"><v>0</v></c>' * 40 + "</row>"
+    started = time.thread_time()
+    assert refused(workbook(row * 100, f"<si><t>{'长' * 32_767}</t></si>")) == ("too-large", "sheet 名册, row 52")
+    assert refused(workbook(row, f"<si><t>{'长' * 32_768}</t></si>")) == ("too-large", "sheet 名册, row 1")
+    assert time.thread_time() - started < 1
+
+
+def test_ten_thousand_styles_cost_next_to_nothing():
+    named = "".join(f'<xf numFmtId="{n % 50}" fontId="{n}"/>' for n in range(10_000))
+    cells = '<row><c s="14"><v>42064</v></c></row>'
+    started = time.thread_time()
+    assert rows(workbook(cells, styles=f"<cellStyleXfs>{named}</cellStyleXfs><cellXfs>{named}</cellXfs>")) == [
+        ["2015-03-01"]
+    ]
+    assert time.thread_time() - started < 0.5
+
+
+@pytest.mark.parametrize("padding", ["", f"<!--{'x' * 3_000}-->"])
+def test_no_part_may_declare_a_document_type(padding):
+    bomb = f'{padding}<!DOCTYPE w [<!ENTITY a "{"a" * 100}"><!ENTITY b "{"&a;" * 100}">]>'
+    assert refused(workbook('<row><c t="str"><v>&b;</v></c></row>', head=bomb))[0] == "xml-dtd"
+    assert refused(workbook("", head=bomb))[0] == "xml-dtd"
+
+
+@pytest.mark.parametrize("cell", ['<c r="AAAA1"><v>1</v></c>', '<c r="XFE1"><v>1</v></c>', '<c t="s"><v>7</v></c>'])
+def test_what_no_spreadsheet_writes_is_refused_at_its_sheet(cell):
+    code, where = refused(workbook(f"<row>{cell}</row>"))
+    assert code in ("not-xlsx", "too-large") and where.startswith("sheet 名册")

@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 
 import orjson
 
@@ -43,6 +44,31 @@ class _Compiled:
     until: date | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fields:
+    """The fields that documents speak of: as a key, this very object and no equal one."""
+
+    by_id: Mapping[FieldId, FieldSpec]
+
+    def __hash__(self) -> int:
+        return id(self.by_id)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Fields) and other.by_id is self.by_id
+
+
+# A pack is handed in, approved and activated as the same bytes on one day: proved once, compiled once.
+@lru_cache(maxsize=2)
+def _proved(documents: bytes, fields: _Fields, day: date, region: str) -> Policy:
+    return load_policy(orjson.loads(documents), fields.by_id, day, region)
+
+
+@lru_cache(maxsize=2)
+def _compiled(documents: bytes, fields: _Fields, day: date, region: str) -> _Compiled:
+    document = load_document(orjson.loads(documents), fields.by_id)
+    return _Compiled(documents, compile_policy(document, day, region), next_change(document, day))
+
+
 class Policies:
     def __init__(
         self,
@@ -53,7 +79,7 @@ class Policies:
         teller: Teller,
         clock: Clock,
     ) -> None:
-        self._storage, self._fields, self._region = storage, fields, region
+        self._storage, self._fields, self._region = storage, _Fields(fields), region
         self._teller, self._clock = teller, clock
         self._now: _Compiled | None = None
         self._next: _Compiled | None = None  # for the day on which other rules begin, made ahead of it
@@ -110,7 +136,7 @@ class Policies:
 
     def prove(self, documents: bytes, at: datetime) -> Policy:
         """Load and prove a pack for one instant in this region. Takes up to seconds: never on the hot path."""
-        return load_policy(orjson.loads(documents), self._fields, china_day(at), self._region)
+        return _proved(documents, self._fields, china_day(at), self._region)
 
     async def as_of(self, documents: bytes, day: date) -> Policy:
         """What a pack said on a day, in this region; it was proved then."""
@@ -131,8 +157,7 @@ class Policies:
         return None
 
     def _compiled(self, documents: bytes, day: date) -> _Compiled:
-        document = load_document(orjson.loads(documents), self._fields)
-        return _Compiled(documents, compile_policy(document, day, self._region), next_change(document, day))
+        return _compiled(documents, self._fields, day, self._region)
 
     def _today(self) -> date:
         return china_day(self._clock.now())

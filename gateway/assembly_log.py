@@ -26,6 +26,7 @@ from gateway.model.agency import Office
 from gateway.model.errors import InvalidDocument, Unavailable
 from gateway.model.fields import FieldSpec
 from gateway.model.identifiers import FieldId, OfficeId
+from gateway.policy.vocabulary import Vocabulary
 from gateway.ports.clock import Clock, Ids
 from gateway.ports.keys import KeyStore
 from gateway.ports.log_storage import LogStorage
@@ -36,7 +37,7 @@ from gateway.services.erase import Erase, LegalHolds
 from gateway.services.hold import Generation, LogHold
 from gateway.services.hold_journal import JournalOfHolds
 from gateway.services.keep import Keeper
-from gateway.services.log_desk import LogDesk
+from gateway.services.log_desk import Clearings, LogDesk
 from gateway.services.log_reports import LogReports
 from gateway.services.people import People
 from gateway.services.prove import Prover
@@ -173,9 +174,10 @@ def join_log_services(
     attachments: Attachments,
     people: People,
     conflicts: ConflictsOnRecord,
+    clearings: Clearings,
     fields: Mapping[FieldId, FieldSpec],
     offices: Callable[[], Mapping[OfficeId, Office]],
-    consent_bases: Callable[[], frozenset[str]],
+    vocabulary: Callable[[], Vocabulary],
     teller: Teller,
     staff: StaffDirectory,
     clock: Clock,
@@ -213,7 +215,7 @@ def join_log_services(
                 keeper=keeper,
                 fields=fields,
                 offices=offices,
-                consent_bases=consent_bases,
+                vocabulary=vocabulary,
                 clock=clock,
             ),
             people=people,
@@ -221,6 +223,7 @@ def join_log_services(
             retention=store.retention,
             keeper=keeper,
             conflicts=conflicts,
+            clearings=clearings,
             staff=staff,
             teller=teller,
             clock=clock,

@@ -357,11 +357,10 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
             attachments=attachments,
             people=people,
             conflicts=conflicts,
+            clearings=clear_conflict.for_notice,
             fields=catalogue.fields,
             offices=lambda: directories.current.offices,
-            consent_bases=lambda: frozenset(
-                code for code, one in policies.current().vocabulary.legal_bases.items() if one.kind == "consent"
-            ),
+            vocabulary=lambda: policies.current().vocabulary,
             teller=teller,
             staff=staff,
             clock=clock,

@@ -95,8 +95,11 @@ footer { margin-top: 1.5em; font-size: 9pt; color: #444 } tr { break-inside: avo
 """
 
 
-def as_document(report: Report, *, asked_by: str, bundle: bytes | None, notes: Sequence[str] = ()) -> str:
-    """One printable HTML file without script or outside reference. `bundle` is attached; it verifies with `hutong_verify.py`."""
+def as_document(
+    report: Report, *, asked_by: str, bundle: bytes | None, check: str = "bundle", notes: Sequence[str] = ()
+) -> str:
+    """One printable HTML file without script or outside reference. `bundle` is attached; it verifies with the command
+    `check` of `hutong_verify.py`."""
     head = "".join(f"<th>{escape(one.zh)}<br><small>{escape(one.en)}</small></th>" for one in report.columns)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(_shown(row.get(one.name)))}</td>" for one in report.columns) + "</tr>"
@@ -115,18 +118,18 @@ def as_document(report: Report, *, asked_by: str, bundle: bytes | None, notes: S
         f'<!doctype html>\n<html lang="zh-CN"><head><meta charset="utf-8"><title>{escape(report.zh)}</title>'
         f"<style>{_STYLE}</style></head><body><h1>{escape(report.zh)}<br><small>{escape(report.en)}</small></h1>"
         f"<dl>{listed}</dl>{told}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f"<footer>{_attachment(bundle)}</footer></body></html>\n"
+        f"<footer>{_attachment(bundle, check)}</footer></body></html>\n"
     )
 
 
-def _attachment(bundle: bytes | None) -> str:
+def _attachment(bundle: bytes | None, check: str) -> str:
     if bundle is None:
         return "<p>无附件 no attachment</p>"
     data = b64encode(bundle).decode()
     return (
         "<p>证据附件 evidence: "
         f'<a download="evidence.json" href="data:application/json;base64,{data}">evidence.json</a>。'
-        "离线核验 verify offline: <code>python3 hutong_verify.py bundle evidence.json --policy trust.policy</code></p>"
+        f"离线核验 verify offline: <code>python3 hutong_verify.py {check} evidence.json --policy trust.policy</code></p>"
     )
 
 

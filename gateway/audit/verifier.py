@@ -278,6 +278,21 @@ _SAYS = {
 }
 
 
+def _told(name: str, value: Any) -> Iterator[str]:
+    """One line, or for a list of things one line each: an expert reads record by record."""
+    if not isinstance(value, list) or not any(isinstance(one, dict) for one in value):
+        yield f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        return
+    yield f"{name}: {len(value)}"
+    for one in value:
+        parts = (
+            f"{key}={part if isinstance(part, str) else json.dumps(part, ensure_ascii=False)}"
+            for key, part in one.items()
+            if part not in ([], {})
+        )
+        yield "  " + "  ".join(parts)
+
+
 def main(arguments: Sequence[str] | None = None, program: str = "hutong_verify.py") -> int:
     """Run one check; returns the exit code and prints what was found."""
     given = arguments_of(program).parse_args(arguments)
@@ -293,9 +308,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "hutong_verify.p
     if given.json:
         text = json.dumps({"result": code, **answer}, ensure_ascii=False, sort_keys=True)
     else:
-        text = "\n".join(
-            [_SAYS[code], *(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in answer.items())]
-        )
+        text = "\n".join([_SAYS[code], *(line for name, value in answer.items() for line in _told(name, value))])
     sys.stdout.write(text + "\n")
     return code
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from gateway.cli.frame import Admin, config_option, settings_of, show, speaks
+from gateway.cli.frame import Admin, config_option, json_option, settings_of, show, speaks, table
+
+_COLUMNS = {
+    "hold": "编号 id", "person": "人员 person", "authority": "依据 authority", "set_by": "设置人 set by", "set_at": "时间 at",
+}  # fmt: skip
 
 
 @click.group("legal-hold", help="证据保全 · keep a person's content from erasure and expiry")
@@ -14,14 +19,31 @@ def legal_hold() -> None:
     pass
 
 
-@legal_hold.command("set", help="设置 · PERSON is KIND:NUMBER or a person id")
+@legal_hold.command("set", help="设置 · PERSON is KIND:NUMBER or a person id; - reads it from standard input")
 @click.argument("person")
 @click.option("--authority", required=True, help="依据代码 code, e.g. court-order")
 @config_option
+@json_option
 @speaks
-async def set_(person: str, authority: str, config: Path) -> None:
-    body = {"person": person, "authority": authority}
-    show(await Admin(settings_of(config)).call("POST", "/admin/v1/legal-holds", body))
+async def set_(person: str, authority: str, config: Path, as_json: bool) -> None:
+    named = sys.stdin.readline().strip() if person == "-" else person
+    body = {"person": named, "authority": authority}
+    made = await Admin(settings_of(config)).call("POST", "/admin/v1/legal-holds", body)
+    if as_json:
+        show(made)
+    else:
+        click.echo(
+            f"已保全 held: {made['hold']}；由另一人解除 lifted by another person: hutong legal-hold lift {made['hold']}"
+        )
+
+
+@legal_hold.command("list", help="列出 · the holds that stand")
+@config_option
+@json_option
+@speaks
+async def list_(config: Path, as_json: bool) -> None:
+    standing = await Admin(settings_of(config)).call("GET", "/admin/v1/legal-holds")
+    show(standing) if as_json else table(standing, _COLUMNS)
 
 
 @legal_hold.command("lift", help="解除 · by another person than who set it")
@@ -29,4 +51,5 @@ async def set_(person: str, authority: str, config: Path) -> None:
 @config_option
 @speaks
 async def lift(hold: str, config: Path) -> None:
-    show(await Admin(settings_of(config)).call("POST", f"/admin/v1/legal-holds/{hold}/lifting", {}))
+    await Admin(settings_of(config)).call("POST", f"/admin/v1/legal-holds/{hold}/lifting", {})
+    click.echo(f"已解除 lifted: {hold}")

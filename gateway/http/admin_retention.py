@@ -46,6 +46,13 @@ def retention_routes(services: RetentionServices) -> list[web.RouteDef]:
         hold = await services.legal_holds.set(person, authority=authority, by=operator_of(request))
         return answer({"hold": hold.id, "authority": hold.authority, "set_at": hold.set_at.isoformat()}, 201)
 
+    async def standing(request: web.Request) -> web.Response:
+        holds = await services.legal_holds.standing(by=operator_of(request))
+        return answer([
+            {"hold": one.id, "person": one.person, "authority": one.authority, "set_by": one.set_by,
+             "set_at": one.set_at.isoformat()} for one in holds
+        ])  # fmt: skip
+
     async def lift_hold(request: web.Request) -> web.Response:
         await services.legal_holds.lift(request.match_info["hold"], by=operator_of(request))
         return answer({"lifted": True})
@@ -54,6 +61,7 @@ def retention_routes(services: RetentionServices) -> list[web.RouteDef]:
         web.get("/admin/v1/erasures", waiting),
         web.post("/admin/v1/erasures", ask),
         web.post("/admin/v1/erasures/{erasure}/approval", approve),
+        web.get("/admin/v1/legal-holds", standing),
         web.post("/admin/v1/legal-holds", set_hold),
         web.post("/admin/v1/legal-holds/{hold}/lifting", lift_hold),
     ]

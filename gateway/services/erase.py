@@ -33,7 +33,7 @@ from gateway.ports.retention_storage import Erasure, LegalHold, RetentionStorage
 from gateway.ports.storage import NoticeStorage
 from gateway.services.attachments import Attachments, names_in
 from gateway.services.keep import Keeper
-from gateway.services.people import People
+from gateway.services.people import FoundPerson, People
 from gateway.services.roles import Role, StaffDirectory, require
 from gateway.services.tell import Teller
 
@@ -82,13 +82,7 @@ class Erase:
         now = self._clock.now()
         erasure = Erasure(str(self._ids.event()), found.person, authority, by, now)
         slot = self._teller.person_slot(found.person, found.log_secret)
-        if await self._held(found.person):
-            refused = self._teller.event(
-                EventName.ERASURE_REFUSED, now, {"erasure": erasure.id, "reason": "legal-hold"},
-                actor="staff", officer=by, persons=[slot],
-            )  # fmt: skip
-            await self._log.append([refused])
-            raise NotPermitted("a legal hold stands on this person", remedy="lift it first: hutong legal-hold lift")
+        await self._refuse_if_held(erasure.id, found, by)
         record = self._teller.event(
             EventName.ERASURE_REQUESTED, now, {"erasure": erasure.id, "authority": authority},
             actor="staff", officer=by, persons=[slot],
@@ -104,8 +98,7 @@ class Erase:
             raise NotFound("no such erasure waits")
         if erasure.asked_by == by:
             raise NotPermitted("an erasure is approved by a second person", remedy="let somebody else approve it")
-        if await self._held(erasure.person):
-            raise NotPermitted("a legal hold stands on this person", remedy="lift it first: hutong legal-hold lift")
+        await self._refuse_if_held(erasure_id, await self._people.by_id(erasure.person), by)
         if erasure.approved_by is None and not await self._retention.approve_erasure(erasure_id, by):
             raise NotPermitted("somebody else approved it meanwhile")
         return await self._carry_out(erasure, by)
@@ -125,6 +118,19 @@ class Erase:
         """The further persons whom officers found to be this one: an erasure is of the one it names, so each is asked for."""
         found = await self._people.by_id(person)
         return () if found is None else [one.person for one in found.also]
+
+    async def _refuse_if_held(self, erasure: str, found: FoundPerson | None, by: str) -> None:
+        """Log the refusal and raise NotPermitted while a legal hold stands."""
+        if found is None or not await self._held(found.person):
+            return
+        refused = self._teller.event(
+            EventName.ERASURE_REFUSED, self._clock.now(), {"erasure": erasure, "reason": "legal-hold"},
+            actor="staff", officer=by, persons=[self._teller.person_slot(found.person, found.log_secret)],
+        )  # fmt: skip
+        await self._log.append([refused])
+        raise NotPermitted(
+            "a legal hold stands on this person", remedy="see it and lift it first: hutong legal-hold list, lift"
+        )
 
     async def _held(self, person: PersonId) -> bool:
         """Whether a legal hold stands on this person, or on one whom officers found to be the same, on whichever node."""
@@ -223,6 +229,11 @@ class LegalHolds:
             actor="staff", officer=by, persons=slots,
         )  # fmt: skip
         await self._retention.lift_hold(hold_id, now, [record])
+
+    async def standing(self, *, by: str) -> Sequence[LegalHold]:
+        """Every hold that stands, oldest first; they name persons, if only by the gateway's own ids."""
+        await require(self._staff, by, Role.COMPLIANCE_OFFICER, Role.SECURITY_ADMINISTRATOR)
+        return await self._retention.standing_holds()
 
     async def of(self, person: PersonId) -> Sequence[LegalHold]:
         return await self._retention.holds_of(person)

@@ -8,14 +8,14 @@ leaves: who read, which questions, how many rows; never whom they asked about in
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.audit.findings import Wrong
 from gateway.audit.opening import open_slot, read_opening
 from gateway.audit.report import Report, as_csv, as_document
-from gateway.consent.conflict import Conflict, guardian_conflicts
+from gateway.consent.conflict import Clearing, Conflict, Finding, guardian_conflicts
 from gateway.model.audit import OFFICER, EventName, LogValue, Slot
 from gateway.model.audit_events import EVENTS
 from gateway.model.canonical import canonical_json
@@ -27,23 +27,39 @@ from gateway.ports.retention_storage import RetentionStorage
 from gateway.ports.storage import NoticeStorage
 from gateway.services.conflicts import ConflictsOnRecord
 from gateway.services.export_log import export_files, export_records
-from gateway.services.keep import Keeper
-from gateway.services.log_reports import Asked, LogReports
+from gateway.services.keep import Keeper, OpenedNotice
+from gateway.services.log_reports import ROWS, Asked, LogReports
 from gateway.services.people import FoundPerson, People
 from gateway.services.prove import Prover
 from gateway.services.publish import Publisher
 from gateway.services.roles import Role, StaffDirectory, require
 from gateway.services.tell import Teller
 
-MOST_PROVED = 200  # records whose proofs go with a report
-MOST_ROWS = 1000
+MOST_ROWS = ROWS
 FORMATS = ("json", "csv", "document", "bundle")
+_WITH_EVIDENCE = ("document", "bundle")
 # The same words for somebody in conflict, for somebody who is no guardian, and where there is nothing to tell (DOMAIN 5.6 K2).
 NEUTRAL = (
     "您的请求已登记，将由主管部门依法审核后书面答复。本答复不表示存在或者不存在任何记录。"
     "Your request is on record; the competent agency will review it and answer in writing. This answer neither confirms "
     "nor denies that any record exists."
 )
+# A guardian's evidence opens what the guardian's report tells, and nothing else: the rest stays a commitment.
+_GUARDIAN_ENVELOPE = frozenset(
+    {"actor", "recipient", "fields", "purpose", "basis", "policy", "notice", "delivery", "attachment", "emergency"}
+)
+_GUARDIAN_PERSONAL = frozenset({"person", "roles", "age_band"})
+_PERSON_NOTES = (
+    "本报告列出截至上述日志条数，网关决定向各单位提供该名儿童个人信息的全部情况：何时、向谁、哪些字段、以何种形式、出于何种目的、依据何种法律。"
+    "日志只记字段名称，不记内容。 Every disclosure decided up to the size named above: names of fields, never values.",
+    "形式：原文；部分遮盖（只见一部分）；概化（只见大致范围）；假名（代号，不能认出本人）；转达句柄（经网关转达，不见联系方式）；仅提示存在。",
+    "没有遗漏可以证明：附件中的记录首尾相连，从最近一条逐条回溯到第一条，缺一条即核验不过。 The attachment proves that none was left out.",
+    "对处理有异议的，可以向主管部门申请查阅、复制、更正、补充或者删除（个人信息保护法第44条至第47条）。",
+)
+
+
+# What two officers cleared (K6) of the guardians of a notice in a case.
+Clearings = Callable[[OpenedNotice, Mapping[str, Finding], CaseId], Awaitable[Sequence[Clearing]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +96,15 @@ class LogDesk:
         retention: RetentionStorage,
         keeper: Keeper,
         conflicts: ConflictsOnRecord,
+        clearings: Clearings,
         staff: StaffDirectory,
         teller: Teller,
         clock: Clock,
     ) -> None:
         self._log, self._publisher, self._prover, self.reports = log, publisher, prover, reports
         self._people, self._notices, self._retention, self._keeper = people, notices, retention, keeper
-        self._conflicts, self._staff, self._teller, self._clock = conflicts, staff, teller, clock
+        self._conflicts, self._clearings = conflicts, clearings
+        self._staff, self._teller, self._clock = staff, teller, clock
 
     async def search(
         self, query: LogQuery, before: int | None, limit: int, reader: Reader, *,
@@ -175,7 +193,11 @@ class LogDesk:
             slots = self._slots(found)
         made = await self.reports(name, asked)
         await self._told(EventName.LOG_REPORT_MADE, reader, [], len(made.rows), format_, report=name, slots=slots)
-        return await self._render(made, format_, reader, await self._proofs(made.events))
+        bundle, proved = await self._proofs(made.events) if format_ in _WITH_EVIDENCE else (None, 0)
+        notes = () if proved == len(set(made.events)) else (
+            f"附件证明其中 {proved} 条记录，其余尚待签名 the evidence proves {proved} records; the others wait to be signed",
+        )  # fmt: skip
+        return await self._render(made, format_, reader, bundle, notes=notes)
 
     async def person_report(
         self, person: str, format_: str, reader: Reader, *, for_guardian: str | None = None
@@ -203,12 +225,20 @@ class LogDesk:
             "person", "儿童个人信息提供情况报告", "who received a child's data", made.columns, made.rows, made.holds, made.verdict,
             made.made_at, made.origin, made.size, None, made.events,
         )  # fmt: skip
-        complete = await self._prover.report_of_one_person([(one.subject, one.log_secret) for one in child.everybody])
+        complete = await self._complete(child, for_guardian) if format_ in _WITH_EVIDENCE else None
         filters = ["guardian"] if for_guardian else []
         await self._told(
             EventName.LOG_REPORT_MADE, reader, filters, len(made.rows), format_, report="person", slots=slots
         )
-        return await self._render(named, format_, reader, complete)
+        return await self._render(named, format_, reader, complete, check="report", notes=_PERSON_NOTES)
+
+    async def _complete(self, child: FoundPerson, for_guardian: str | None) -> bytes:
+        persons = [(one.subject, one.log_secret) for one in child.everybody]
+        if for_guardian is None:
+            return await self._prover.report_of_one_person(persons)
+        return await self._prover.report_of_one_person(
+            persons, envelope=_GUARDIAN_ENVELOPE.__contains__, personal=_GUARDIAN_PERSONAL.__contains__
+        )
 
     async def _may_know(self, child: FoundPerson, guardian: str) -> bool:
         """Whether this person is a guardian of the child in some notice, and in conflict in none (DOMAIN 5.6 K1, K2, K6)."""
@@ -227,6 +257,8 @@ class LogDesk:
                 continue
             opened = self._keeper.open(stored)
             findings = guardian_conflicts(opened.data, at=stored.received_at)
+            if cleared := await self._clearings(opened, findings, stored.case):
+                findings = guardian_conflicts(opened.data, clearings=cleared, at=self._clock.now())
             for ref, known in opened.persons.items():
                 if known.link.person in askers:
                     if ref not in findings or findings[ref].conflict is not Conflict.NO:
@@ -274,28 +306,32 @@ class LogDesk:
         if reader.is_staff:
             await require(self._staff, reader.officer, Role.COMPLIANCE_OFFICER)
 
-    async def _proofs(self, events: Sequence[str]) -> bytes | None:
-        """A bundle of the first records of a report that are signed already."""
+    async def _proofs(self, events: Sequence[str]) -> tuple[bytes | None, int]:
+        """A bundle of the records of a report that are signed already, and how many these are; of a report without rows
+        the signed checkpoint. None where nothing was ever signed."""
         latest = self._publisher.latest
-        if latest is None or not events:
-            return None
-        signed = []
-        for event in events[:MOST_PROVED]:
+        if latest is None:
+            return None, 0
+        signed = set()
+        for event in events:
             record = await self._log.record(EventId(event))
             if record is not None and record.index < latest.checkpoint.size:
-                signed.append(record.event)
-        return await self._prover.bundle(signed) if signed else None
+                signed.add(record.event)
+        return await self._prover.bundle(sorted(signed)), len(signed)
 
-    async def _render(self, made: Report, format_: str, reader: Reader, bundle: bytes | None) -> Rendered:
+    async def _render(
+        self, made: Report, format_: str, reader: Reader, bundle: bytes | None, *, check: str = "bundle",
+        notes: Sequence[str] = (),
+    ) -> Rendered:  # fmt: skip
         if format_ == "json":
             return Rendered(canonical_json(made.as_json()), "application/json", f"{made.name}.json")
         if format_ == "csv":
             return Rendered(as_csv(made).encode(), "text/csv; charset=utf-8", f"{made.name}.csv")
         if format_ == "bundle":
             if bundle is None:
-                raise NotFound("nothing of this report is signed yet")
+                raise Unavailable("no checkpoint was signed yet")
             return Rendered(bundle, "application/json", f"{made.name}-evidence.json")
-        document = as_document(made, asked_by=reader.actor, bundle=bundle)
+        document = as_document(made, asked_by=reader.actor, bundle=bundle, check=check, notes=notes)
         return Rendered(document.encode(), "text/html; charset=utf-8", f"{made.name}.html")
 
     async def _told(

@@ -35,8 +35,8 @@ class Prover:
         self._log = log
         self._publisher = publisher
 
-    def _published(self) -> Published:
-        latest = self._publisher.latest
+    async def _published(self) -> Published:
+        latest = await self._publisher.settled()
         if latest is None:
             raise Unavailable("no checkpoint was signed yet")
         return latest
@@ -51,14 +51,15 @@ class Prover:
 
     async def proof(self, event: EventId) -> bytes:
         """One entry's inclusion as a tlog-proof file."""
-        latest = self._published()
+        latest = await self._published()
         record = await self._record(event, latest.checkpoint.size)
         path = await self._publisher.tree.inclusion(record.index, latest.checkpoint.size)
         return ProofText(record.index, tuple(path), latest.note).raw
 
     async def bundle(self, events: Sequence[EventId], *, envelope: Shows = everything) -> bytes:
-        """Records with their envelopes opened and every slot closed, in the order of the log."""
-        latest = self._published()
+        """Records with their envelopes opened and every slot closed, in the order of the log. Without records it is the
+        signed checkpoint alone: what the log was when the question was asked."""
+        latest = await self._published()
         records = {
             record.index: record for record in [await self._record(one, latest.checkpoint.size) for one in events]
         }
@@ -73,13 +74,15 @@ class Prover:
         `subject` is the person's keyed name (32 bytes), `secret` the person's log key. Other
         persons and officers stay closed. Tampered when a record of the chain does not open.
         """
-        return await self._report(self._published(), subject, secret, envelope, personal)
+        return await self._report(await self._published(), subject, secret, envelope, personal)
 
-    async def report_of_one_person(self, persons: Sequence[tuple[bytes, bytes]]) -> bytes:
+    async def report_of_one_person(
+        self, persons: Sequence[tuple[bytes, bytes]], *, envelope: Shows = everything, personal: Shows = everything
+    ) -> bytes:
         """The same about somebody on record as several persons, each with subject and secret, the one asked about first."""
-        latest = self._published()
+        latest = await self._published()
         return join_reports(
-            [await self._report(latest, subject, secret, everything, everything) for subject, secret in persons]
+            [await self._report(latest, subject, secret, envelope, personal) for subject, secret in persons]
         )
 
     async def _report(

@@ -119,6 +119,11 @@ class Publisher:
     def latest(self) -> Published | None:
         return self._latest
 
+    async def settled(self) -> Published | None:
+        """`latest` once no beat is under way: what is handed out as evidence waits for the witnesses who are being asked."""
+        async with self._turn:
+            return self._latest
+
     def allows_disclosure(self, now: datetime) -> bool:
         """Whether ordinary disclosures may go on: no hold, and witnesses were enough within the grace. Emergencies never ask."""
         if self._hold is not None:
@@ -167,13 +172,16 @@ class Publisher:
                 self._origin, self._signers, self._trust, self._latest = origin, tuple(signers), trust, None
             newest, guarded = await self._newest(), await asyncio.to_thread(self._guard.last)
             head = await self._log.head()  # last, so that it is not behind what it is compared with
-            self._hold = None
+            hold = None
             if guarded is not None and (
                 guarded.size > head.size or await self._tree.root(guarded.size) != guarded.root
             ):
-                self._hold = Hold("guard", guarded.size, guarded.root, head.size, head.root)
-            elif newest is not None and (
-                self._latest is None or newest[1] != self._note or not self._latest.is_witnessed
+                hold = Hold("guard", guarded.size, guarded.root, head.size, head.root)
+            self._hold = hold  # not before the answer is known: between two looks a hold never lapses
+            if (
+                hold is None
+                and newest is not None
+                and (self._latest is None or newest[1] != self._note or not self._latest.is_witnessed)
             ):
                 await self._remember(newest[1])
             return self._hold

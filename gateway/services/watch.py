@@ -2,7 +2,9 @@
 
 Looked at once a minute over the committed log, so a signal rests on nothing but proved
 events and costs the exchange nothing. A signal is raised once per office and window, as an event
-and as a count for the metrics. What a sealed record could answer is counted whether or not there is one.
+and as a count for the metrics. What a sealed record could answer is counted whether or not there is one. Whoever begins to
+look (a node that starts, or takes the duty over) begins one window back, so that a restart hides nothing, and raises no
+signal again that stands there already.
 """
 
 from __future__ import annotations
@@ -77,10 +79,10 @@ class Watch:
         self.metrics = WatchMetrics()
 
     async def __call__(self) -> int:
-        """Look at what is new; returns how many signals were raised. The first call begins at the present end."""
+        """Look at what is new; returns how many signals were raised. The first call begins one window before now."""
         head = (await self._log.head()).size
         if self._next is None:
-            self._next = head
+            self._next = await self._first(head)
         raised = 0
         while self._next < head:
             records = await self._log.records(self._next, min(self._next + PAGE, head))
@@ -91,9 +93,29 @@ class Watch:
         self.metrics.behind = (await self._log.head()).size - self._next
         return raised
 
+    async def _first(self, head: int) -> int:
+        """The first record of the last window; what was raised in it is remembered."""
+        since = self._clock.now() - timedelta(minutes=self._settings.watch_minutes)
+        low, high = 0, head
+        while low < high:
+            middle = (low + high) // 2
+            record = await self._log.record_at(middle)
+            if record is not None and record.at < since:
+                low = middle + 1
+            else:
+                high = middle
+        for start in range(low, head, PAGE):
+            for record in await self._log.records(start, min(start + PAGE, head)):
+                if record.name == EventName.ANOMALY_DETECTED:
+                    fields = read_opening(record.opening).fields
+                    self._told.add((str(fields["signal"]), str(fields["office"])))
+        return low
+
     async def _look(self, record: StoredRecord) -> int:
         window = timedelta(minutes=self._settings.watch_minutes)
-        if self._window is None or record.at >= self._window + window:
+        if self._window is None:
+            self._window = record.at
+        elif record.at >= self._window + window:
             self._window = record.at
             self._counts.clear()
             self._told.clear()

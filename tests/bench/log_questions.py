@@ -25,6 +25,7 @@ from typing import Any, cast
 
 from gateway.audit.record import PreparedRecord, prepare
 from gateway.engines.files.documents import default_catalogue
+from gateway.engines.files.policies import read_policy
 from gateway.engines.sqlite.store import SqliteStore
 from gateway.engines.system.clock import SystemClock
 from gateway.model.agency import Office
@@ -142,9 +143,10 @@ async def measure(folder: Path) -> dict[str, Any]:
             )
             for one in OFFICES
         }
+        vocabulary = read_policy(START.date()).vocabulary
         reports = LogReports(
             log=store.log, publisher=cast(Any, _Unsigned(store)), notices=store.notices, keeper=cast(Any, None), fields=default_catalogue().fields,
-            offices=lambda: offices, consent_bases=lambda: frozenset({"L07", "L09", "L11"}), clock=SystemClock(),
+            offices=lambda: offices, vocabulary=lambda: vocabulary, clock=SystemClock(),
         )  # fmt: skip
         child = FoundPerson(WATCHED, bytes.fromhex(_subject(WATCHED)), _secret(WATCHED))
         found: dict[str, Any] = {"records": (await store.log.head()).size}

@@ -35,6 +35,7 @@ from gateway.model.errors import InvalidDocument, Tampered, Unavailable
 from gateway.model.identifiers import EventId
 from gateway.ports.log_storage import Head
 from gateway.services.export_log import export_files, export_records
+from gateway.services.log_tree import LogTree
 from gateway.services.prove import Prover
 from gateway.services.publish import Publisher
 from gateway.services.witness import Witness
@@ -429,3 +430,23 @@ async def test_records_bundles_and_reports_of_the_store_are_proved_to_a_stranger
     with pytest.raises(Unavailable):
         await prover.proof(EventId(gateway.events[420]))
     assert new_id(random.Random(1)) not in gateway.events
+
+
+async def test_between_two_looks_of_a_following_node_a_hold_never_lapses(gateway: Gateway) -> None:
+    await gateway.publisher.open()
+    await gateway.log(5)
+    guard = FileCheckpointGuard(gateway.folder / "guard")
+    guard.advance(Head(3, bytes(32)))
+    node = gateway.make_publisher()
+    assert await node.follow(ORIGIN, (LOG, LOG_PQ), TRUST) is not None
+    held: list[bool] = []
+
+    class Looking(LogTree):
+        async def root(self, size: int) -> bytes:
+            held.append(node.hold is not None)
+            raise Tampered("a leaf is missing")
+
+    node._tree = Looking(gateway.store.log)
+    with pytest.raises(Tampered):
+        await node.follow(ORIGIN, (LOG, LOG_PQ), TRUST)
+    assert held == [True] and node.hold is not None

@@ -25,7 +25,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Any:
         process.add_office(office, adapter)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HUTONG_OPERATOR", ME)
-        process.run("role", "grant", "second", "security-administrator")
+        process.here("role", "grant", "second", "security-administrator")
     yield process
     if process.process is not None and process.process.poll() is None:
         process.stop()
@@ -53,14 +53,18 @@ def test_a_legal_hold_blocks_an_erasure_until_a_second_person_lifts_it(
     as_(monkeypatch, ME)
     assert CHILD in REPORT
     submit(gateway, "WJ-1", tmp_path)
-    hold = json.loads(gateway.run("legal-hold", "set", f"ID:{CHILD}", "--authority", "court-order").stdout)["hold"]
-    refused = gateway.run("erase", f"ID:{CHILD}", check=False)
+    hold = json.loads(gateway.here("legal-hold", "set", f"ID:{CHILD}", "--authority", "court-order", "--json").stdout)[
+        "hold"
+    ]
+    assert hold in gateway.here("legal-hold", "list").stdout
+    refused = gateway.here("erase", f"ID:{CHILD}", check=False)
     assert refused.returncode == 3
     assert "legal hold" in refused.stderr
-    assert gateway.run("legal-hold", "lift", hold, check=False).returncode == 3, "not by the one who set it"
+    assert gateway.here("legal-hold", "lift", hold, check=False).returncode == 3, "not by the one who set it"
     as_(monkeypatch, "second")
-    gateway.run("legal-hold", "lift", hold)
-    assert json.loads(gateway.run("log", "search", "--event", "erasure_refused", "--json").stdout)
+    gateway.here("legal-hold", "lift", hold)
+    assert json.loads(gateway.here("legal-hold", "list", "--json").stdout) == []
+    assert json.loads(gateway.here("log", "search", "--event", "erasure_refused", "--json").stdout)
 
 
 def test_after_an_erasure_no_file_holds_what_was_sealed_for_the_child_and_all_proofs_hold(
@@ -87,20 +91,20 @@ def test_after_an_erasure_no_file_holds_what_was_sealed_for_the_child_and_all_pr
     secrets = [*(ciphertext for ciphertext, _ in raw), *aliases, *wrapped]
     assert holding(gateway, secrets), "before, the files hold them"
 
-    asked = json.loads(gateway.run("erase", f"ID:{CHILD}", "--json").stdout)[0]["erasure"]
-    assert gateway.run("erase", "--approve", asked, check=False).returncode == 3, "the same person twice is one person"
+    asked = json.loads(gateway.here("erase", f"ID:{CHILD}", "--json").stdout)[0]["erasure"]
+    assert gateway.here("erase", "--approve", asked, check=False).returncode == 3, "the same person twice is one person"
     as_(monkeypatch, "second")
-    done = json.loads(gateway.run("erase", "--approve", asked, "--json").stdout)[0]
+    done = json.loads(gateway.here("erase", "--approve", asked, "--json").stdout)[0]
     assert done["raw_bodies"] == len(raw) and done["keys"] > len(raw)
     [gone] = before - {one for (one,) in rows(gateway, store, "SELECT subject FROM log_subject")}
     gateway.kill()
     assert holding(gateway, [*secrets, gone]) == [], "file, journal and free pages hold none of it"
 
     gateway.start()
-    assert json.loads(gateway.run("log", "verify", "--json").stdout)["verified"] is True
-    [completed] = json.loads(gateway.run("log", "search", "--event", "erasure_completed", "--json").stdout)
+    assert json.loads(gateway.here("log", "verify", "--json").stdout)["verified"] is True
+    [completed] = json.loads(gateway.here("log", "search", "--event", "erasure_completed", "--json").stdout)
     assert completed["envelope"]["keys"] == done["keys"]
-    assert gateway.run("erase", f"ID:{CHILD}", check=False).returncode == 3, (
+    assert gateway.here("erase", f"ID:{CHILD}", check=False).returncode == 3, (
         "nobody is known under the identifier any more"
     )
-    assert gateway.run("erase", f"ID:{OTHER}", "--json").returncode == 0, "the other child still is"
+    assert gateway.here("erase", f"ID:{OTHER}", "--json").returncode == 0, "the other child still is"

@@ -31,14 +31,14 @@ def submit(gateway, number, tmp_path, **changes):
     for old, new in changes.items():
         text = text.replace(old, new)
     file.write_text(text, encoding="utf-8")
-    done = gateway.run(
+    done = gateway.here(
         "submit", str(file), "--as", "health.440113", "--profile", str(gateway.profiles), "--json", config=False
     )
     return json.loads(done.stdout)
 
 
 def pull(gateway, office, *options):
-    done = gateway.run("pull", "--as", office, "--profile", str(gateway.profiles), "--json", *options, config=False)
+    done = gateway.here("pull", "--as", office, "--profile", str(gateway.profiles), "--json", *options, config=False)
     decoder, text, found = json.JSONDecoder(), done.stdout.strip(), []
     while text:
         item, end = decoder.raw_decode(text)
@@ -49,20 +49,20 @@ def pull(gateway, office, *options):
 
 def test_a_handle_that_leads_nowhere_is_told_plainly_on_the_command_line(gateway):
     profile = ("--as", "health.440113", "--profile", str(gateway.profiles))
-    refused = gateway.run("relay", "rl-" + "0" * 32, "请回电。", *profile, config=False, check=False)
+    refused = gateway.here("relay", "rl-" + "0" * 32, "请回电。", *profile, config=False, check=False)
     assert refused.returncode == 3
     assert "no such handle" in refused.stderr
 
 
 def test_a_report_for_an_office_nobody_has_enrolled_waits_and_is_delivered_when_it_joins(gateway, tmp_path):
     receipt = submit(gateway, "WJ-1", tmp_path)
-    waiting = gateway.run("dead-letter", "held", "police.440113").stdout
+    waiting = gateway.here("dead-letter", "held", "police.440113").stdout
     assert "region_unresolved" in waiting
     gateway.add_office("police.440113", "police")
     arrived = pull(gateway, "police.440113")
     assert len(arrived) == 1
     assert "999999201503010016" in arrived[0]["body"]
-    shown = json.loads(gateway.run("case", "show", receipt["notice"], "--notice", "--json").stdout)
+    shown = json.loads(gateway.here("case", "show", receipt["notice"], "--notice", "--json").stdout)
     states = {one["recipient"]: one["state"] for one in shown[0]["deliveries"]}
     assert states["police.440113"] == "acknowledged"
     assert pull(gateway, "police.440113") == []
@@ -87,7 +87,7 @@ def test_a_report_under_a_used_id_with_other_bytes_is_accepted_as_new_and_flagge
 
 
 def test_a_suspended_office_may_still_report_and_nothing_else(gateway, tmp_path):
-    gateway.run("office", "suspend", "health.440113", "--reason", "audit")
+    gateway.here("office", "suspend", "health.440113", "--reason", "audit")
     assert "suspended-sender" in submit(gateway, "WJ-4", tmp_path)["flags"]
     closure = {
         "specversion": "1.0", "id": "x-1", "source": "urn:hutong:office:health.440113", "type": "hutong.notice.ACC.v1",
@@ -95,16 +95,16 @@ def test_a_suspended_office_may_still_report_and_nothing_else(gateway, tmp_path)
     }  # fmt: skip
     file = tmp_path / "acc.json"
     file.write_text(json.dumps(closure))
-    refused = gateway.run(
+    refused = gateway.here(
         "submit", str(file), "--as", "health.440113", "--profile", str(gateway.profiles), config=False, check=False
     )
     assert refused.returncode == 3
-    gateway.run("office", "resume", "health.440113")
+    gateway.here("office", "resume", "health.440113")
 
 
 def test_the_reporter_goes_to_the_vault_and_the_log_says_so_without_saying_who(gateway, tmp_path):
     receipt = submit(gateway, "WJ-5", tmp_path, **{"||||||F\nZMR": "||||||F|||||测试医生\nZMR"})
-    rows = json.loads(gateway.run("log", "search", "--event", "reporter_vaulted", "--json").stdout)
+    rows = json.loads(gateway.here("log", "search", "--event", "reporter_vaulted", "--json").stdout)
     assert rows[0]["envelope"]["notice"] == receipt["notice"]
     assert "测试医生" not in json.dumps(rows, ensure_ascii=False)
     arrived = pull(gateway, "police.440113")
@@ -113,16 +113,16 @@ def test_the_reporter_goes_to_the_vault_and_the_log_says_so_without_saying_who(g
 
 
 def test_the_log_verifies_and_its_search_is_itself_logged(gateway):
-    assert json.loads(gateway.run("log", "verify", "--json").stdout)["verified"] is True
-    gateway.run("log", "search", "--event", "notice_accepted")
-    rows = json.loads(gateway.run("log", "search", "--event", "log_read", "--json").stdout)
+    assert json.loads(gateway.here("log", "verify", "--json").stdout)["verified"] is True
+    gateway.here("log", "search", "--event", "notice_accepted")
+    rows = json.loads(gateway.here("log", "search", "--event", "log_read", "--json").stdout)
     assert rows
 
 
 def test_permits_that_no_disclosure_rested_on_are_listed_as_stale(gateway, tmp_path):
     submit(gateway, "WJ-6", tmp_path)
     assert pull(gateway, "police.440113")
-    stale = {one["rule"] for one in json.loads(gateway.run("policy", "stale-grants", "--json").stdout)}
+    stale = {one["rule"] for one in json.loads(gateway.here("policy", "stale-grants", "--json").stdout)}
     assert "deliver-protection-order" in stale
     assert "deliver-reports" not in stale
 

@@ -29,7 +29,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def hold_of(gateway: GatewayProcess) -> dict[str, Any]:
-    return dict(json.loads(gateway.run("hold", "show", "--json", check=False).stdout))
+    return dict(json.loads(gateway.here("hold", "show", "--json", check=False).stdout))
 
 
 def wait_until_signed(gateway: GatewayProcess, more_than: int = 0) -> int:
@@ -41,7 +41,7 @@ def wait_until_signed(gateway: GatewayProcess, more_than: int = 0) -> int:
 
 def journal_of(gateway: GatewayProcess, more_than: int) -> dict[str, Any]:
     while True:
-        found = json.loads(gateway.run("hold", "journals", "--json").stdout)["journals"]
+        found = json.loads(gateway.here("hold", "journals", "--json").stdout)["journals"]
         if found and found[0]["size"] > more_than:
             return dict(found[0])
 
@@ -69,7 +69,7 @@ def accept_case(gateway: GatewayProcess, reply_to: str, folder: Path, *, urgency
     }  # fmt: skip
     file = folder / "acc.json"
     file.write_text(json.dumps(notice))
-    return gateway.run(
+    return gateway.here(
         "submit", str(file), "--as", "police.440113", "--profile", str(gateway.profiles), "--json",
         config=False, check=check,
     )  # fmt: skip
@@ -80,24 +80,24 @@ def test_a_restored_backup_is_noticed_reports_go_on_and_two_persons_end_the_hold
 ) -> None:
     monkeypatch.setenv("HUTONG_OPERATOR", getpass.getuser())
     for name in ("first", "second"):
-        gateway.run("role", "grant", name, "security-administrator")
+        gateway.here("role", "grant", name, "security-administrator")
     submit(gateway, "WJ-1", tmp_path)
     arrived = pull(gateway, "police.440113")
     accept_case(gateway, f"{arrived[0]['delivery']}.{arrived[0]['revision']}", tmp_path)
     backup = tmp_path / "backup"
-    made = json.loads(gateway.run("backup", str(backup), "--json").stdout)
+    made = json.loads(gateway.here("backup", str(backup), "--json").stdout)
     assert made["log_size"] > 0
-    assert gateway.run("backup", str(backup), check=False).returncode == 3, "never over another one"
-    assert gateway.run("restore", str(backup), check=False).returncode == 4, "a running gateway owns its data"
+    assert gateway.here("backup", str(backup), check=False).returncode == 3, "never over another one"
+    assert gateway.here("restore", str(backup), check=False).returncode == 4, "a running gateway owns its data"
 
-    before = json.loads(gateway.run("log", "verify", "--json").stdout)["size"]
+    before = json.loads(gateway.here("log", "verify", "--json").stdout)["size"]
     submit(gateway, "WJ-2", tmp_path)
     lost = wait_until_signed(gateway, more_than=before)
     gateway.kill()
-    assert gateway.run("restore", str(backup), check=False).returncode == 3, "never over what is there"
+    assert gateway.here("restore", str(backup), check=False).returncode == 3, "never over what is there"
     shutil.rmtree(gateway.directory / "data")
-    assert gateway.run("restore", str(backup), "--keys", check=False).returncode == 3, "data are no keys"
-    gateway.run("restore", str(backup))
+    assert gateway.here("restore", str(backup), "--keys", check=False).returncode == 3, "data are no keys"
+    gateway.here("restore", str(backup))
 
     gateway.start()
     held = hold_of(gateway)
@@ -122,20 +122,20 @@ def test_a_restored_backup_is_noticed_reports_go_on_and_two_persons_end_the_hold
     assert verified_apart(journal, tmp_path)["size"] >= journal["size"]
 
     monkeypatch.setenv("HUTONG_OPERATOR", "anybody")
-    assert gateway.run("hold", "release", "--reason", "restored-backup", check=False).returncode == 3
+    assert gateway.here("hold", "release", "--reason", "restored-backup", check=False).returncode == 3
     monkeypatch.setenv("HUTONG_OPERATOR", "first")
-    gateway.run("hold", "release", "--reason", "restored-backup")
-    again = gateway.run("hold", "release", "--reason", "restored-backup", check=False)
+    gateway.here("hold", "release", "--reason", "restored-backup")
+    again = gateway.here("hold", "release", "--reason", "restored-backup", check=False)
     assert again.returncode == 3, "the same person twice is one person"
     monkeypatch.setenv("HUTONG_OPERATOR", "second")
-    released = json.loads(gateway.run("hold", "release", "--reason", "restored-backup", "--json").stdout)
+    released = json.loads(gateway.here("hold", "release", "--reason", "restored-backup", "--json").stdout)
     assert released["released"] is True
     assert released["generation"] == 2, "a fork is never continued under the name that was signed"
     for event, count in (("hold_entered", 1), ("hold_journal_joined", 1), ("hold_released", 2)):
-        rows = json.loads(gateway.run("log", "search", "--event", event, "--json").stdout)
+        rows = json.loads(gateway.here("log", "search", "--event", event, "--json").stdout)
         assert len(rows) == count
-    [journal] = json.loads(gateway.run("hold", "journals", "--json").stdout)["journals"]
-    [joined] = json.loads(gateway.run("log", "search", "--event", "hold_journal_joined", "--json").stdout)
+    [journal] = json.loads(gateway.here("hold", "journals", "--json").stdout)["journals"]
+    [joined] = json.loads(gateway.here("log", "search", "--event", "hold_journal_joined", "--json").stdout)
     told = joined["envelope"]
     assert journal["joined"] is True
     assert (told["journal"], told["journal_size"], told["journal_root"]) == ("hold-1", journal["size"], journal["root"])
@@ -143,7 +143,7 @@ def test_a_restored_backup_is_noticed_reports_go_on_and_two_persons_end_the_hold
     assert told["size"] == told["records_opened"] == journal["size"]
     assert "provisional" not in submit(gateway, "WJ-4", tmp_path).get("flags", [])
     wait_until_signed(gateway)
-    assert json.loads(gateway.run("log", "verify", "--json").stdout)["verified"] is True
+    assert json.loads(gateway.here("log", "verify", "--json").stdout)["verified"] is True
     while not (arrived := pull(gateway, "health.440113")):
         pass  # what waited is looked at again every few seconds
     assert len(arrived) == 1, "what waited goes on its way"
@@ -166,11 +166,11 @@ async def test_a_database_that_was_restored_from_a_dump_is_noticed_and_goes_on_a
         for office, adapter in (("health.440113", "health"), ("police.440113", "canonical")):
             gateway.add_office(office, adapter)
         for name in ("first", "second"):
-            gateway.run("role", "grant", name, "security-administrator")
-        assert "PostgreSQL" in gateway.run("backup", str(tmp_path / "b"), check=False).stderr, "not this command's"
+            gateway.here("role", "grant", name, "security-administrator")
+        assert "PostgreSQL" in gateway.here("backup", str(tmp_path / "b"), check=False).stderr, "not this command's"
         await asyncio.to_thread(subprocess.run, [tool("pg_dump"), "-Fc", "-f", dump, url], check=True)
         submit(gateway, "WJ-1", tmp_path)
-        wait_until_signed(gateway, json.loads(gateway.run("log", "verify", "--json").stdout)["size"] - 1)
+        wait_until_signed(gateway, json.loads(gateway.here("log", "verify", "--json").stdout)["size"] - 1)
         gateway.kill()
 
         await asyncio.to_thread(subprocess.run, [tool("pg_restore"), "-d", restored, dump], check=True)
@@ -181,11 +181,11 @@ async def test_a_database_that_was_restored_from_a_dump_is_noticed_and_goes_on_a
         assert "provisional" in submit(gateway, "WJ-1", tmp_path)["flags"], "what was lost is sent again and taken"
         for name in ("first", "second"):
             monkeypatch.setenv("HUTONG_OPERATOR", name)
-            gateway.run("hold", "release", "--reason", "restored-backup")
+            gateway.here("hold", "release", "--reason", "restored-backup")
         assert hold_of(gateway)["hold"] is False
         assert "provisional" not in submit(gateway, "WJ-2", tmp_path).get("flags", [])
         assert len(pull(gateway, "police.440113")) == 2
-        assert json.loads(gateway.run("log", "verify", "--json").stdout)["verified"] is True
+        assert json.loads(gateway.here("log", "verify", "--json").stdout)["verified"] is True
     finally:
         gateway.kill()
     for one in (url, restored):

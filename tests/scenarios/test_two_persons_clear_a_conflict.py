@@ -6,6 +6,8 @@ import aiohttp
 import pytest
 
 from gateway.assembly import ADMIN_SOCKET
+from gateway.audit.bundle import check_report
+from gateway.services.log_desk import Reader
 from tests.scenarios.test_s8_emergency_at_night import HOTLINE, SCHOOLS, asked, call, events, roll
 from tests.support.family import born, identity
 from tests.support.offices import join, received
@@ -41,6 +43,13 @@ async def phone_is_seen(hotline, called):
     return PHONE in json.dumps(event)
 
 
+async def told_the_mother(whole, format_):
+    """The child's report, as the mother asks for it."""
+    reader, child = Reader("staff", "first"), f"ID:{identity(born(13), 2)}"
+    made = await whole.gateway.services.proof.desk.person_report(child, format_, reader, for_guardian=MOTHER)
+    return made.body
+
+
 async def test_two_officers_clear_what_is_unknown_of_a_guardian_and_one_takes_it_back(tmp_path):
     async with town(tmp_path, ticket_seconds=0.3) as whole, await join(whole, HOTLINE) as hotline:
         staff = whole.gateway.services.staff
@@ -51,6 +60,7 @@ async def test_two_officers_clear_what_is_unknown_of_a_guardian_and_one_takes_it
         summary = await whole.gateway.engines.store.notices.summary(told["notice"])
         desk = Desk(whole, summary.case)
         assert not await phone_is_seen(hotline, called), "unknown counts as a conflict"
+        assert "rows" not in json.loads(await told_the_mother(whole, "json"))
 
         assert (await desk("clearing", "nobody"))[1] == "role-missing"
         assert (await desk("clearing", "first", case=summary.case[::-1]))[0] == 404
@@ -61,11 +71,18 @@ async def test_two_officers_clear_what_is_unknown_of_a_guardian_and_one_takes_it
         assert await desk("clearing", "second") == (200, "cleared")
         assert await desk("clearing", "third") == (200, "cleared"), "repeating it changes nothing"
         assert await phone_is_seen(hotline, called)
+        assert json.loads(await told_the_mother(whole, "json"))["rows"]
+        await whole.gateway.engines.proof.hold.beat()
+        checked = check_report(await told_the_mother(whole, "bundle"), whole.gateway.engines.proof.generation.trust)
+        shown = {name for proven in checked.records for name in proven.record.values}
+        assert {"recipient", "fields", "purpose", "basis"} <= shown, "complete, and open as far as the report tells"
+        assert not shown & {"outcome", "because", "limits", "facts", "consent", "flags"}
         (cleared,) = await events(whole, "conflict_cleared")
         assert cleared["reason"] == "lives-apart"
 
         assert await desk("reversal", "third") == (200, "reversed")
         assert not await phone_is_seen(hotline, called)
+        assert "rows" not in json.loads(await told_the_mother(whole, "json"))
         assert (await desk("reversal", "third"))[0] == 404
         assert len(await events(whole, "conflict_recorded")) == 1
         assert not whole.failures()

@@ -59,8 +59,8 @@ def test_without_the_witness_ordinary_disclosures_wait_and_emergencies_never(
         urgent = pull(gateway, "health.440113")
         assert len(urgent) == 1, "what is urgent goes past the one that waits"
 
-        (lost,) = json.loads(gateway.run("log", "search", "--event", "witness_quorum_lost", "--json").stdout)
-        assert "emergencies-only" in gateway.run("log", "show", lost["event_id"]).stdout
+        (lost,) = json.loads(gateway.here("log", "search", "--event", "witness_quorum_lost", "--json").stdout)
+        assert "emergencies-only" in gateway.here("log", "show", lost["event_id"]).stdout
 
         gateway.stop()
         gateway.config.write_text(gateway.config.read_text().replace("grace_minutes = 0.01", "grace_minutes = 240"))

@@ -10,7 +10,12 @@ import subprocess
 import sys
 import threading
 import tomllib
+import traceback
 from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from gateway.cli.main import main
 
 HUTONG = [sys.executable, "-m", "gateway"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,8 +58,27 @@ class GatewayProcess:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def here(self, *arguments: str, config: bool = True, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """As `run`, in a thread of this process: the same command without the second that starting a process takes."""
+        given = [*arguments, *(["--config", str(self.config)] if config else [])]
+        done: list[Result] = []
+        thread = threading.Thread(
+            target=lambda: done.append(CliRunner().invoke(main, given, env=self.environment, prog_name="hutong"))
+        )
+        thread.start()
+        thread.join(120)
+        if not done:
+            raise AssertionError(f"hutong {arguments[0]} did not end")
+        [ended] = done
+        stderr = ended.stderr
+        if ended.exception is not None and not isinstance(ended.exception, SystemExit):
+            stderr += "".join(traceback.format_exception(ended.exception))
+        if check and ended.exit_code != 0:
+            raise AssertionError(f"hutong {arguments[0]} ended with {ended.exit_code}: {stderr}")
+        return subprocess.CompletedProcess(given, ended.exit_code, ended.stdout_bytes.decode(), stderr)
+
     def run(self, *arguments: str, config: bool = True, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """One hutong command, as an operator types it."""
+        """One hutong command, as an operator types it, in a process of its own."""
         command = [*HUTONG, *arguments, *(["--config", str(self.config)] if config else [])]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=self._tree, check=False,
                               env=os.environ | self.environment)  # fmt: skip

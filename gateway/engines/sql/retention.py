@@ -67,6 +67,9 @@ class SqlRetention(ABC):
         row = await self._readers.ask(lambda sql: sql.one("hold_by_id", (hold,)))
         return None if row is None else _hold(row)
 
+    async def standing_holds(self) -> Sequence[LegalHold]:
+        return await self._readers.ask(lambda sql: [_hold(row) for row in sql.all("standing_holds")])
+
     async def holds_of(self, person: PersonId) -> Sequence[LegalHold]:
         blob = known_blob(person)
         return await self._readers.ask(lambda sql: [_hold(row) for row in sql.all("holds_of", (blob,))])

@@ -10,6 +10,10 @@ UPDATE legal_hold SET lifted_at = ? WHERE id = ? AND lifted_at IS NULL;
 -- A legal hold.
 SELECT id, person, authority, set_by, set_at, lifted_at FROM legal_hold WHERE id = ?;
 
+-- name: standing_holds
+-- The holds that stand, oldest first.
+SELECT id, person, authority, set_by, set_at, lifted_at FROM legal_hold WHERE lifted_at IS NULL ORDER BY id;
+
 -- name: holds_of
 -- The legal holds that stand on a person.
 SELECT id, person, authority, set_by, set_at, lifted_at FROM legal_hold WHERE person = ? AND lifted_at IS NULL ORDER BY id;

@@ -59,6 +59,7 @@ async def test_over_the_limit_a_signal_is_raised_once_as_event_and_metric(store,
         settings=LogSettings(**limits), log=store.log, teller=Teller(_Secrets(), SystemIds(clock)), clock=clock
     )
     rng = random.Random(signal)
+    clock.at = start
     assert await watch() == 0
     for number in range(LIMIT + 3):
         await store.log.append([logged(name, start + timedelta(seconds=number), rng)])
@@ -68,3 +69,24 @@ async def test_over_the_limit_a_signal_is_raised_once_as_event_and_metric(store,
     assert (told["signal"], told["office"], told["count"], told["expected"]) == (signal, OFFICE, LIMIT + 1, LIMIT)
     (metric,) = (one for one in watch.metrics.collect() if one.name == "hutong_anomalies")
     assert {one.labels["signal"] for one in metric.samples if one.value} == {signal}
+
+
+async def test_whoever_takes_the_watch_over_counts_the_whole_window_and_raises_nothing_twice(store, clock):
+    settings, rng = LogSettings(alarm_denials=LIMIT), random.Random(7)
+    teller = Teller(_Secrets(), SystemIds(clock))
+
+    def watching() -> Watch:
+        return Watch(settings=settings, log=store.log, teller=teller, clock=clock)
+
+    old = DAY - timedelta(minutes=settings.watch_minutes, seconds=1)
+    await store.log.append([logged(EventName.NOTICE_REFUSED, old, rng)])
+    clock.at = DAY
+    first = watching()
+    for number in range(LIMIT):
+        await store.log.append([logged(EventName.NOTICE_REFUSED, DAY + timedelta(seconds=number), rng)])
+        assert await first() == 0
+    clock.at = DAY + timedelta(seconds=LIMIT)
+    assert await watching()() == 0, "the one before the window does not count"
+    await store.log.append([logged(EventName.NOTICE_REFUSED, clock.at, rng)])
+    assert await watching()() == 1, "the restart hid nothing"
+    assert await watching()() == 0, "what was raised stands in the log"

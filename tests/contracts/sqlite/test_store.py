@@ -32,6 +32,7 @@ WHOLE = {
     "forget_words",
     "pairs",
     "pairs_mark",
+    "standing_holds",
 }
 # A sorted handful: one person's consents, or the moves of one notice's deliveries.
 SORTED = {"consents_of", "changes_of_notice"}

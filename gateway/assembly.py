@@ -40,9 +40,10 @@ from gateway.assembly_store import (
 from gateway.config import Settings
 from gateway.engines.files.documents import default_catalogue
 from gateway.engines.files.keystore import create_key_store
-from gateway.engines.files.packs import disclosure_files
+from gateway.engines.files.packs import pack_files
 from gateway.engines.files.root_key import RootKeyFile
 from gateway.http.admin import AdminServices, make_admin_app
+from gateway.http.admin_analysis import analysis_routes
 from gateway.http.admin_conflicts import conflict_routes
 from gateway.http.admin_emergency import emergency_routes
 from gateway.http.admin_keys import key_routes
@@ -93,7 +94,7 @@ async def create(settings: Settings, *, by: str) -> None:
     async with open_engines(settings, sys.stderr.buffer) as engines:
         teller = Teller(engines.keys, engines.ids)
         policies = policies_of(settings, default_catalogue(), engines, teller)
-        await policies.install(disclosure_files(settings.policy_directory), by=by)
+        await policies.install(pack_files(settings.policy_directory), by=by)
         staff = LocalStaff(storage=engines.store.staff, teller=teller, clock=engines.clock)
         await staff.grant(by, Role.SECURITY_ADMINISTRATOR, by=by)
 
@@ -191,6 +192,7 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
             *conflict_routes(services.clear_conflict),
             *key_routes(services.gateway_keys),
             *person_routes(PersonServices(services.propose_joining, services.join_persons)),
+            *analysis_routes(services.analyse_policies),
             *policy_routes(
                 PolicyServices(
                     services.administer_policies,

@@ -18,6 +18,7 @@ from gateway.config import Settings
 from gateway.crypto.detached import CurrentSigner
 from gateway.crypto.scatter import Scatter
 from gateway.http.settings import HttpSettings
+from gateway.model.consent import ConsentRules
 from gateway.model.delivery import Delivery
 from gateway.model.identifiers import NoticeId, NoticeType
 from gateway.model.routing import NO_CASE
@@ -31,6 +32,7 @@ from gateway.privacy.segments import Layout, join
 from gateway.services.acknowledge import Acknowledge
 from gateway.services.administer_policies import AdministerPolicies
 from gateway.services.admit import Admission
+from gateway.services.analyse_policies import AnalysePolicies
 from gateway.services.answer_access import AnswerAccess
 from gateway.services.answer_question import AnswerQuestion
 from gateway.services.attachments import Attachments
@@ -90,6 +92,7 @@ class Services:
     policies: Policies
     staff: LocalStaff
     administer_policies: AdministerPolicies
+    analyse_policies: AnalysePolicies
     replays: Replays
     preview: Preview
     submit: Submit
@@ -228,7 +231,11 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         settle=lambda: settle("conflict-reversed"),
     )
     conflicts = ConflictsOnRecord(store.notices, keeper.open, clear_conflict.covers, kin)
-    consents = Consents(store.consents, keys, ids, conflicts, kin)
+
+    def consent_rules() -> ConsentRules:
+        return policies.current().document.consent
+
+    consents = Consents(store.consents, keys, ids, conflicts, kin, consent_rules)
 
     gateway_notices = GatewayNotices(settings.region, submit.on_behalf)
     record_consent = RecordConsent(
@@ -242,6 +249,7 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         teller=teller,
         clock=clock,
         tell=gateway_notices,
+        rules=consent_rules,
         consent_bases=lambda: frozenset(
             code for code, basis in policies.current().vocabulary.legal_bases.items() if basis.kind == "consent"
         ),
@@ -346,6 +354,15 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         pause=pause,
         ticket_life=timedelta(seconds=settings.delivery.ticket_seconds),
     )
+    replays = Replays(
+        log=store.log,
+        notices=store.notices,
+        keeper=keeper,
+        policies=policies,
+        staff=staff,
+        teller=teller,
+        clock=clock,
+    )
     release_held = ReleaseHeld(deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock)
     return Services(
         proof=join_log_services(
@@ -370,16 +387,17 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         policies=policies,
         staff=staff,
         administer_policies=administer_policies,
-        replays=Replays(
-            log=store.log,
-            notices=store.notices,
-            keeper=keeper,
+        analyse_policies=AnalysePolicies(
+            administer=administer_policies,
             policies=policies,
+            replays=replays,
+            fields=catalogue.fields,
             staff=staff,
-            teller=teller,
             clock=clock,
         ),
+        replays=replays,
         preview=Preview(
+            duty_of=lambda agency: documents.routing.duties.get(agency),
             adapter_for=formats.reader,
             validate=lambda submitted, now: validate(submitted, documents.rules, china_day(now)),
             routes=lambda valid, now: {
@@ -454,7 +472,10 @@ async def join_services(settings: Settings, documents: Documents, engines: Engin
         desk=desk,
         acknowledge=acknowledge,
         show_consent=ShowConsent(
-            record=record_consent, keys=keys, purposes=lambda: _purpose_titles(policies.current())
+            record=record_consent,
+            keys=keys,
+            purposes=lambda: _purpose_titles(policies.current()),
+            rules=consent_rules,
         ),
         record_use=RecordUse(deliveries=store.deliveries, log=store.log, receipts=receipts, teller=teller, clock=clock),
         clear_conflict=clear_conflict,

@@ -20,7 +20,7 @@ from gateway.audit.merkle import Edge, leaf_hash
 from gateway.bench.measuring import Effort, Row, alternated, at_most, cpu_each
 from gateway.bench.samples import report_data
 from gateway.engines.files.documents import default_catalogue
-from gateway.engines.files.packs import disclosure_files
+from gateway.engines.files.packs import pack_files
 from gateway.model.access import Decision
 from gateway.model.identifiers import DeliveryId, NoticeType, OfficeId
 from gateway.policy.compile import Policy
@@ -70,7 +70,7 @@ class Thinking:
 
     def __init__(self) -> None:
         catalogue = default_catalogue()
-        self.fields, self.files = catalogue.fields, disclosure_files(None)
+        self.fields, self.files = catalogue.fields, pack_files(None)
         self.policy = load_policy(self.files, self.fields, _DAY)
         self.projector = Projector({kind: catalogue.fields_of(kind) for kind in catalogue.notice_types}, {})
         self.secret = ReleaseSecret(os.urandom(32))

@@ -15,7 +15,7 @@ import click
 from gateway.assembly_engines import Documents
 from gateway.cli.frame import EXIT_NO, Admin, config_option, json_option, settings_of, show, speaks, table
 from gateway.config import Settings
-from gateway.engines.files.packs import disclosure_files
+from gateway.engines.files.packs import pack_files
 from gateway.engines.postgres.inspect import inspect_database
 from gateway.engines.rabbitmq.check import check_broker
 from gateway.engines.system.clock import SystemClock
@@ -76,9 +76,7 @@ def _documents(settings: Settings) -> Iterator[Finding]:
         yield Finding(f"schemas: {len(documents.catalogue.notice_types)} notice types", "ok")
         yield Finding(f"adapters: {', '.join(documents.adapters)}", "ok")
         today = datetime.now(UTC).date()
-        policy = load_policy(
-            disclosure_files(settings.policy_directory), documents.catalogue.fields, today, settings.region
-        )
+        policy = load_policy(pack_files(settings.policy_directory), documents.catalogue.fields, today, settings.region)
         yield Finding(f"policy pack proves: {policy.hash[:16]}", "ok")
     except HutongError as error:
         first = error.problems[0] if error.problems else None

@@ -23,7 +23,7 @@ from gateway.cli.frame import (
     speaks,
     table,
 )
-from gateway.engines.files.packs import pack_files
+from gateway.cli.policy_source import WORDS, files_to_hand_in
 
 _STATES = {
     "draft": "起草 draft",
@@ -45,22 +45,24 @@ def short(policy: str) -> str:
     return policy.removeprefix("sha256:")[:SHORT]
 
 
-@click.command("submit", help="提交策略目录 · hand in a policy folder: prove it, run its cases, keep it for approval")
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.command(
+    "submit", help=f"提交策略 · hand in a policy: prove it, run its cases, keep it for approval. WHICH: {WORDS}"
+)
+@click.argument("which")
 @click.option("--note", default="", help="说明：改了什么、依据何在 what changed and on which basis")
 @operator_option
 @config_option
 @json_option
 @speaks
-async def submit(folder: Path, note: str, operator: str, config: Path, as_json: bool) -> None:
-    document = {"files": pack_files(folder), "note": note}
+async def submit(which: str, note: str, operator: str, config: Path, as_json: bool) -> None:
+    document = {**await files_to_hand_in(which, operator, config), "note": note}
     made = await Admin(settings_of(config), operator).call("POST", "/admin/v1/policies", document)
     cases = made["cases"]
     if as_json:
         show(made)
     else:
         click.echo(f"{short(made['policy'])}  {_STATES[made['state']]}")
-        click.echo(f"案例 cases {cases['run']}  未符 misses {len(cases['misses'])}")
+        click.echo(f"案例 cases {cases['cases']}  未符 misses {len(cases['misses'])}")
         for miss in cases["misses"]:
             click.echo(
                 f"✗ {miss['position']} {miss['case']}: {miss['field']} {miss['claim']} 应为 wanted {miss['wanted']}，实为 found {miss['found']}"

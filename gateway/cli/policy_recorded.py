@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import sys
 from base64 import b64encode
-from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +28,26 @@ from gateway.cli.frame import (
     table,
 )
 from gateway.cli.policy_life import short
+from gateway.cli.policy_source import (
+    IN_FORCE,
+    WORDS,
+    as_of_option,
+    asked_of_gateway,
+    day_of,
+    division_option,
+    source_of,
+    which_option,
+)
 from gateway.cli.submit import media_type_of
 from gateway.engines.files.documents import default_catalogue
-from gateway.engines.files.packs import pack_files
-from gateway.engines.files.policies import read_policy
 from gateway.model.access import PRESETS, Facet
 from gateway.model.errors import InvalidDocument
 from gateway.model.identifiers import FieldId, PolicyHash
+from gateway.policy.compile import Policy
 from gateway.policy.replay import RecordedDecision
 from gateway.policy.replay import replay as decide_again
 from gateway.policy.replay import simulate as ask_draft
 from gateway.policy.rows import facet_names, facet_text
-
-CHINA = timezone(timedelta(hours=8))
 
 
 def _records(path: Path) -> list[RecordedDecision]:
@@ -66,19 +72,7 @@ def _records(path: Path) -> list[RecordedDecision]:
     return records
 
 
-def _today() -> str:
-    return datetime.now(CHINA).date().isoformat()
-
-
-_folder = click.option(
-    "--policies",
-    "folder",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="草案目录 folder of a draft",
-)
-_stored = click.option("--policy", "stored", help="库中的版本 a policy of the store [生效的 the one in force]")
-_as_of = click.option("--as-of", "as_of", default=_today, help="生效日 day YYYY-MM-DD [今天 today]")
-_division = click.option("--division", default="", help="区划代码 division code, with its overlays")
+_stored = click.option("--policy", "which", metavar="WHICH", default=IN_FORCE, help=f"{WORDS} [in-force 生效的]")
 
 
 def join(group: click.Group) -> None:
@@ -89,21 +83,22 @@ def join(group: click.Group) -> None:
 @click.command(
     "replay",
     help="重算一次披露 · decide a recorded disclosure again: WHAT is the event of the log, or a file of recorded decisions."
-    " Exit 1 when it differs",
+    " A disclosure of the log is decided under the policy it names; --policy is for a file. Exit 1 when it differs",
 )
 @click.argument("what", metavar="WHAT")
-@_folder
-@_as_of
-@_division
+@which_option
+@as_of_option
+@division_option
 @operator_option
 @config_option
 @json_option
 @speaks
 async def replay(
-    what: str, folder: Path | None, as_of: str, division: str, operator: str, config: Path, as_json: bool
+    what: str, which: str, as_of: str, division: str | None, operator: str, config: Path, as_json: bool
 ) -> None:
     if Path(what).is_file():
-        holds = _replay_file(Path(what), folder, as_of, division, as_json)
+        source = await source_of(which, operator, config)
+        holds = _replay_file(Path(what), source.load(day_of(as_of), division), as_json)
     else:
         found = await Admin(settings_of(config), operator).call("GET", f"/admin/v1/replays/{what}")
         holds = bool(found["holds"])
@@ -150,8 +145,7 @@ def _print_replay(found: dict[str, Any]) -> None:
         click.echo("= 重算结果相同 the same again" if found["holds"] else "≠ 重算结果不同 it comes out differently")
 
 
-def _replay_file(records: Path, folder: Path | None, as_of: str, division: str, as_json: bool) -> bool:
-    compiled = read_policy(_day(as_of), division, folder)
+def _replay_file(records: Path, compiled: Policy, as_json: bool) -> bool:
     found = [decide_again(one, compiled) for one in _records(records)]
     if as_json:
         show([
@@ -177,22 +171,22 @@ def _replay_file(records: Path, folder: Path | None, as_of: str, division: str, 
     help="草案对既往披露的影响 · what a draft would have changed in the log's disclosures, or in a file of recorded decisions",
 )
 @click.argument("records", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@_folder
 @_stored
 @click.option("--since", help="从何时起 from when on, RFC 3339 with offset")
 @click.option("--most", default=10_000, help="最多条数，从最新起 how many, the newest first")
-@_as_of
-@_division
+@as_of_option
+@division_option
 @operator_option
 @config_option
 @json_option
 @speaks
 async def simulate(
-    records: Path | None, folder: Path | None, stored: str | None, since: str | None, most: int, as_of: str,
-    division: str, operator: str, config: Path, as_json: bool,
+    records: Path | None, which: str, since: str | None, most: int, as_of: str, division: str | None, operator: str,
+    config: Path, as_json: bool,
 ) -> None:  # fmt: skip
     if records is not None:
-        asked = ask_draft(read_policy(_day(as_of), division, folder), _records(records))
+        source = await source_of(which, operator, config)
+        asked = ask_draft(source.load(day_of(as_of), division), _records(records))
         found: dict[str, Any] = {
             "records": asked.records, "changed": [one.id for one in asked.changed],
             "undecidable": [one.id for one in asked.undecidable],
@@ -200,7 +194,7 @@ async def simulate(
             "fields": [{"field": one, "more": more, "less": less} for one, (more, less) in sorted(asked.by_field.items())],
         }  # fmt: skip
     else:
-        document = {**_asked_policy(folder, stored), "most": most, **({} if since is None else {"since": since})}
+        document = {**asked_of_gateway(which), "most": most, **({} if since is None else {"since": since})}
         found = await Admin(settings_of(config), operator).call("POST", "/admin/v1/policies:simulate", document)
     if as_json:
         show(found)
@@ -223,17 +217,16 @@ async def simulate(
 )
 @click.option("--from", "sender", default="", metavar="OFFICE", help="报送单位（文件时） sender of the file")
 @click.option("--media-type", help="媒体类型，默认按扩展名 media type, by default from the file's name")
-@_folder
 @_stored
 @operator_option
 @config_option
 @json_option
 @speaks
 async def preview(
-    what: str, recipients: tuple[str, ...], sender: str, media_type: str | None, folder: Path | None, stored: str | None,
-    operator: str, config: Path, as_json: bool,
+    what: str, recipients: tuple[str, ...], sender: str, media_type: str | None, which: str, operator: str,
+    config: Path, as_json: bool,
 ) -> None:  # fmt: skip
-    document: dict[str, Any] = {**_asked_policy(folder, stored), "recipients": list(recipients)}
+    document: dict[str, Any] = {**asked_of_gateway(which), "recipients": list(recipients)}
     file = Path(what)
     if file.is_file():
         if not sender:
@@ -290,16 +283,3 @@ def _form(one: dict[str, Any], name: str) -> str:
     named = PRESETS.get(seen["form"])
     text = seen["form"] if named is None else str(facet_text(named))
     return f"{text}  ← {seen['because'][0]}" if seen["because"] else text
-
-
-def _asked_policy(folder: Path | None, stored: str | None) -> dict[str, Any]:
-    if folder is not None:
-        return {"files": pack_files(folder)}
-    return {} if stored is None else {"policy": stored}
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise click.BadParameter("YYYY-MM-DD", param_hint="--as-of") from error

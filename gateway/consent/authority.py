@@ -4,6 +4,7 @@ By age (DOMAIN 4.4, L11, L12): below 14, or of unknown age, a guardian consents 
 own no is heard as well; from 14 the child consents and guardians are told, unless in conflict; from 18 nobody else
 has a say. By guardianship track (DOMAIN 3.6, K3): a parent or other guardian without conflict, then the temporary
 guardian of record, then a court-appointed guardian, then nobody, which leaves statutory duties and emergencies alone.
+The ages and the order are the pack's (`policies/consent.yaml`).
 """
 
 from __future__ import annotations
@@ -14,10 +15,7 @@ from datetime import date
 from enum import IntEnum, StrEnum
 
 from gateway.consent.conflict import Conflict
-
-VIEW_HEARD_FROM = 8
-OWN_CONSENT_FROM = 14
-MAJORITY = 18
+from gateway.model.consent import BY_LAW, ConsentRules
 
 
 class Capacity(IntEnum):
@@ -39,19 +37,6 @@ class AuthorityKind(StrEnum):
     COURT_APPOINTED = "court_appointed"
     CIVIL_AFFAIRS = "civil_affairs"
     NONE = "none"
-
-
-# The order of K3. Civil affairs as long-term guardian stands where the court put it.
-_ORDER: tuple[AuthorityKind, ...] = (
-    AuthorityKind.PARENT,
-    AuthorityKind.OTHER_GUARDIAN,
-    AuthorityKind.TEMPORARY_GUARDIAN,
-    AuthorityKind.COURT_APPOINTED,
-    AuthorityKind.CIVIL_AFFAIRS,
-)
-_NATURAL: frozenset[AuthorityKind] = frozenset({AuthorityKind.PARENT, AuthorityKind.OTHER_GUARDIAN})
-# Tracks in which a judgment has put somebody else in the place of the parents.
-_REPLACED: frozenset[str] = frozenset({"revoked", "long_term"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,43 +67,47 @@ def years_at(birth: date, at: date) -> int:
     return at.year - birth.year - ((at.month, at.day) < (birth.month, birth.day))
 
 
-def capacity(years: int | None) -> Capacity:
+def capacity(years: int | None, rules: ConsentRules = BY_LAW) -> Capacity:
     """By completed years; None (unknown) counts as below 14, with the child's no heard."""
     if years is None:
         return Capacity.VIEW
-    if years < VIEW_HEARD_FROM:
+    if years < rules.view_heard_from:
         return Capacity.NONE
-    if years < OWN_CONSENT_FROM:
+    if years < rules.own_consent_from:
         return Capacity.VIEW
-    return Capacity.CONSENT if years < MAJORITY else Capacity.FULL
+    return Capacity.CONSENT if years < rules.majority else Capacity.FULL
 
 
-def authority(child: str, years: int | None, track: str | None, candidates: Iterable[Candidate]) -> Authority:
+def authority(
+    child: str,
+    years: int | None,
+    track: str | None,
+    candidates: Iterable[Candidate],
+    rules: ConsentRules = BY_LAW,
+) -> Authority:
     """Who has a say at one instant. `track` is a code of `guardianship_status`, in any case; None when unknown.
 
     A candidate in conflict has no say at all, yes or no. Where the conflict is unknown their yes counts for nothing
     and their no counts: doubt never opens.
     """
-    able = capacity(years)
+    able = capacity(years, rules)
     if able is Capacity.FULL:
         return Authority(AuthorityKind.MINOR, frozenset({child}), frozenset({child}))
-    clear = [one for one in candidates if one.conflict is not Conflict.YES and _stands(one, track)]
+    clear = [one for one in candidates if one.conflict is not Conflict.YES and _stands(one, track, rules)]
     guardians = frozenset(one.id for one in clear if one.conflict is Conflict.NO)
     if able is Capacity.CONSENT:
         return Authority(AuthorityKind.MINOR, frozenset({child}), frozenset({child}), guardians)
     speaking = [one for one in clear if one.is_available]
-    first = next(
-        (kind for kind in _ORDER if any(one.kind is kind and one.conflict is Conflict.NO for one in speaking)),
-        AuthorityKind.NONE,
-    )
-    same_rank = _NATURAL if first in _NATURAL else frozenset({first})
-    may_consent = frozenset(one.id for one in speaking if one.kind in same_rank and one.conflict is Conflict.NO)
+    there = {one.kind for one in speaking if one.conflict is Conflict.NO}
+    rank = next((rank for rank in rules.ranks if there.intersection(rank)), ())
+    first = next((AuthorityKind(kind) for kind in rank if kind in there), AuthorityKind.NONE)
+    may_consent = frozenset(one.id for one in speaking if one.kind in rank and one.conflict is Conflict.NO)
     may_refuse = may_consent | {one.id for one in speaking if one.conflict is Conflict.UNKNOWN}
     if able is Capacity.VIEW:
         may_refuse |= {child}
     return Authority(first, may_consent, frozenset(may_refuse))
 
 
-def _stands(one: Candidate, track: str | None) -> bool:
+def _stands(one: Candidate, track: str | None, rules: ConsentRules) -> bool:
     """After a revocation the parents' say is over unless they were restored."""
-    return not (track is not None and track.lower() in _REPLACED and one.kind is AuthorityKind.PARENT)
+    return not (track is not None and track.upper() in rules.replaced_in and one.kind is AuthorityKind.PARENT)

@@ -24,9 +24,8 @@ from enum import StrEnum
 from gateway.consent.authority import Authority
 from gateway.consent.conflict import Conflict
 from gateway.consent.ledger import Answer, Consent, Standing
+from gateway.model.consent import BY_LAW
 from gateway.model.identifiers import FieldId, OfficeId, agency_of
-
-LONGEST_SNAPSHOT_AGE = timedelta(seconds=60)
 
 
 class ConsentState(StrEnum):
@@ -69,7 +68,7 @@ def covers(
     consents: Iterable[Consent],
     authority: Authority,
     *,
-    longest_snapshot_age: timedelta = LONGEST_SNAPSHOT_AGE,
+    longest_snapshot_age: timedelta = BY_LAW.snapshot,
 ) -> Coverage:
     """Say whether consent stands behind a disclosure. `authority` is that at `question.at`. Total.
 
@@ -95,7 +94,12 @@ def covers(
 
 
 def covers_as_one(
-    question: Question, others: Iterable[tuple[str, Authority]], consents: Iterable[Consent], authority: Authority
+    question: Question,
+    others: Iterable[tuple[str, Authority]],
+    consents: Iterable[Consent],
+    authority: Authority,
+    *,
+    longest_snapshot_age: timedelta = BY_LAW.snapshot,
 ) -> Coverage:
     """The same for a child who is on record as several persons: `others` are the further ones, each with who has a say.
 
@@ -103,7 +107,7 @@ def covers_as_one(
     a withdrawal, unless the same giver has said yes for the child asked about since then.
     """
     kept = list(consents)
-    found = covers(question, kept, authority)
+    found = covers(question, kept, authority, longest_snapshot_age=longest_snapshot_age)
     own = [one for one in kept if one.child == question.child and _has_a_say(one, authority)]
     limits: dict[ConsentState, set[str]] = {found.state: set(found.because)}
     for other, say in others:

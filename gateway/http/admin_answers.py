@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,14 @@ async def document_of(request: web.Request) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InvalidDocument("the body is not a JSON object")
     return document
+
+
+def files_of(document: Mapping[str, Any]) -> dict[str, str]:
+    """The documents of a policy that came along. Raises InvalidDocument for anything but names and texts."""
+    files = document.get("files")
+    if not isinstance(files, dict) or not files or any(not isinstance(text, str) for text in files.values()):
+        raise InvalidDocument("`files` maps names of files to their text")
+    return {str(name): text for name, text in files.items()}
 
 
 def operator_of(request: web.Request) -> str:

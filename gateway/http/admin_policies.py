@@ -15,10 +15,10 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.http.admin_answers import answer, document_of, instant_of, operator_of
+from gateway.http.admin_answers import answer, document_of, files_of, instant_of, operator_of
 from gateway.model.errors import InvalidDocument
 from gateway.model.identifiers import EventId, NoticeId
-from gateway.policy.cases import CaseReport
+from gateway.policy import answers
 from gateway.policy.compile import Policy
 from gateway.policy.life import PolicyVersion
 from gateway.policy.replay import Simulation
@@ -83,7 +83,7 @@ class _PolicyAdmin:
     async def submit(self, request: web.Request) -> web.Response:
         document = await document_of(request)
         made = await self._services.administer.submit(
-            _files(document), by=operator_of(request), note=str(document.get("note", ""))[:200]
+            files_of(document), by=operator_of(request), note=str(document.get("note", ""))[:200]
         )
         return answer(_submitted(made), 201)
 
@@ -178,17 +178,10 @@ class _PolicyAdmin:
     async def _policy(self, document: Mapping[str, Any], by: str) -> Policy:
         """The draft that came along, a pack of the store, or what is in force."""
         if "files" in document:
-            return await self._services.administer.draft(_files(document), by=by)
+            return await self._services.administer.draft(files_of(document), by=by)
         if "policy" in document:
             return await self._services.administer.policy_of(str(document["policy"]), by=by)
         return self._services.policies.current()
-
-
-def _files(document: Mapping[str, Any]) -> dict[str, str]:
-    files = document.get("files")
-    if not isinstance(files, dict) or not files or any(not isinstance(text, str) for text in files.values()):
-        raise InvalidDocument("`files` maps names of files to their text")
-    return {str(name): text for name, text in files.items()}
 
 
 def version_document(version: PolicyVersion) -> dict[str, Any]:
@@ -209,25 +202,8 @@ def version_document(version: PolicyVersion) -> dict[str, Any]:
 
 
 def _submitted(made: Submitted) -> dict[str, Any]:
-    return {**version_document(made.version), "decides_as": made.policy.hash, "cases": _cases(made.cases)}
-
-
-def _cases(report: CaseReport) -> dict[str, Any]:
-    return {
-        "run": report.cases,
-        "misses": [
-            {
-                "case": miss.case,
-                "position": str(miss.origin),
-                "claim": miss.claim,
-                "field": miss.field,
-                "wanted": miss.wanted,
-                "found": miss.found,
-            }
-            for miss in report.misses
-        ],
-        "rules_untouched": list(report.rules_untouched),
-    }
+    told = answers.cases(made.cases, made.policy)
+    return {**version_document(made.version), "decides_as": made.policy.hash, "cases": told}
 
 
 def _replayed(found: Replayed) -> dict[str, Any]:

@@ -4,7 +4,11 @@
 and the field catalogue, and gives a `PolicyDocument` or *every* problem it
 found, each with file and line. Files say what they are with `kind`:
 
-    vocabulary   facts and their domains, agencies, purposes, legal bases, obligations (exactly one file)
+    vocabulary   facts and their domains, agencies, obligations (exactly one file)
+    purposes     purposes and legal bases; they may also stand in the vocabulary (at most one file, like the next three)
+    consent      who has a say for a child, and what the person is told
+    agreements   agreements between agencies, their dates and parties
+    clocks       within what time something must be done
     fieldgroups  named sets of field ids
     disclosure   permits, limits, floors, implies, directions, waivers
 
@@ -17,9 +21,13 @@ from collections.abc import Mapping
 from datetime import date
 
 from gateway.model.access import DELIVER, PRESETS, Facet, Obligation
+from gateway.model.consent import BY_LAW
 from gateway.model.errors import InvalidDocument
 from gateway.model.fields import PERSON_ROLES, REPORTER, SEALED, FieldSpec, SensitivityClass
 from gateway.model.identifiers import FieldId, RuleId
+from gateway.policy.agreements import FROM_THE_DIRECTORY, read_agreements
+from gateway.policy.clocks import read_clocks
+from gateway.policy.consent_document import read_consent
 from gateway.policy.reading import Node, Problems, read_files
 from gateway.policy.rules import (
     Condition,
@@ -33,15 +41,13 @@ from gateway.policy.rules import (
 from gateway.policy.vocabulary import Origin, Text, Vocabulary
 from gateway.policy.vocabulary_document import read_vocabulary
 
-KINDS = ("vocabulary", "fieldgroups", "disclosure")
+ONE_FILE = ("vocabulary", "purposes", "consent", "agreements", "clocks")
+KINDS = (*ONE_FILE, "fieldgroups", "disclosure")
 # Other files in `policies/`, read elsewhere and skipped here.
 FOREIGN_KINDS = (
     "cases",
     "routing",
     "routing_settings",
-    "consent",
-    "agreements",
-    "clocks",
     "calendar",
     "law",
     "safeguards",
@@ -425,14 +431,18 @@ def load_document(files: Mapping[str, str], catalogue: Mapping[FieldId, FieldSpe
         kind = kind_node[1].one_of({name: name for name in (*KINDS, *FOREIGN_KINDS)}, "kind of file")
         if kind in by_kind:
             by_kind[kind].append(root)
-    if len(by_kind["vocabulary"]) != 1:
-        for extra in by_kind["vocabulary"][1:]:
-            extra.problem("second-vocabulary", "there is one vocabulary for all files")
-        if not by_kind["vocabulary"]:
-            problems.add("no-vocabulary", Origin("policies", 1), "there is no file of kind `vocabulary`")
+    for kind in ONE_FILE:
+        for extra in by_kind[kind][1:]:
+            extra.problem("second-file", f"there is one file of kind `{kind}`, and another is given")
+    if not by_kind["vocabulary"]:
+        problems.add("no-vocabulary", Origin("policies", 1), "there is no file of kind `vocabulary`")
+    if problems.found and len(by_kind["vocabulary"]) != 1:
         raise InvalidDocument("the policy files are wrong", problems=tuple(problems.found))
     full = with_virtual_fields(catalogue)
-    vocabulary = read_vocabulary(by_kind["vocabulary"][0], full)
+    vocabulary = read_vocabulary(by_kind["vocabulary"][0], full, next(iter(by_kind["purposes"]), None))
+    consent = [read_consent(root, vocabulary) for root in by_kind["consent"]]
+    agreements = [read_agreements(root, vocabulary) for root in by_kind["agreements"]]
+    clocks = [read_clocks(root, vocabulary) for root in by_kind["clocks"]]
     reader = _Reader(full, vocabulary, problems)
     for root in by_kind["fieldgroups"]:
         reader.field_groups(root)
@@ -455,4 +465,7 @@ def load_document(files: Mapping[str, str], catalogue: Mapping[FieldId, FieldSpe
         implications=tuple(reader.implications),
         directions=tuple(reader.directions),
         waivers=tuple(reader.waivers),
+        consent=consent[0] if consent else BY_LAW,
+        agreements=agreements[0] if agreements else FROM_THE_DIRECTORY,
+        clocks=clocks[0] if clocks else {},
     )

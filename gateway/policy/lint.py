@@ -66,21 +66,24 @@ def lint(policy: Policy, proofs: Proofs | None = None) -> tuple[Remark, ...]:
                 f"许可 {rule.id} 对所有接收方有效",
                 f"the permit `{rule.id}` holds for every recipient",
             )
-    vocabulary_file = next((spec.origin.file for spec in policy.vocabulary.purposes.values()), "vocabulary")
-    start = Origin(vocabulary_file, 1)
     used = {name for rule in policy.rules for box in (rule.where, *rule.unless) for name in box}
     for name, spec in policy.vocabulary.facts.items():
         if name not in used:
             remark(
                 "unused-fact",
-                start,
+                spec.origin,
                 f"没有规则使用事实“{spec.title.zh}”（{name}）",
                 f"no rule looks at the fact `{name}`",
             )
     owed = {one.name for one in policy.obligations}
-    for name in policy.vocabulary.obligations:
+    for name, duty in policy.vocabulary.obligations.items():
         if name not in owed:
-            remark("unused-obligation", start, f"没有规则要求义务 {name}", f"no rule asks for the obligation `{name}`")
+            remark(
+                "unused-obligation",
+                duty.origin,
+                f"没有规则要求义务 {name}",
+                f"no rule asks for the obligation `{name}`",
+            )
     for waiver in policy.document.waivers:
         if waiver.id not in proofs.waivers_used:
             remark(

@@ -13,6 +13,7 @@ from gateway.model.errors import InvalidDocument
 from gateway.model.identifiers import FieldId
 from gateway.policy.compile import Policy
 from gateway.policy.document import with_virtual_fields
+from gateway.policy.page_beside import beside
 from gateway.policy.reading import Problems, read_files
 from gateway.policy.rows import conditions_text, facet_text
 from gateway.policy.rules import Condition, Rule, RuleKind
@@ -117,6 +118,7 @@ def policy_page(policy: Policy, law: Sequence[LawEntry]) -> str:
         f"| `{name}` | {'、'.join(titles[field].title_zh for field in sorted(fields))} |"
         for name, fields in document.groups.items()
     ]
+    lines += beside(document)
     lines += [
         "",
         "## 法律规则由什么保证 / What keeps each rule of the law",

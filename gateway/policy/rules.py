@@ -8,13 +8,16 @@ literally and `compile` turns them into tables that give the same answers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
 from gateway.model.access import Facet, Obligation
+from gateway.model.consent import BY_LAW, ConsentRules
 from gateway.model.fields import FieldSpec
 from gateway.model.identifiers import FieldId, RuleId
+from gateway.policy.agreements import FROM_THE_DIRECTORY, Agreements
+from gateway.policy.clocks import Clock
 from gateway.policy.vocabulary import Origin, Text, Vocabulary
 
 # One box of contexts: fact name to the values it may have. Facts not named are free. Empty: all contexts.
@@ -119,3 +122,6 @@ class PolicyDocument:
     implications: tuple[Implication, ...]
     directions: tuple[Direction, ...]
     waivers: tuple[Waiver, ...]
+    consent: ConsentRules = BY_LAW
+    agreements: Agreements = FROM_THE_DIRECTORY
+    clocks: Mapping[str, Clock] = field(default_factory=dict)

@@ -45,11 +45,11 @@ class Safeguards:
     sealed: SealedQuestions
 
 
-def load_safeguards(text: str, *, questions: Collection[str], answers: Collection[str]) -> Safeguards:
-    """Read the file; `questions` and `answers` are the codes there are. Raises InvalidDocument with every problem."""
+def load_safeguards(text: str, *, questions: Collection[str], answers: Collection[str], name: str = FILE) -> Safeguards:
+    """Read the file; `questions` and `answers` are the codes there are, `name` is what problems call the file. Raises InvalidDocument with every problem."""
     problems = Problems()
     read: list[Safeguards] = []
-    for _, root in read_files({FILE: text}, problems):
+    for _, root in read_files({name: text}, problems):
         parts = root.members(required=frozenset({"kind", "emergency", "sealed_questions"}))
         if "kind" in parts and parts["kind"].text() != "safeguards":
             parts["kind"].problem("unknown-kind", "this is no safeguards file", "kind: safeguards")

@@ -56,6 +56,7 @@ class FactSpec:
     values: Mapping[str, Text]
     certain: bool = False
     tells: frozenset[FieldId] = field(default_factory=frozenset)
+    origin: Origin = field(default=Origin("vocabulary.yaml", 1), compare=False)
 
     @property
     def is_personal(self) -> bool:
@@ -90,6 +91,7 @@ class ObligationSpec:
     name: str
     title: Text
     unit: str | None = None
+    origin: Origin = field(default=Origin("vocabulary.yaml", 1), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@
     purposes:    {P02: {zh: ..., en: ..., claimed_by: [police], citation: [...]}}        claimed_by: any
     legal_bases: {L20: {zh: ..., en: ..., kind: statutory_duty, citation: [...]}}
 
+`purposes` and `legal_bases` may stand in a file of their own, of kind `purposes`.
+
 The domains of `recipient_agency` and `purpose` are the agencies and purposes
 themselves: those facts give `values: agencies` and `values: purposes`.
 """
@@ -29,16 +31,24 @@ from gateway.policy.vocabulary import (
 )
 
 _TITLE = frozenset({"zh", "en"})
+_PURPOSES = frozenset({"purposes", "legal_bases"})
 
 
 def _title(read: Mapping[str, Node]) -> Text:
     return Text(*(read[key].text() if key in read else "" for key in ("zh", "en")))
 
 
-def read_vocabulary(root: Node, catalogue: Mapping[FieldId, FieldSpec]) -> Vocabulary:
-    """Read the one vocabulary file; problems go to the node's collector."""
-    sections = frozenset({"kind", "facts", "agencies", "purposes", "legal_bases", "obligations"})
-    read = root.members(required=sections)
+def read_vocabulary(
+    root: Node, catalogue: Mapping[FieldId, FieldSpec], purposes_file: Node | None = None
+) -> Vocabulary:
+    """Read the one vocabulary file and, where they stand apart, the purposes; problems go to the nodes' collectors."""
+    sections = frozenset({"kind", "facts", "agencies", "obligations"})
+    if purposes_file is None:
+        read = root.members(required=sections | _PURPOSES)
+    else:
+        read = root.members(required=sections)
+        apart = purposes_file.members(required=_PURPOSES | {"kind"})
+        read |= {name: node for name, node in apart.items() if name in _PURPOSES}
     agencies: dict[str, Text] = {}
     if "agencies" in read:
         agencies = read_named(read["agencies"], lambda name, key, value: value.title())
@@ -81,7 +91,7 @@ def read_vocabulary(root: Node, catalogue: Mapping[FieldId, FieldSpec]) -> Vocab
                 node.problem("unknown-field", f"there is no field `{text}`")
             tells.add(FieldId(text))
         certain = "certain" in parts and parts["certain"].boolean()
-        return FactSpec(name, _title(parts), values, certain, frozenset(tells))
+        return FactSpec(name, _title(parts), values, certain, frozenset(tells), key.origin)
 
     facts = read_named(read["facts"], fact) if "facts" in read else {}
     kinds = facts["legal_basis_kind"].values if "legal_basis_kind" in facts else {}
@@ -94,7 +104,7 @@ def read_vocabulary(root: Node, catalogue: Mapping[FieldId, FieldSpec]) -> Vocab
 
     def obligation(name: str, key: Node, value: Node) -> ObligationSpec:
         parts = value.members(required=_TITLE, optional=frozenset({"unit"}))
-        return ObligationSpec(name, _title(parts), parts["unit"].text() if "unit" in parts else None)
+        return ObligationSpec(name, _title(parts), parts["unit"].text() if "unit" in parts else None, key.origin)
 
     return Vocabulary(
         facts=facts,

@@ -52,6 +52,7 @@ from gateway.services.govern import STAFF, Policies
 from gateway.services.roles import Role, StaffDirectory, require
 from gateway.services.tell import Teller
 
+IN_FORCE = "in-force"  # the name of whatever pack is in force in this gateway's region
 _AUTHORS = (Role.POLICY_AUTHOR,)
 _APPROVERS = (Role.POLICY_APPROVER, Role.UPPER_APPROVER)
 _READERS = tuple(Role)
@@ -214,7 +215,13 @@ class AdministerPolicies:
         return version
 
     async def version(self, policy: str) -> PolicyVersion:
-        """The pack of this hash, or of the only one that begins so (eight characters or more). Raises NotFound."""
+        """The pack of this hash, or of the only one that begins so (eight characters or more), or the one in force here
+        (`in-force`). Raises NotFound."""
+        if policy == IN_FORCE:
+            current = await self._in_force(self._policies.region)
+            if current is None:
+                raise NotFound("no policy is in force", remedy="activate one: hutong policy activate")
+            return current
         text = policy if policy.startswith("sha256:") else f"sha256:{policy}"
         found = [one for one in await self._storage.lives() if one.policy == text or one.policy.startswith(text)]
         if len(found) != 1 or len(text) < len("sha256:") + 8:

@@ -32,7 +32,7 @@ from gateway.policy.decide import decide
 from gateway.policy.facts import UnknownFactValue, facts
 from gateway.ports.clock import Clock
 from gateway.ports.log_storage import LogStorage
-from gateway.services.facts import china_day, contract_of, level_of
+from gateway.services.facts import agreement_of, china_day, contract_of, level_of
 from gateway.services.tell import Teller
 
 OFFICE, FIELD, NOTICE_TYPE = "office", "field", "notice_type"
@@ -139,7 +139,8 @@ def answered(question: Question, office: Office, policy: Policy, day: date, purp
     if not question.has_custom:
         accepts = frozenset()
     try:
-        asked = facts(policy.vocabulary, {**supposed, **_own(office, policy, day)}, accepts=accepts)
+        own = _own(office, policy, supposed.get("purpose"), day)
+        asked = facts(policy.vocabulary, {**supposed, **own}, accepts=accepts)
     except UnknownFactValue as wrong:
         return Answered(False, wrong.problems[0].code if wrong.problems else "unknown-fact")
     decision = decide(asked, policy)
@@ -150,14 +151,14 @@ def answered(question: Question, office: Office, policy: Policy, day: date, purp
     return Answered(True, "", owed, _name(shown))
 
 
-def _own(office: Office, policy: Policy, day: date) -> dict[str, str]:
+def _own(office: Office, policy: Policy, purpose: str | None, day: date) -> dict[str, str]:
     """What the directory knows of the office, in the words of the policy."""
     own = {
         "recipient_agency": office.agency,
         "recipient_level": level_of(office.division),
         "suspended": "no" if office.state is OfficeState.ACTIVE else "yes",
         "contract": contract_of(office, day),
-        "agreement": "in_force" if office.agreements else "none",
+        "agreement": agreement_of(office, policy, purpose, day),
     }
     return {name: value for name, value in own.items() if name in policy.vocabulary.facts}
 

@@ -8,7 +8,7 @@ one it was given for, a no for all (`Kin`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -21,6 +21,7 @@ from gateway.consent.coverage import ConsentState, Question, covers_as_one
 from gateway.consent.ledger import Consent, from_document, to_document
 from gateway.crypto.sealing import NONCE_BYTES, seal, unseal
 from gateway.model.canonical import canonical_json
+from gateway.model.consent import ConsentRules
 from gateway.model.delivery import Delivery
 from gateway.model.errors import Tampered, Unavailable
 from gateway.model.identifiers import EventId, KeyId, NoticeId, OfficeId, PersonId
@@ -67,8 +68,15 @@ class Covered:
 
 class Consents:
     def __init__(
-        self, storage: ConsentStorage, keys: KeyStore, ids: Ids, conflicts: ConflictsOnRecord, kin: Kin
+        self,
+        storage: ConsentStorage,
+        keys: KeyStore,
+        ids: Ids,
+        conflicts: ConflictsOnRecord,
+        kin: Kin,
+        rules: Callable[[], ConsentRules],
     ) -> None:
+        self._rules = rules
         self._storage, self._keys, self._ids, self._conflicts, self._kin = storage, keys, ids, conflicts, kin
 
     async def of(self, children: Iterable[PersonId]) -> list[KeptConsent]:
@@ -115,15 +123,17 @@ class Consents:
             givers = await self._givers(kept, opened, people, findings)
         except Unavailable:
             return Covered(ConsentState.UNKNOWN)
-        track = opened.data.get("guardianship", {}).get("status")
+        track, rules = opened.data.get("guardianship", {}).get("status"), self._rules()
         states: dict[ConsentState, tuple[str, ...]] = {}
         for ref, person in minors.items():
             child, *others = self._kin.of(opened.persons[ref].link.person)
             bands = possible_age_bands(person, day)
-            say = authority_over(str(child), bands, track, givers)
-            theirs = [(str(other), authority_over(str(other), bands, track, givers)) for other in others]
+            say = authority_over(str(child), bands, track, givers, rules)
+            theirs = [(str(other), authority_over(str(other), bands, track, givers, rules)) for other in others]
             question = Question(str(child), delivery.recipient, delivery.purpose, at=now, read_at=now)
-            found = covers_as_one(question, theirs, [one.consent for one in kept], say)
+            found = covers_as_one(
+                question, theirs, [one.consent for one in kept], say, longest_snapshot_age=rules.snapshot
+            )
             states[found.state] = found.because
         state = next(one for one in _WORST_FIRST if one in states)
         events = {one.consent.id: one.event for one in kept}
@@ -191,12 +201,14 @@ def candidates(
     return found
 
 
-def authority_over(child: str, bands: frozenset[str], track: str | None, givers: Sequence[Candidate]) -> Authority:
+def authority_over(
+    child: str, bands: frozenset[str], track: str | None, givers: Sequence[Candidate], rules: ConsentRules
+) -> Authority:
     """Who has a say when the age is known to bands alone: a yes must count at every possible age, a no at any."""
     ages: list[int | None] = [_LOWEST_YEARS[band] for band in sorted(bands & _LOWEST_YEARS.keys())]
     if not ages or bands == EVERY_BAND:
         ages = [None]  # DOMAIN 4.4: unknown is treated as below 14
-    found = [authority(child, years, track, givers) for years in ages]
+    found = [authority(child, years, track, givers, rules) for years in ages]
     kinds = {one.kind for one in found}
     return Authority(
         kinds.pop() if len(kinds) == 1 else AuthorityKind.NONE,

@@ -121,7 +121,7 @@ class FactGatherer:
             "conflict": _CONFLICT[notice_conflict(findings) if findings else _without_guardians(people, data)],
             "recipient_conflict": await self._of_recipient(opened, people, own_school(recipient)),
             "track": _track(data),
-            "agreement": "in_force" if recipient.agreements else "none",
+            "agreement": agreement_of(recipient, policy, delivery.purpose, day),
             "own_subject": await self._own_subject(delivery, recipient, people),
             "emergency": "yes" if emergency else "no",
             "suspended": "no" if recipient.state is OfficeState.ACTIVE else "yes",
@@ -250,6 +250,12 @@ def _personal(person: Mapping[str, Any], findings: Mapping[str, Finding]) -> dic
     else:
         conflict = "no"
     return {"person.minor": "yes" if "minor" in roles else "no", "person.conflict": conflict}
+
+
+def agreement_of(recipient: Office, policy: Policy, purpose: str | None, day: date) -> str:
+    """Whether an agreement stands behind what an office gets for a purpose on a day, in the words of the policy."""
+    agreements, named = policy.document.agreements, recipient.agreements
+    return "in_force" if agreements.in_force(recipient.id, recipient.division, named, purpose, day) else "none"
 
 
 def contract_of(recipient: Office, day: date) -> str:

@@ -20,7 +20,7 @@ from gateway.model.agency import Office
 from gateway.model.audit import EventName, LogValue, shown_name
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.errors import InvalidDocument, InvalidNotice, NotFound, NotPermitted, Problem
-from gateway.model.identifiers import CaseId, DeliveryId, FieldId, KeyId, NoticeId, NoticeType, OfficeId
+from gateway.model.identifiers import AgencyName, CaseId, DeliveryId, FieldId, KeyId, NoticeId, NoticeType, OfficeId
 from gateway.model.notice import JsonObject, SubmittedNotice, ValidNotice
 from gateway.policy.compile import Policy
 from gateway.policy.decide import decide
@@ -92,6 +92,7 @@ class Preview:
         gather: FactGatherer,
         projector: Projector,
         fields_in: Callable[[JsonObject, NoticeType], frozenset[FieldId]],
+        duty_of: Callable[[AgencyName], str | None],
         notices: NoticeStorage,
         keeper: Keeper,
         staff: StaffDirectory,
@@ -102,7 +103,7 @@ class Preview:
     ) -> None:
         self._adapter_for, self._validate, self._routes = adapter_for, validate, routes
         self._directories, self._gather, self._projector = directories, gather, projector
-        self._fields_in, self._notices, self._keeper = fields_in, notices, keeper
+        self._fields_in, self._duty_of, self._notices, self._keeper = fields_in, duty_of, notices, keeper
         self._staff, self._teller, self._log, self._clock, self._ids = staff, teller, log, clock, ids
 
     async def message(
@@ -161,7 +162,12 @@ class Preview:
         with_values: bool,
     ) -> Seen:
         meant = routed.get(recipient.id)
-        purpose, basis, rule, role = meant or (_usual(routed), _bases(routed), "preview", "copy")
+        purpose, basis, rule, role = meant or (
+            self._duty_of(recipient.agency) or _usual(routed),
+            _bases(routed),
+            "preview",
+            "copy",
+        )
         delivery = self._delivery(opened.stored, recipient.id, purpose, basis, rule, role, now)
         gathered = await self._gather(opened, delivery, recipient, now)
         asked = _under(gathered.facts, policy)

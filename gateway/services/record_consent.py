@@ -29,6 +29,7 @@ from gateway.consent.ledger import Answer, Consent, GiverKind, PastDisclosure, t
 from gateway.crypto.sealing import keyed_digest
 from gateway.model.audit import EventName, Form, LogValue
 from gateway.model.canonical import canonical_json
+from gateway.model.consent import ConsentRules
 from gateway.model.errors import NotFound
 from gateway.model.identifiers import EventId, NoticeId, NoticeType, OfficeId, PersonId, agency_of
 from gateway.model.notice import JsonObject
@@ -81,12 +82,13 @@ class RecordConsent:
         teller: Teller,
         clock: Clock,
         tell: GatewayNotices,
+        rules: Callable[[], ConsentRules],
         consent_bases: Callable[[], frozenset[str]],
     ) -> None:
         self._storage, self._consents, self._conflicts = storage, consents, conflicts
         self._notices, self._keeper, self._keys = notices, keeper, keys
         self._directories, self._teller, self._clock = directories, teller, clock
-        self._tell, self._bases = tell, consent_bases
+        self._tell, self._bases, self._rules = tell, consent_bases, rules
         self._secret = keys.secret("consent-names")
         self._one_at_a_time = asyncio.Lock()  # the log names the epoch that a change leads to
 
@@ -150,6 +152,7 @@ class RecordConsent:
             possible_age_bands(person, china_day(at)),
             opened.data.get("guardianship", {}).get("status"),
             speaking,
+            self._rules(),
         )
         candidate = next((one for one in speaking if one.id == giver), None)
         conflict = Conflict.NO if candidate is None else candidate.conflict

@@ -22,7 +22,7 @@ from gateway.audit.findings import Wrong
 from gateway.audit.opening import Opening, OpenSlot, check_envelope, open_slot, read_opening
 from gateway.model.access import Decision
 from gateway.model.audit import PERSON, EventName, LogValue, Slot, shown_name
-from gateway.model.errors import NotFound, Tampered
+from gateway.model.errors import NotFound, NotPermitted, Tampered
 from gateway.model.identifiers import EventId, FieldId, NoticeId, PolicyHash
 from gateway.policy.compile import Policy
 from gateway.policy.decide import decide
@@ -146,12 +146,7 @@ class Replays:
     async def replay(self, event: EventId, *, by: str) -> Replayed:
         """Decide a disclosure again under the policy it names. Raises NotFound for what is no disclosure, Tampered for a changed record."""
         await require(self._staff, by, *Role)
-        record = await self._log.record(event)
-        if record is None or record.name != EventName.DISCLOSURE_DECIDED:
-            raise NotFound(
-                "there is no such disclosure in the log", remedy="hutong log search --event disclosure_decided"
-            )
-        recorded = await self._read(record)
+        recorded = await self._read(await self._disclosure(event))
         await self._tell("replay", 1, by)
         found = Replayed(
             recorded.event,
@@ -179,6 +174,25 @@ class Replays:
             if (now := shown_name(again.shown(FieldId(name)))) != form
         )
         return replace(found, differences=changes, same_outcome=outcome_code(again) == recorded.text("outcome"))
+
+    async def asked(self, event: EventId, person: str, instead: Policy | None, *, by: str) -> tuple[Facts, Policy]:
+        """The facts a disclosure was decided on, with those of one of its persons where a ref is given, and the policy that
+        decided it (or another one). Raises NotFound for what is no disclosure, NotPermitted where it cannot be decided any more."""
+        await require(self._staff, by, *Role)
+        recorded = await self._read(await self._disclosure(event))
+        await self._tell("why", 1, by)
+        policy = instead or await self._policies.decided_by(PolicyHash(recorded.text("policy")), recorded.at)
+        if policy is None or recorded.known is None:
+            raise NotPermitted("this disclosure cannot be decided again", remedy="hutong policy replay tells why")
+        asked = _facts(recorded, policy)
+        if not person:
+            return asked, policy
+        if person not in recorded.persons:
+            known = " ".join(recorded.persons) or "none"
+            raise NotFound(f"the notice has no person `{person[:16]}`", remedy=f"its persons: {known}")
+        for name, value in recorded.persons[person].items():
+            asked = asked.with_value(name, value)
+        return asked, policy
 
     async def simulate(
         self, draft: Policy, *, by: str, since: datetime | None = None, most: int = 10_000
@@ -217,6 +231,14 @@ class Replays:
             before = page[-1].index
         await self._tell("simulation", seen, by)
         return simulate(draft, records)
+
+    async def _disclosure(self, event: EventId) -> StoredRecord:
+        record = await self._log.record(event)
+        if record is None or record.name != EventName.DISCLOSURE_DECIDED:
+            raise NotFound(
+                "there is no such disclosure in the log", remedy="hutong log search --event disclosure_decided"
+            )
+        return record
 
     async def _again(self, one: _Recorded) -> Decision | None:
         policy = await self._policies.decided_by(PolicyHash(one.text("policy")), one.at)

@@ -13,27 +13,23 @@ from typing import Any
 from gateway.consent.receipt import receipt
 from gateway.crypto.sealing import keyed_digest
 from gateway.model.agency import Office
+from gateway.model.consent import ConsentRules
 from gateway.model.identifiers import OfficeId
 from gateway.ports.keys import KeyStore
 from gateway.services.consents import KeptConsent
 from gateway.services.record_consent import RecordConsent
 
-RIGHTS = (
-    "个人有权知情、决定、查阅、复制、更正、删除（个人信息保护法第44至50条）。"
-    " You may know, decide, inspect, copy, correct and have deleted (PIPL 44-50)."
-)
-WITHDRAWAL = (
-    "随时向登记单位提出，无须理由；撤回前的处理仍然有效，法定职责所需的处理不受影响（个人信息保护法第15条）。"
-    " At any time with the office that recorded it, without reason; earlier processing stays lawful, statutory duties go on (PIPL 15)."
-)
-RETENTION = "目的实现或撤回后删除，法律另有规定的除外（个人信息保护法第47条）。 Deleted when the purpose ends or you withdraw, unless law says otherwise (PIPL 47)."
-
 
 class ShowConsent:
     def __init__(
-        self, *, record: RecordConsent, keys: KeyStore, purposes: Callable[[], Mapping[str, Mapping[str, str]]]
+        self,
+        *,
+        record: RecordConsent,
+        keys: KeyStore,
+        purposes: Callable[[], Mapping[str, Mapping[str, str]]],
+        rules: Callable[[], ConsentRules],
     ) -> None:
-        self._record, self._purposes = record, purposes
+        self._record, self._purposes, self._rules = record, purposes, rules
         self._secret = keys.secret("consent-persons")
 
     async def __call__(self, office: Office, name: str) -> list[dict[str, Any]]:
@@ -46,6 +42,7 @@ class ShowConsent:
             child=self._handle(office.id, kept.consent.child),
             giver=self._handle(office.id, kept.consent.giver),
         )
+        rules = self._rules()
         state = "withdrawn" if consent.withdrawn_at is not None else consent.answer.value
         # whether it counts is not told: it would tell of a conflict, and so of a notice (DOMAIN K2)
         return {
@@ -57,9 +54,9 @@ class ShowConsent:
                 receipt_id=f"{consent.id}.{state}",
                 controller={"id": office.id, "name": office.name_zh, "contact": office.attributes.get("contact", "")},
                 purposes=self._purposes(),
-                rights=RIGHTS,
-                withdrawal=WITHDRAWAL,
-                retention=RETENTION,
+                rights=rules.rights,
+                withdrawal=rules.withdrawal,
+                retention=rules.retention,
             ),
         }
 

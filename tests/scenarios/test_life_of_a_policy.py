@@ -122,6 +122,52 @@ async def test_what_does_not_hold_is_not_kept_and_says_file_and_line(whole, staf
     assert len(await staff["li"].call("GET", "/admin/v1/policies")) == 1
 
 
+async def test_the_tools_answer_over_the_admin_api_as_on_the_command_line(whole, staff):
+    """Of what is in force, of a draft that came along, and of one disclosure of the log."""
+    li, sun = staff["li"], staff["sun"]
+
+    async def ask(tool, **asked):
+        return await sun.call("POST", f"/admin/v1/policies:{tool}", asked)
+
+    checked = await ask("check")
+    assert checked["holds"] and checked["divisions"] == ["440113"]
+    assert checked["policy"] == whole.gateway.services.policies.current().hash
+    tested = await ask("test")
+    assert tested["holds"] and tested["cases"] > 100 and tested["rules"]["untouched"] == ["reporter-secret"]
+    draft = {"files": narrower()}
+    changed = await ask("diff", old="in-force", new=draft)
+    assert changed["rules"] == ["~school-related"] and "检察" in changed["lost"][0]["zh"] and not changed["gained"]
+    assert "procuratorate" in changed["lost"][0]["where"]["recipient_agency"]
+    broken = narrower()
+    broken["disclosure/case.yaml"] = broken["disclosure/case.yaml"].replace("fields: [injury]", "fields: [injurry]", 1)
+    wrong = await ask("check", files=broken)
+    assert not wrong["holds"] and wrong["problems"][0]["position"].startswith("disclosure/case.yaml:")
+    with pytest.raises(Refusal) as refusal:
+        await ask("diff", old="in-force", new={"files": broken})
+    assert refusal.value.problems[0].position == wrong["problems"][0]["position"]
+    most = await ask("ceiling", facts={"recipient_agency": "education"}, policy="in-force")
+    assert "harm.types" not in most["fields"] and most["fields"]["minor.name"] == "clear"
+    assert {row["after"] for row in (await ask("who-sees", field="harm.narrative"))["rows"]} == {"clear", "summary"}
+    assert {one["code"] for one in await ask("lint")} >= {"guard", "unused-fact"}
+
+    await whole.clients[SENDER].submit(report(3), CANONICAL)
+    assert await whole.clients[POLICE].pull()
+    (event,) = await decided(whole)
+    then = await ask("why", field="minor.name", event=event)
+    assert then["shown"] == "clear" and then["facts"]["notice_type"] == "RPT-M" and then["granted_by"]
+    assert any(one["fact"] == "recipient_agency" for one in then["changes"])
+    given = {"recipient_agency": "education", "recipient_role": "copy", "purpose": "P05", "notice_type": "RPT",
+             "emergency": "no"}  # fmt: skip
+    assert (await ask("why", field="minor.name", facts=given, accepts=["all"]))["shown"] == "withhold"
+    assert await refused(ask("why", field="minor.name", event=event, person="p99")) == "not-found"
+    assert await refused(ask("why", field="minor.nothing", facts=given)) == "invalid-document"
+    assert await refused(ask("check", policy="abcdef0123")) == "not-found"
+    assert await refused(ask("check", as_of="tomorrow")) == "invalid-document"
+    nobody = Admin(whole.gateway.settings, "nobody")
+    assert await refused(nobody.call("POST", "/admin/v1/policies:check", draft)) == "role-missing"
+    assert len(await li.call("GET", "/admin/v1/policies")) == 1, "nothing was kept"
+
+
 async def test_a_scheduled_policy_waits_for_its_instant_and_survives_nobody_looking(whole, staff):
     made = await staff["li"].call("POST", "/admin/v1/policies", {"files": narrower()})
     await staff["wang"].call("POST", f"/admin/v1/policies/{made['policy']}/approval", {})

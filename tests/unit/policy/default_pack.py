@@ -30,7 +30,8 @@ def catalogue() -> Mapping[FieldId, FieldSpec]:
 
 def files() -> dict[str, str]:
     folder = ROOT / "policies"
-    names = [folder / "vocabulary.yaml", folder / "fieldgroups.yaml", *(folder / "disclosure").glob("*.yaml")]
+    words = ["vocabulary", "fieldgroups", "purposes", "consent", "agreements", "clocks"]
+    names = [*(folder / f"{word}.yaml" for word in words), *(folder / "disclosure").glob("*.yaml")]
     return {str(path.relative_to(ROOT)): path.read_text() for path in names}
 
 

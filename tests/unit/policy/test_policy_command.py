@@ -36,10 +36,10 @@ def test_check_prints_file_line_and_rows_of_a_fault_and_exits_with_one(tmp_path:
     wrong = folder(
         tmp_path, "wrong", "fields: [guardian.relation]\n    show: generalise", "fields: [minor.id_no]\n    show: clear"
     )
-    told = CliRunner().invoke(policy, ["check", "--policies", wrong, *DAY])
+    told = CliRunner().invoke(policy, ["check", wrong, *DAY])
     assert told.exit_code == 1
     assert f"{wrong}/disclosure/persons.yaml:" in told.stderr and "education" in told.stderr
-    listed = json.loads(CliRunner().invoke(policy, ["check", "--json", "--policies", wrong, *DAY]).output)
+    listed = json.loads(CliRunner().invoke(policy, ["check", "--json", wrong, *DAY]).output)
     assert {problem["code"] for problem in listed["problems"]} >= {"proof-implies"}
 
 

@@ -90,9 +90,11 @@ def test_an_id_given_twice_is_refused_across_files() -> None:
 
 def test_the_shipped_tables_use_only_words_of_the_shipped_vocabulary() -> None:
     problems = Problems()
-    text = (ROOT / "policies" / "vocabulary.yaml").read_text(encoding="utf-8")
-    ((_, root),) = read_files({"vocabulary.yaml": text}, problems)
-    vocabulary = read_vocabulary(root, with_virtual_fields(default_catalogue().fields))
+    texts = {
+        name: (ROOT / "policies" / name).read_text(encoding="utf-8") for name in ("purposes.yaml", "vocabulary.yaml")
+    }
+    (_, purposes), (_, root) = read_files(texts, problems)
+    vocabulary = read_vocabulary(root, with_virtual_fields(default_catalogue().fields), purposes)
     assert problems.found == []
     assert load_routing(routing_files(), vocabulary).by_type == shipped_tables().by_type
     # `duty` is given by emergency access alone; no routing table may give it

@@ -30,6 +30,7 @@ from gateway.ports.storage import PersonLink, SealedSegment, StoredNotice
 from gateway.privacy.segments import Segment
 from gateway.services.attest import AsReceived, unpack
 from gateway.validation import likeness
+from gateway.validation.identity import check_digit_holds
 
 RAW = "RAW"
 HEADER = "HEADER"
@@ -72,6 +73,10 @@ class OpenedNotice:
     erased: frozenset[PersonId] = frozenset()
 
 
+# Documents, besides the resident identity, whose number names one person.
+_ONE_PERSONS = frozenset({"PASS", "HKM", "TW", "BIRTH"})
+
+
 def person_ref(person: Mapping[str, Any], ordinal: int) -> str:
     """The name of a person inside a notice: its `ref`, or `#3` for the fourth without one."""
     ref = person.get("ref")
@@ -81,15 +86,25 @@ def person_ref(person: Mapping[str, Any], ordinal: int) -> str:
 def aliases_of(person: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     """The identifiers that make a person recognisable: (kind, value), normalised.
 
+    Doubt is a no, since an alias joins two notices without anybody being asked. A number counts under a kind whose numbers
+    are one person's (a household booklet's is a family's, another document's anybody's), and a resident number where its
+    check digit holds: clerks fill the field with numbers that many children share. Without a kind, whether it was not
+    said or was set aside as no code, nothing but a resident number counts.
+
     A student number of the form G + citizen id is the same person as that id.
     """
     id_no = person.get("id_no")
     if isinstance(id_no, str) and len(id_no) >= 6:
-        yield str(person.get("id_type", "ID")), id_no.upper()
+        kind, number = person.get("id_type", "ID"), id_no.upper()
+        if kind == "ID":
+            if check_digit_holds(number):
+                yield kind, number
+        elif isinstance(kind, str) and kind in _ONE_PERSONS:
+            yield kind, number
     student_no = person.get("student_no")
     if isinstance(student_no, str) and len(student_no) >= 6:
         if student_no[:1].upper() == "G" and len(student_no) == 19:
-            if student_no[1:].upper() != str(id_no).upper():
+            if student_no[1:].upper() != str(id_no).upper() and check_digit_holds(student_no[1:].upper()):
                 yield "ID", student_no[1:].upper()
         else:
             yield "student", student_no.upper()

@@ -62,7 +62,10 @@ class People:
         described = {"student_no": id_no} if id_type == "student" else {"id_type": id_type, "id_no": id_no}
         aliases = self._keeper.aliases(described)
         if not aliases:
-            raise InvalidDocument("an identifier has a kind and at least six characters")
+            raise InvalidDocument(
+                "an identifier that names one person has a kind (`ID`, `PASS`, `HKM`, `TW`, `BIRTH`, `student`) and a number "
+                "of at least six characters whose check digit holds, where it has one"
+            )
         known = await self._notices.find_persons(aliases)
         for person, _ in known.values():
             return await self.by_id(person)

@@ -32,6 +32,8 @@ def _home(kind: str | None) -> str:
 class _CaseNumber:
     """`AH` belongs to the judgment or the order, as the notice is one or the other."""
 
+    fills = ("order.case_no", "judgment.case_no")
+
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         text = text_of(scalar(value, reading.scalar_key))
         if text is not None:
@@ -56,6 +58,8 @@ def _move(rest: Tree, name: str, converter: str, native: Tree, element: str) -> 
 
 class _Result:
     """`JG`: 01 to 07 of an order, 11 to 13, 02 and 05 of a judgment; written with its label."""
+
+    fills = ("order.result", "judgment.result")
 
     def __init__(self, judgments: CodeTable) -> None:
         self.tables = {"order": shared_tables()["order_result"], "judgment": judgments}
@@ -85,6 +89,8 @@ class _Result:
 
 class _Document:
     """`WS`: the document stays at the court; its SM3 digest travels."""
+
+    fills = ("order.document", "judgment.document")
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         item = value[0] if isinstance(value, list) and value else value
@@ -126,6 +132,8 @@ class _Party:
 
 class _Proxy:
     """`DLSQ`: who applied on behalf, under article 23 of the Anti-Domestic Violence Law. The applicant is then the protected person."""
+
+    fills = ("order.applicant_kind",)
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         code = text_of(value.get("@DM")) if isinstance(value, dict) else text_of(value)

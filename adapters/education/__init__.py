@@ -22,6 +22,8 @@ _DROPPED = {"辍学": "dropped", "缺课": "absent", "旷课": "absent"}
 class _DocumentType:
     """身份证件类型: label or code; kept in `id_type`."""
 
+    fills = ("id_type",)
+
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         text = text_of(value)
         found = shared_tables()["id_type@education"].find(text) if text else None
@@ -37,6 +39,8 @@ class _DocumentType:
 
 class _DocumentNumber:
     """身份证件号: a resident identity unless the type says otherwise; ruined numbers are named, never repaired."""
+
+    fills = ("id_no",)
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         text = text_of(value)
@@ -92,6 +96,8 @@ class _DocumentNumber:
 
 class _Disability:
     """残疾类型: a type; where the export only says 是, a disability of unknown type cannot be carried."""
+
+    fills = ("disability.type",)
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         text = (text_of(value) or "").strip()

@@ -38,6 +38,8 @@ def _placed(node: Any, name: str, at: Position) -> list[tuple[Any, Position]]:
 
 
 class Body:
+    fills = ("harm.injury.text", "harm.sexual_detail", "harm.narrative", "harm.injury.codes", "harm.hiv_sti_preg.codes")
+
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         if isinstance(value, (dict, list, str)):
             return

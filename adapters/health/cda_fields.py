@@ -84,6 +84,8 @@ def plain(value: Any) -> bool:
 class Ids:
     """`id` by its OID: resident identity 2.16.156.10011.1.3; any other number of a person is local."""
 
+    fills = ("id_no", "id_type", "key")
+
     def __init__(self, path: Path, *, is_written: bool = True) -> None:
         self.path, self.is_written = path, is_written
 
@@ -129,6 +131,8 @@ class Ids:
 class Names:
     """`name`: whole, or in parts. A call-me part (`CL`) is an alias where there are others."""
 
+    fills = ("name", "alias")
+
     def __init__(self, path: Path) -> None:
         self.path = path
 
@@ -159,6 +163,8 @@ class Names:
 
 class Addresses:
     """The first address, not a former one; a division code stands in `censusTract` (or in a part that is one)."""
+
+    fills = ("residence.address", "residence.region")
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -217,6 +223,8 @@ class Addresses:
 
 
 class Telecoms:
+    fills = ("phone",)
+
     def __init__(self, path: Path) -> None:
         self.path = path
 
@@ -242,6 +250,7 @@ class Coded:
 
     def __init__(self, path: Path, field: str, reads: CodeTable, writes: CodeTable, system: str) -> None:
         self.path, self.field, self.reads, self.writes, self.system = path, field, reads, writes, system
+        self.fills = (field,)
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         for number, (item, where) in enumerate(items(value, at)):
@@ -270,6 +279,7 @@ class Value:
 
     def __init__(self, path: Path, field: str, converter: Converter) -> None:
         self.path, self.field, self.converter = path, field, converter
+        self.fills = (field,)
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         for item, where in items(value, at)[:1]:
@@ -302,6 +312,8 @@ BIRTH = Converter(read_date, write_compact_date)
 class Age:
     """WS/T 500: `<age unit="岁" value="5"/>` where no birthTime is given; months and days for infants. Read only."""
 
+    fills = ("age",)
+
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         for item, where in items(value, at)[:1]:
             number = said(item, "@value") or said(item, "#")
@@ -332,6 +344,8 @@ class Age:
 
 class Kin:
     """`code` of a guardian or participant: GB/T 4761 or HL7's roles."""
+
+    fills = ("relation",)
 
     def __init__(self, path: Path, table: CodeTable) -> None:
         self.path, self.table = path, table

@@ -105,6 +105,8 @@ def owner(resource: Tree, reading: Reading) -> Tree | None:
 
 
 class Conditions:
+    fills = ("harm.injury.codes", "harm.hiv_sti_preg.codes")
+
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         for item, where in elements(value, at):
             state = {code for _, code, _ in codings(item.get("verificationStatus"))}
@@ -136,6 +138,8 @@ class Conditions:
 
 class Observations:
     """Text by our code, an ICD-10 value as a diagnosis, an age where no birth date is given."""
+
+    fills = ("harm.injury.text", "harm.sexual_detail", "harm.narrative")
 
     _AGE = "30525-0"  # LOINC: age
 
@@ -200,6 +204,8 @@ class Observations:
 class Flags:
     """Our flags carry M-flags and harm types; others are gaps."""
 
+    fills = ("harm.m_flags", "harm.types")
+
     _HOMES: ClassVar = {f"{OURS}m_flag": ("m_flag", "m_flags"), f"{OURS}harm_type": ("harm_type", "types")}
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
@@ -238,6 +244,8 @@ class Flags:
 
 class Risks:
     """RiskAssessment <-> the level and time of an assessment."""
+
+    fills = ("assessment.risk_level", "assessment.assessed_at")
 
     _LEVEL = f"{OURS}risk_level"
 
@@ -283,6 +291,8 @@ class Risks:
 class Services:
     """ServiceRequest <-> needs and measures."""
 
+    fills = ("needs", "measures")
+
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         for item, where in elements(value, at):
             for system, code, _ in codings(item.get("code")):
@@ -322,6 +332,8 @@ class Services:
 
 class Consents:
     """Consent <-> the event itself; purposes, recipients and giver travel in the extension block."""
+
+    fills = ("consent.status", "consent.consent_id")
 
     _STATES: ClassVar = {"active": "given", "rejected": "refused", "inactive": "withdrawn"}
     _SCOPE: ClassVar = {

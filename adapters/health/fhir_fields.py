@@ -55,6 +55,8 @@ def words(item: Tree, name: str) -> list[str]:
 
 
 class Identifiers:
+    fills = ("id_no", "id_type", "key")
+
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         found: list[Identifier] = []
         for item, where in elements(value, at):
@@ -103,6 +105,8 @@ class Identifiers:
 class Names:
     """HumanName: the whole name in `text`, else its parts. What is in use comes before what was."""
 
+    fills = ("name", "alias")
+
     _ORDER = ("official", "usual", "", "temp", "anonymous", "nickname", "maiden", "old")
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
@@ -133,6 +137,8 @@ class ContactName(Names):
 
 class Addresses:
     """The first address in use; a division code stands in `district`."""
+
+    fills = ("residence.address", "residence.region")
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         taken = False
@@ -173,6 +179,8 @@ class Addresses:
 
 
 class Telecoms:
+    fills = ("phone",)
+
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         for item, where in elements(value, at):
             number, system = word(item, "value"), word(item, "system")
@@ -193,6 +201,8 @@ class Telecoms:
 
 class Relation:
     """GB/T 4761, HL7 RoleCode, SNOMED or words: this person is X of the patient. A guardian role marks a guardian."""
+
+    fills = ("relation",)
 
     _CONTACT_ROLES = "v2-0131"
 
@@ -241,6 +251,8 @@ class Own:
 
 class PersonExtensions:
     """Ethnicity is ours; any other extension is a named gap."""
+
+    fills = ("ethnicity",)
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         for item, where in elements(value, at):

@@ -36,6 +36,8 @@ def compartment_of(code: str) -> tuple[str, ...] | None:
 
 
 class Observations:
+    fills = ("harm.injury.text", "harm.sexual_detail", "harm.narrative", "harm.injury.codes", "harm.hiv_sti_preg.codes")
+
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         texts: dict[tuple[str, ...], list[str]] = {}
         items = as_list(value)

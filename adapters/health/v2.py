@@ -45,6 +45,8 @@ class _Processing:
 class _ReporterRole:
     """ZMR-4: a role code, perhaps with a job title, which is not carried."""
 
+    fills = ("report.reporter_role",)
+
     def __init__(self, mapping: AgencyMapping) -> None:
         self.table = mapping.tables["reporter_role"]
 
@@ -67,6 +69,8 @@ class _ReporterRole:
 class _Photos:
     """ZMR-7: photographs are kept at the hospital; they never travel."""
 
+    fills = ("evidence",)
+
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         if text_of(value) == "1":
             target.setdefault("evidence", []).append(dict(_PHOTO))
@@ -81,6 +85,8 @@ class _Photos:
 
 class _Told:
     """ZMR-8: has the guardian been informed? Kept aside until the guardians are read."""
+
+    fills = ("told.state",)
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         text = text_of(value)

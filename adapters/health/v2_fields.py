@@ -64,6 +64,8 @@ def repetitions(value: Any, at: Position) -> list[tuple[Any, Position]]:
 class Identifiers:
     """CX repetitions: a resident identity, else another document, and one local number; the rest are named gaps."""
 
+    fills = ("id_no", "id_type", "key")
+
     def __init__(self, native: str, *, primary: bool = True) -> None:
         self.native = native
         self.primary = primary
@@ -146,6 +148,8 @@ _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 class PersonName:
     """XPN: the whole Chinese name in one component, pinyin^Chinese, an empty first component, or family^given^middle."""
 
+    fills = ("name", "alias")
+
     def __init__(self, native: str) -> None:
         self.native = native
 
@@ -191,6 +195,8 @@ class PersonName:
 
 class Address:
     """XAD: our own form is text^^division; foreign ones are joined from street, other, city, province, postcode, country."""
+
+    fills = ("residence.address", "residence.region")
 
     def __init__(self, native: str) -> None:
         self.native = native
@@ -249,6 +255,8 @@ class Address:
 class Telephone:
     """XTN: the number in the first component, or area code and number in 6 and 7, or 12."""
 
+    fills = ("phone",)
+
     def __init__(self, native: str) -> None:
         self.native = native
 
@@ -275,6 +283,8 @@ class Telephone:
 class Ethnicity:
     """CE: `01`, `HA^汉族`, `^^汉族`; what no table knows is a gap."""
 
+    fills = ("ethnicity",)
+
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         table = shared_tables()["ethnicity"]
         item = value[0] if isinstance(value, list) else value
@@ -295,6 +305,8 @@ class Ethnicity:
 
 class Relation:
     """CE: GB/T 4761 code and label, or HL70063. `this person is X of the patient`, as canonical wants it."""
+
+    fills = ("relation",)
 
     def __init__(self, table: CodeTable) -> None:
         self.table = table

@@ -12,9 +12,11 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from adapters.kit.extension import lexicon
+from adapters.kit.homes import Homes
 from adapters.kit.lens import (
     CustomField,
     Lens,
@@ -76,6 +78,7 @@ class MappedAdapter:
         self.mapping = mapping
         self.codec = codec
         self.lens = Lens(mapping, codec.extension_style, customs)
+        self._homes = Homes(mapping, codec.extension_style, self.lens.customs)
         self.name: str = mapping.name
         self.agency: AgencyName | None = mapping.agency
         self.media_types: tuple[str, ...] = mapping.media_types
@@ -179,6 +182,7 @@ class MappedAdapter:
             sealed=reading.sealed,
             gaps=tuple(reading.gaps),
             provenance=provenance,
+            locate=partial(self._homes.place, reading),
         )
 
     def _reading(self, item: NativeItem) -> Reading:

@@ -51,7 +51,10 @@ class Action(Protocol):
 
 
 class CustomField(Protocol):
-    """An adapter's own reader and writer for what a declaration cannot say."""
+    """An adapter's own reader and writer for what a declaration cannot say.
+
+    With a member `fills`, the canonical paths that it may fill in its item, a sender is told which field to mend.
+    """
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None: ...
 

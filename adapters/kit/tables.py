@@ -84,9 +84,14 @@ class _Columns:
         return tree
 
 
+def _column(path: Position) -> str:
+    """An extension block is columns of its own: `扩展:<name>`."""
+    return f"column {path[0]}:{path[1]}" if path[0] == EXTENSION and len(path) > 1 else f"column {path[0]}"
+
+
 def _item(tree: Tree, where: str, notes: list[Gap]) -> NativeItem:
     def locate(path: Position) -> str:
-        return f"{where}, column {path[0]}" if path else where
+        return f"{where}, {_column(path)}" if path else where
 
     return NativeItem(tree, where, notes, locate)
 
@@ -235,7 +240,7 @@ class TableCodec:
         return write_xlsx(self.title, list(cells), [row], self.sheet)
 
     def position(self, path: Position) -> str:
-        return f"column {path[0]}" if path else "row 1"
+        return _column(path) if path else "row 1"
 
 
 def read_csv(text: str, limits: Limits) -> Iterator[Row]:

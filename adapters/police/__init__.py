@@ -19,6 +19,8 @@ _TO_HEAD = "~to_head"
 class _DocumentType:
     """`CYZJDM`: 111 beside GMSFHM, another code beside ZJHM. 990 stands for three kinds and is read as `other`, noted."""
 
+    fills = ("id_type",)
+
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         text = text_of(scalar(value, reading.scalar_key))
         if text is None:
@@ -41,6 +43,8 @@ class _DocumentType:
 
 class _DocumentNumber:
     """`ZJHM`: the number of a document that is not a resident identity card."""
+
+    fills = ("id_no",)
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         text = text_of(scalar(value, reading.scalar_key))

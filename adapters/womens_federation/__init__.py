@@ -27,6 +27,8 @@ _ROLE_WORDS = {
 class _NameOrAlias:
     """未成年人姓名/化名: an alias where the cell says 化名."""
 
+    fills = ("name", "alias")
+
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         text = (text_of(value) or "").strip()
         if not text or not text.strip("*＊"):
@@ -50,6 +52,8 @@ class _NameOrAlias:
 
 class _County:
     """所在区县: a division code, or a name that stays text in front of the street."""
+
+    fills = ("residence.region",)
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         text = (text_of(value) or "").strip()
@@ -75,6 +79,8 @@ class _County:
 
 class _Consent:
     """是否同意转介: 是 or 同意 is consent, 否 is refusal, anything else and nothing is no evidence."""
+
+    fills = ("consent.status",)
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         text = (text_of(value) or "").strip()

@@ -244,10 +244,7 @@ def _synthetic_only(documents: list[Any]) -> None:
 
 def _told(item: SubmittedNotice | RefusedItem) -> dict[str, Any]:
     if isinstance(item, RefusedItem):
-        problems = [
-            {"code": p.code, "position": p.position, "message": p.message, "remedy": p.remedy} for p in item.problems
-        ]
-        return {"outcome": "refused", "position": item.position, "problems": problems}
+        return {"outcome": "refused", "position": item.position, "problems": [p.told() for p in item.problems]}
     gaps = [{"code": g.code, "position": g.position, "message": g.message, "target": g.target} for g in item.gaps]
     return {
         "outcome": "accepted-with-gaps" if gaps else "accepted",

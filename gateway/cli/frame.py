@@ -56,7 +56,8 @@ def fail(error: HutongError) -> int:
     """Print an error and every problem it holds to standard error; returns the exit code."""
     click.echo(f"错误 error [{error.code}]: {error.message}", err=True)
     for problem in error.problems:
-        line = f"  {problem.position}: [{problem.code}] {problem.message}"
+        where = f"{problem.native} = {problem.position}" if problem.native else problem.position
+        line = f"  {where}: [{problem.code}] {problem.message}"
         click.echo(line + (f" → {problem.remedy}" if problem.remedy else ""), err=True)
     if error.remedy:
         click.echo(f"  怎么办 remedy: {error.remedy}", err=True)

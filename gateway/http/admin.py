@@ -68,9 +68,7 @@ async def _problems(request: web.Request, handler: Callable[[web.Request], Await
         return await handler(request)
     except HutongError as error:
         status = 404 if isinstance(error, NotFound) else 422 if isinstance(error, Refusal) else 503
-        problems = [
-            {"code": p.code, "position": p.position, "message": p.message, "remedy": p.remedy} for p in error.problems
-        ]
+        problems = [problem.told() for problem in error.problems]
         document = {"code": error.code, "detail": error.message, "remedy": error.remedy, "problems": problems}
         return answer(document, status if not isinstance(error, Unavailable) else 503)
 

@@ -14,7 +14,7 @@ _INSTANT = {"type": "string", "format": "date-time"}
 _PROBLEM_ITEM = {
     "type": "object",
     "required": ["code", "position", "message", "remedy"],
-    "properties": {name: {"type": "string"} for name in ("code", "position", "message", "remedy")},
+    "properties": {name: {"type": "string"} for name in ("code", "position", "message", "remedy", "native")},
 }
 _LEASE_TOKEN = {"type": "string", "maxLength": 256}
 _REPLY = {

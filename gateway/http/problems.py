@@ -212,16 +212,14 @@ def problem_document(error: BaseException) -> dict[str, Any]:
 
 
 def problem_list(problems: tuple[Problem, ...]) -> list[dict[str, str]]:
-    """At most 200 problems, each with code, position, message and remedy."""
-    return [
-        {
-            "code": problem.code,
-            "position": plain_text(problem.position[:MAX_POSITION_CHARS]),
-            "message": plain_text(problem.message),
-            "remedy": plain_text(problem.remedy),
-        }
-        for problem in problems[:MAX_PROBLEMS]
-    ]
+    """At most 200 problems, each with code, position, message and remedy, and with its place in a native message."""
+    return [_problem(problem) for problem in problems[:MAX_PROBLEMS]]
+
+
+def _problem(problem: Problem) -> dict[str, str]:
+    told = problem.told()
+    places = {str(name): plain_text(told[name][:MAX_POSITION_CHARS]) for name in ("position", "native") if name in told}
+    return {**told, **places, "message": plain_text(problem.message), "remedy": plain_text(problem.remedy)}
 
 
 def refused_item_document(problems: tuple[Problem, ...]) -> dict[str, Any]:

@@ -21,13 +21,20 @@ class Problem:
     """One thing that is wrong with what was sent.
 
     `position` is a JSON pointer into the canonical notice or a native position
-    (`PID-7`, `row 3, column 出生日期`, `/REQUEST/BODY/SHR/CSRQ`).
+    (`PID-7`, `row 3, column 出生日期`, `/REQUEST/BODY/SHR/CSRQ`). `native` is the place in the sender's own message where
+    `position` is a pointer into what an adapter made of it.
     """
 
     code: str
     position: str
     message: str
     remedy: str = ""
+    native: str = ""
+
+    def told(self) -> dict[str, str]:
+        """As a document; `native` only where there is one."""
+        said = {"code": self.code, "position": self.position, "message": self.message, "remedy": self.remedy}
+        return {**said, "native": self.native} if self.native else said
 
 
 class HutongError(Exception):

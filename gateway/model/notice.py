@@ -11,7 +11,7 @@ no floats, no null), shaped by `schemas/`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -52,6 +52,8 @@ class SubmittedNotice:
     parsed: name, phone, unit and the like, never part of `data`.
     `sealed` likewise: components the owner marked sealed.
     `subject` is the case in the sender's own words, resolved later.
+    `locate` says of a JSON pointer into `data` where that stands, or would
+    stand, in the sender's own message; canonical notices have none.
     """
 
     sender: OfficeId
@@ -65,6 +67,7 @@ class SubmittedNotice:
     gaps: tuple[Gap, ...] = ()
     provenance: tuple[Provenance, ...] = ()
     extensions: Mapping[str, str] = field(default_factory=dict)
+    locate: Callable[[str], str] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ from gateway.services.receipts import ReceiptMaker
 from gateway.services.replies import reply_move
 from gateway.services.sealed_questions import counted_question, stays_here
 from gateway.services.tell import Teller, loggable_flags
+from gateway.validation.validate import located
 
 # Withdrawals, corrections and consent events overtake, so that what is wrong is stopped first (DESIGN 7).
 OVERTAKING = frozenset({NoticeType("WDR"), NoticeType("COR"), NoticeType("CON")})
@@ -107,7 +108,7 @@ class Admission:
         link = await self._cases.link(caller.office, submitted)
         routing = self._route(valid, snapshot.finder, link.context, now)
         if routing.problems:
-            raise InvalidNotice("the notice cannot be routed", problems=routing.problems)
+            raise InvalidNotice("the notice cannot be routed", problems=located(routing.problems, submitted))
         notice_id, retention = self._ids.notice(), self._settings.retention
         parts = self._set_apart(submitted.data)
         persons = self._keeper.identify(parts.data, self._acquaintance)
@@ -185,7 +186,7 @@ class Admission:
         link = await self._cases.link(caller.office, valid.notice)
         routing = self._route(valid, self._directories.current.finder, link.context, now)
         if routing.problems:
-            raise InvalidNotice("the notice cannot be routed", problems=routing.problems)
+            raise InvalidNotice("the notice cannot be routed", problems=located(routing.problems, valid.notice))
         return {
             "type": "checked",
             "id": valid.notice.native_id,

@@ -351,9 +351,7 @@ def _notice_in(receipt: bytes) -> NoticeId:
 
 
 def _told(problems: Sequence[Problem]) -> bytes:
-    return canonical_json(
-        [{"code": p.code, "position": p.position, "message": p.message, "remedy": p.remedy} for p in problems]
-    )
+    return canonical_json([problem.told() for problem in problems])
 
 
 def _place(file: str, number: int) -> bytes:

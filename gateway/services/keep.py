@@ -30,7 +30,7 @@ from gateway.ports.storage import PersonLink, SealedSegment, StoredNotice
 from gateway.privacy.segments import Segment
 from gateway.services.attest import AsReceived, unpack
 from gateway.validation import likeness
-from gateway.validation.identity import check_digit_holds
+from gateway.validation.identity import born_of, check_digit_holds
 
 RAW = "RAW"
 HEADER = "HEADER"
@@ -73,6 +73,7 @@ class OpenedNotice:
     erased: frozenset[PersonId] = frozenset()
 
 
+_FIRST_YEAR, _NO_SEQUENCE = 1850, "000"
 # Documents, besides the resident identity, whose number names one person.
 _ONE_PERSONS = frozenset({"PASS", "HKM", "TW", "BIRTH"})
 
@@ -87,9 +88,9 @@ def aliases_of(person: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     """The identifiers that make a person recognisable: (kind, value), normalised.
 
     Doubt is a no, since an alias joins two notices without anybody being asked. A number counts under a kind whose numbers
-    are one person's (a household booklet's is a family's, another document's anybody's), and a resident number where its
-    check digit holds: clerks fill the field with numbers that many children share. Without a kind, whether it was not
-    said or was set aside as no code, nothing but a resident number counts.
+    are one person's (a household booklet's is a family's, another document's anybody's). A resident number has its form
+    and a birth date in it, and one whose check digit fails does not end as those do that clerks fill in for many children.
+    Without a kind, whether it was not said or was set aside as no code, nothing but a resident number counts.
 
     A student number of the form G + citizen id is the same person as that id.
     """
@@ -97,17 +98,23 @@ def aliases_of(person: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     if isinstance(id_no, str) and len(id_no) >= 6:
         kind, number = person.get("id_type", "ID"), id_no.upper()
         if kind == "ID":
-            if check_digit_holds(number):
+            if _is_one_residents(number):
                 yield kind, number
         elif isinstance(kind, str) and kind in _ONE_PERSONS:
             yield kind, number
     student_no = person.get("student_no")
     if isinstance(student_no, str) and len(student_no) >= 6:
         if student_no[:1].upper() == "G" and len(student_no) == 19:
-            if student_no[1:].upper() != str(id_no).upper() and check_digit_holds(student_no[1:].upper()):
+            if student_no[1:].upper() != str(id_no).upper() and _is_one_residents(student_no[1:].upper()):
                 yield "ID", student_no[1:].upper()
         else:
             yield "student", student_no.upper()
+
+
+def _is_one_residents(number: str) -> bool:
+    born = born_of(number)
+    is_likely = born is not None and born.year >= _FIRST_YEAR and number[14:17] != _NO_SEQUENCE
+    return is_likely or check_digit_holds(number)
 
 
 class Keeper:

@@ -64,7 +64,7 @@ class People:
         if not aliases:
             raise InvalidDocument(
                 "an identifier that names one person has a kind (`ID`, `PASS`, `HKM`, `TW`, `BIRTH`, `student`) and a number "
-                "of at least six characters whose check digit holds, where it has one"
+                "of at least six characters; a resident number has its form"
             )
         known = await self._notices.find_persons(aliases)
         for person, _ in known.values():

@@ -131,7 +131,7 @@ def validate(submitted: SubmittedNotice, rules: Rules, on: date) -> ValidNotice 
             problems[problem_of(fault, rules.names)] = None
             if len(problems) == MAX_PROBLEMS:
                 break
-        return tuple(problems)
+        return located(tuple(problems), submitted)
 
     rest = _cut_down(trimmed, set_aside, faults, rules, kind)
     if not rest.is_settled:
@@ -144,6 +144,16 @@ def validate(submitted: SubmittedNotice, rules: Rules, on: date) -> ValidNotice 
         (*rest.flags, *hints(data, on)),
         quarantined=tuple(rest.places),
         set_aside=rest.set_aside,
+    )
+
+
+def located(problems: tuple[Problem, ...], submitted: SubmittedNotice) -> tuple[Problem, ...]:
+    """The same problems, each with its place in the sender's own message where the notice came in a format of its agency."""
+    locate = submitted.locate
+    if locate is None:
+        return problems
+    return tuple(
+        replace(problem, native=locate(problem.position)) if not problem.native else problem for problem in problems
     )
 
 
@@ -174,7 +184,11 @@ class _Rest:
             while pointer and pointer not in sources:
                 pointer = pointer.rpartition("/")[0]
             target = ".".join(part for part in problem.position.split("/") if part and not part.isdigit())
-            position = sources.get(pointer) or problem.position
+            position = (
+                sources.get(pointer)
+                or (submitted.locate(problem.position) if submitted.locate else "")
+                or problem.position
+            )
             if (position, target) not in told:
                 told.add((position, target))
                 yield Gap(problem.code, position, problem.message, target)

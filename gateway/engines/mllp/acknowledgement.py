@@ -63,7 +63,7 @@ def accepted(head: Heading, at: datetime, pushed: Pushed) -> bytes:
 
 def refused(head: Heading, at: datetime, problems: tuple[Problem, ...]) -> bytes:
     first = problems[0]
-    return _answer(head, at, b"AE", f"{first.code} {first.position}".strip(), problems[:MAX_ERRORS])
+    return _answer(head, at, b"AE", f"{first.code} {_place(first)}".strip(), problems[:MAX_ERRORS])
 
 
 def rejected(head: Heading, at: datetime, why: str) -> bytes:
@@ -84,11 +84,16 @@ def _answer(head: Heading, at: datetime, code: bytes, text: str, problems: tuple
         msh += [b""] * 5 + [head.charset]
     segments = [msh, [b"MSA", code, head.control, _escaped(text, head)]]
     segments += [
-        [b"ERR", b"", _escaped(problem.position, head), _escaped(problem.code, head), b"E", b"", b"",
+        [b"ERR", b"", _escaped(_place(problem), head), _escaped(problem.code, head), b"E", b"", b"",
          _escaped(problem.message, head), _escaped(problem.remedy, head)]
         for problem in problems
     ]  # fmt: skip
     return b"\r".join(separator.join(segment) for segment in segments) + b"\r"
+
+
+def _place(problem: Problem) -> str:
+    """In the sender's own segments and fields, as far as that is known."""
+    return problem.native or problem.position
 
 
 def _escaped(text: str, head: Heading) -> bytes:

@@ -18,6 +18,8 @@ CHILD = "999999201503010016"
         ({"id_no": "E12345678"}, []),  # its kind was set aside as no code of the table: it may be anybody's
         ({"id_type": "ID", "id_no": "123456"}, []),
         ({"id_type": "ID", "id_no": "999999201503010000"}, []),  # what clerks write for children without a number
+        ({"id_type": "ID", "id_no": "111111111111111111"}, []),
+        ({"id_type": "ID", "id_no": "999999201503010026"}, [("ID", "999999201503010026")]),  # a slip, and told as one
         ({"id_type": "HKB", "id_no": CHILD}, []),  # a booklet's number is its family's
         ({"id_type": "OTH", "id_no": "12345678"}, []),
         ({"id_type": "NONE", "id_no": "12345678"}, []),

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from gateway.model.canonical import canonical_json
 from gateway.model.errors import InvalidDocument
 from gateway.model.fields import FieldSpec
 from gateway.model.identifiers import EventId, FieldId
@@ -104,6 +105,8 @@ class AnalysePolicies:
         files = await self._files(which, by)
         if which == IN_FORCE and day is None and division is None:
             return self._policies.current()
+        if day is None and division is None:
+            return await asyncio.to_thread(self._policies.prove, canonical_json(dict(files)), self._clock.now())
         where = self._policies.region if division is None else division
         return await asyncio.to_thread(load_policy, files, self._fields, day or self._today(), where)
 

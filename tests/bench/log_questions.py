@@ -25,12 +25,13 @@ from typing import Any, cast
 
 from gateway.audit.record import PreparedRecord, prepare
 from gateway.engines.files.documents import default_catalogue
-from gateway.engines.files.policies import read_policy
+from gateway.engines.files.packs import pack_files
 from gateway.engines.sqlite.store import SqliteStore
 from gateway.engines.system.clock import SystemClock
 from gateway.model.agency import Office
 from gateway.model.audit import EventName, LogEvent, LogValue, Slot
 from gateway.model.identifiers import EventId, OfficeId, PersonId
+from gateway.policy.document import load_document
 from gateway.ports.log_storage import LogQuery
 from gateway.services.log_reports import Asked, LogReports
 from gateway.services.people import FoundPerson
@@ -143,7 +144,7 @@ async def measure(folder: Path) -> dict[str, Any]:
             )
             for one in OFFICES
         }
-        vocabulary = read_policy(START.date()).vocabulary
+        vocabulary = load_document(pack_files(), default_catalogue().fields).vocabulary
         reports = LogReports(
             log=store.log, publisher=cast(Any, _Unsigned(store)), notices=store.notices, keeper=cast(Any, None), fields=default_catalogue().fields,
             offices=lambda: offices, vocabulary=lambda: vocabulary, clock=SystemClock(),

@@ -37,6 +37,7 @@ from gateway.services.cases import CaseLink, Cases
 from gateway.services.conflicts import accused_schools
 from gateway.services.directory import Directories
 from gateway.services.facts import china_day
+from gateway.services.in_step import in_step
 from gateway.services.keep import Keeper
 from gateway.services.receipts import ReceiptMaker
 from gateway.services.replies import reply_move
@@ -111,19 +112,23 @@ class Admission:
             raise InvalidNotice("the notice cannot be routed", problems=located(routing.problems, submitted))
         notice_id, retention = self._ids.notice(), self._settings.retention
         parts = self._set_apart(submitted.data)
+        await in_step()
         persons = self._keeper.identify(parts.data, self._acquaintance)
         data: JsonObject = self._scrub(parts.data, submitted.reporter) if submitted.reporter else parts.data
         all_flags = (*flags, *valid.flags, *routing.flags)
+        await in_step()
         content = self._keeper.seal(
             notice_id, data, _header(valid, routing, link, caller, documents), pack(body, attestation), persons,
             reporter=_with_parts(submitted.reporter, parts, REPORTER), sealed=_with_parts(submitted.sealed, parts, SEALED),
             quarantined=valid.set_aside,
         )  # fmt: skip
+        await in_step()
         deliveries: tuple[NewDelivery, ...] = ()
         if not stays_here(submitted, self._sealed):
             deliveries = self._deliveries(valid, routing, link.case, now, is_on_hold=PROVISIONAL in flags)
         purposes = sorted({recipient.purpose for recipient in routing.recipients})
         slots = self._teller.slots(persons.values(), data.get("persons", ()), link.case, china_day(now))
+        await in_step()
         record = self._teller.event(
             EventName.NOTICE_ACCEPTED,
             now,
@@ -142,6 +147,7 @@ class Admission:
             officer=caller.officer,
             persons=slots,
         )
+        await in_step()
         receipt = self._receipts.accepted(
             caller.office.id, now, notice_id, submitted.native_id, body, flags=all_flags,
             gaps=tuple(_gap(gap) for gap in submitted.gaps),

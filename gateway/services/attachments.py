@@ -117,7 +117,7 @@ class Attachments:
 
     async def keep_named(self, sender: OfficeId, notice: SubmittedNotice) -> Named:
         """Let what a notice names not lapse, now or when it comes: also what only its sealed or reporter parts name."""
-        digests = sorted(documents_in(notice.data) | documents_in(notice.sealed) | documents_in(notice.reporter))
+        digests = sorted(documents_in(notice.data, notice.sealed, notice.reporter))
         names = tuple(self.name(sender, digest) for digest in digests)
         there = [await self._objects.keep(name) for name in names]
         return Named(names, () if all(there) else (MISSING,))

@@ -15,20 +15,16 @@ def is_digest(text: str) -> bool:
     return _DIGEST.fullmatch(text) is not None
 
 
-def documents_in(data: JsonObject) -> frozenset[str]:
-    """The digests by which a body names documents: of attachments, orders, judgments, investigation material."""
+def documents_in(*bodies: JsonObject) -> frozenset[str]:
+    """The digests by which bodies name documents: of attachments, orders, judgments, investigation material."""
     found: set[str] = set()
-    _gather(data, found)
+    waiting: list[Any] = [body for body in bodies if body]
+    while waiting:  # every notice comes past here, so text and numbers are not even visited
+        value = waiting.pop()
+        if isinstance(value, dict):
+            named = value.get("digest")
+            if isinstance(named, str) and is_digest(named):
+                found.add(named)
+            value = value.values()
+        waiting += [below for below in value if isinstance(below, (dict, list))]
     return frozenset(found)
-
-
-def _gather(value: Any, found: set[str]) -> None:
-    """Plain objects and arrays of JSON alone: every notice comes past here, so text and numbers are not even visited."""
-    if isinstance(value, dict):
-        named = value.get("digest")
-        if isinstance(named, str) and is_digest(named):
-            found.add(named)
-        value = value.values()
-    for below in value:
-        if isinstance(below, (dict, list)):
-            _gather(below, found)

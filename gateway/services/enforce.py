@@ -53,6 +53,7 @@ from gateway.services.documents import documents_in
 from gateway.services.facts import FactGatherer, Gathered
 from gateway.services.follow import changes_of
 from gateway.services.hold import LOOK_AGAIN
+from gateway.services.in_step import in_step
 from gateway.services.keep import Keeper, OpenedNotice
 from gateway.services.replay import decided_on, outcome_code
 from gateway.services.shown import Showing
@@ -170,12 +171,14 @@ class Enforce:
         made = await self._released(opened, delivery, recipient)
         if isinstance(made, Decision):
             return await self._refuse(delivery, made, self._clock.now())
+        await in_step()
         told = self._disclosed(opened, delivery, made, way)
         started = await self._claimed(delivery, made, told)
         if isinstance(started, NotSent):
             return started
         released, recipient = made.release, made.recipient
         adapter = self._adapter_named(recipient.adapter, way.media_type)
+        await in_step()
         encoded = adapter.encode(released, recipient, way.media_type)
         send_before = started + self._settings.delivery.ticket_seconds
         if self._clock.monotonic() >= send_before:
@@ -245,15 +248,18 @@ class Enforce:
 
     async def _released(self, opened: OpenedNotice, delivery: Delivery, recipient: Office) -> Made | Decision:
         """Decide and project, now. A decision alone where nothing may go."""
+        await in_step()
         now, snapshot = self._clock.now(), self._directories.current
         recipient = snapshot.offices.get(recipient.id, recipient)
         gathered = await self._gather(opened, delivery, recipient, now)
+        await in_step()
         decision = self._decide(gathered)
         if not decision.delivers:
             return decision
         handle = self._cases.handle(delivery.case, recipient.id)
         notes = ReleaseNotes()
         context = await self._context(opened, delivery, recipient, handle)
+        await in_step()
         released = release(opened.data, decision, context, self._projector, notes)
         if isinstance(released, Withheld):
             return decision

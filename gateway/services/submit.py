@@ -53,6 +53,7 @@ from gateway.services.attachments import Attachments
 from gateway.services.attest import BY_GATEWAY, Attestation, hold_attributes
 from gateway.services.directory import Directories
 from gateway.services.follow import changes_of
+from gateway.services.in_step import in_step
 from gateway.services.recall import Recall
 from gateway.services.withdraw import Withdraw
 
@@ -134,6 +135,7 @@ class Submit:
         now = self._clock.now()
         self._in_flight += 1
         try:
+            await in_step()
             self._verify(caller, body, media_type, headers, signature, now)
             attestation = Attestation("signature", signature or "")
             return await self._accept_all(caller, body, media_type, headers, now, attestation)
@@ -231,6 +233,7 @@ class Submit:
         now: datetime,
         attestation: Attestation,
     ) -> Submitted:
+        await in_step()
         items, is_batch = self._decode(caller, body, media_type, headers)
         answers: list[Receipt | RefusedItem] = [
             item if isinstance(item, RefusedItem) else RefusedItem(f"/{position}", ())
@@ -323,6 +326,7 @@ class Submit:
         place = f"/{position}" if is_batch else ""
         own = canonical_json([item.type, item.subject, item.data]) if is_batch else body
         try:
+            await in_step()
             valid = self._held_to_rules(caller, item, now)
             if isinstance(valid, tuple):
                 return RefusedItem(place, valid)
@@ -361,6 +365,7 @@ class Submit:
         rests: RestsOn | None = None,
     ) -> Receipt:
         """`name` is what makes the notice the same one when it comes again: its native id, or its place in a bulk file."""
+        await in_step()
         office = caller.office
         native_key = keyed_digest(self._secret, office.id.encode(), name.encode())
         body_digest = hashlib.sha256(body).digest()

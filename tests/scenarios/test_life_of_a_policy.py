@@ -181,10 +181,10 @@ async def test_a_scheduled_policy_waits_for_its_instant_and_survives_nobody_look
         "POST", f"/admin/v1/policies/{made['policy']}/activation", {"effective_from": start.isoformat()}
     )
     assert whole.gateway.services.policies.current().hash == before
-    for _ in range(100):
+    for _ in range(1_200):
         if whole.gateway.services.policies.current().hash == made["decides_as"]:
             break
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.05)
     assert whole.gateway.services.policies.current().hash == made["decides_as"]
     assert datetime.now(UTC) >= start
     active = await whole.gateway.engines.store.policies.active_policy("440113")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from gateway.engines.sql.registry import raise_epoch
+from gateway.engines.sql.persons import forget_pairs
 from gateway.engines.sql.transaction import Kind, Readers, Transaction, Writer
 from gateway.engines.sql.values import blob_of, head_of, instant, known_blob, millis, text_of
 from gateway.model.errors import NotPermitted
@@ -143,9 +143,7 @@ def _forgotten(tx: Transaction, unit: _Forgetting) -> int:
         "forget_consents",
     ):  # fmt: skip
         tx.sql.run(query, (unit.person,))
-    pairs = [tx.sql.run(f"forget_pairs_of_{one}", (unit.person,)).rowcount for one in ("first", "second")]
-    if any(pairs):
-        raise_epoch(tx, consent=tx.state.epochs.consent + 1)  # who was one by way of this person is so no more
+    forget_pairs(tx, unit.person, unit.at)
     tx.sql.run("forget_subject", (unit.subject,))
     tx.sql.run("erasure_done", (unit.at, unit.erasure))
     tx.log(unit.records)

@@ -9,6 +9,7 @@ has met before, and costs no question.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ class ConflictsOnRecord:
     ) -> None:
         self._notices, self._open, self._is_cleared, self._kin = notices, open_notice, is_cleared, kin
         self._said: OrderedDict[NoticeId, _Said] = OrderedDict()
+        self._looking: dict[NoticeId, asyncio.Future[_Said]] = {}  # one look for all who ask meanwhile
 
     async def of_guardians(self, opened: OpenedNotice, people: Iterable[Mapping[str, Any]]) -> dict[str, Reasons]:
         """Reasons by `ref`, for the guardians and carers of a notice who can be known from elsewhere."""
@@ -137,14 +139,20 @@ class ConflictsOnRecord:
 
     async def _said_by(self, notice: NoticeId, kind: NoticeType) -> _Said:
         said = self._said.get(notice)
-        if said is None:
-            stored = await self._notices.load(notice)
-            said = _NOTHING if stored is None else self._read(stored)
-            self._said[notice] = said
-            if len(self._said) > _REMEMBERED:
-                self._said.popitem(last=False)
-        else:
+        if said is not None:
             self._said.move_to_end(notice)
+            return said
+        looking = self._looking.get(notice)
+        if looking is None:
+            looking = self._looking[notice] = asyncio.ensure_future(self._look(notice))
+            looking.add_done_callback(lambda _: self._looking.pop(notice))
+        return await asyncio.shield(looking)
+
+    async def _look(self, notice: NoticeId) -> _Said:
+        stored = await self._notices.load(notice)
+        said = self._said[notice] = _NOTHING if stored is None else self._read(stored)
+        if len(self._said) > _REMEMBERED:
+            self._said.popitem(last=False)
         return said
 
     def _read(self, stored: StoredNotice) -> _Said:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import shutil
 import sqlite3
@@ -238,13 +239,21 @@ async def test_a_restored_backup_is_a_hold_and_nothing_is_signed(
     shutil.copytree(tmp_path / "backup", gateway.folder / "store")
     gateway.store = SqliteStore.open(gateway.folder / "store", clock, cache_mib=8)
     restored = gateway.make_publisher()
-    hold = await restored.open()
-    assert hold is not None and (hold.why, hold.signed_size, hold.own_size) == ("guard", 20, 10)
+    other_node = gateway.make_publisher()
+    for node in (restored, other_node):
+        hold = await node.open()
+        assert hold is not None and (hold.why, hold.signed_size, hold.own_size) == ("guard", 20, 10)
     await gateway.log(30)
     assert await restored.publish() is None and restored.latest is None
     assert not restored.allows_disclosure(clock.now())
     hold = await restored.release()
     assert hold is not None and hold.own_size == 40, "a longer tree that does not contain what was signed stays a fork"
+    following = asyncio.ensure_future(other_node.follow(ORIGIN, (LOG, LOG_PQ), TRUST))
+    while not following.done():
+        assert other_node.hold is not None, "nor is it let go for a moment, while a node that does not sign looks again"
+        await asyncio.sleep(0)
+    hold = await following
+    assert hold is not None and hold.own_size == 40
 
 
 async def test_a_lost_guard_does_not_hide_a_fork_from_the_witness(

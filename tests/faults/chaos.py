@@ -53,6 +53,9 @@ def numbers_of(number: int, count: int, seen: Witnessed) -> Iterator[str]:
 class Embedded(GatewayProcess):
     """One node as the auditor sees it."""
 
+    def run(self, *arguments: str, config: bool = True, check: bool = True) -> Any:
+        return self.here(*arguments, config=config, check=check)
+
     def contradictions(self) -> list[str]:
         return []
 
@@ -70,8 +73,8 @@ def prepare(folder: Path) -> Embedded:
     return gateway
 
 
-def run(folder: Path, rounds: int, seed: int) -> list[str]:
-    """SIGKILL of one embedded node; every broken promise in words."""
+def run(folder: Path, rounds: int, seed: int, reports: int = REPORTS_A_ROUND) -> list[str]:
+    """SIGKILL of one embedded node, with so many reports a round; every broken promise in words."""
     seen = Witnessed(RECIPIENTS, folder.with_suffix(".seen"))
     gateway = prepare(folder)
     load = Load(gateway.profiles, seen, random.Random(seed))
@@ -82,8 +85,8 @@ def run(folder: Path, rounds: int, seed: int) -> list[str]:
 
     try:
         for number in range(len(seen.rounds), rounds):
-            after = random.Random(f"{seed}.{number}").randrange(1, REPORTS_A_ROUND)
-            begin, numbers = time.monotonic(), numbers_of(number, REPORTS_A_ROUND, seen)
+            after = random.Random(f"{seed}.{number}").randrange(1, reports)
+            begin, numbers = time.monotonic(), numbers_of(number, reports, seen)
             asyncio.run(load.round(numbers, after, kill, LONGEST_ROUND_SECONDS))
             _over(seen, number, rounds, ["node-killed"], after, begin)
         return _told(seen, judge(seen, gateway), [])

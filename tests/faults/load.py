@@ -15,6 +15,7 @@ import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from gateway.model.canonical import canonical_json
 from gateway.model.errors import HutongError, Unavailable
 from gateway.simulation.scenario_s1 import CHILD, FATHER, PLACE
 from tests.support.amqp_office import AmqpOffice
+from tests.support.family import identity
 from tests.support.witnessed import Witnessed
 
 SENDER = "health.440113"
@@ -43,10 +45,13 @@ LOST = (AMQPError, aio_pika.exceptions.AMQPException, OSError, TimeoutError, Una
 
 
 def report(number: str) -> bytes:
-    """A mandatory report whose shareable text holds its number, so that every recipient can be asked what it got."""
+    """A mandatory report whose shareable text holds its number, so that every recipient can be asked what it got. The reports
+    of a round are about one family."""
+    days = timedelta(days=int(number[1:].split("-")[0]))
+    born, father_born = date(2012, 3, 1) + days, date(1985, 1, 1) + days
     data = {
         "urgency": 2, "purpose": "P01", "immediate_danger": True, "discovery_channel": "hospital", "place": PLACE,
-        "persons": [CHILD, FATHER],
+        "persons": [{**CHILD, "id_no": identity(born, 1), "birth_date": born.isoformat()}, {**FATHER, "id_no": identity(father_born, 1)}],
         "harm": {"types": ["H21"], "m_flags": ["M4"], "narrative": f"情况 {number}", "summary": f"摘要 {number}"},
         "report": {"mandatory": True, "reporter_role": "doctor", "noticed_at": "2026-03-01T09:30:00+08:00"},
         "evidence": [{"kind": "photo", "holder": SENDER}],

@@ -7,4 +7,4 @@ from tests.faults.chaos import run
 
 @pytest.mark.slow
 def test_no_acknowledged_report_is_lost_and_none_applied_twice(tmp_path):
-    assert run(tmp_path / "g", rounds=5, seed=1123) == []
+    assert run(tmp_path / "g", rounds=5, seed=1123, reports=50) == []

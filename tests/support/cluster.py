@@ -242,7 +242,7 @@ class ClusterProcess:
         return self.brokers.brokers if self.brokers is not None else []
 
     def run(self, *arguments: str) -> Any:
-        return self.nodes[0].run(*arguments)
+        return self.nodes[0].here(*arguments)
 
     def contradictions(self) -> list[str]:
         """What is wrong with the log in the database: a signed size whose root the leaves do not have, events told twice."""

@@ -50,7 +50,8 @@ class GatewayProcess:
             self.port = int(tomllib.loads(self.config.read_text())["server"]["port"])
             return
         self.port = free_port()
-        self.run("init", str(directory), "--port", str(self.port), *init, config=False)
+        command = self.here if tree == ROOT else self.run
+        command("init", str(directory), "--port", str(self.port), *init, config=False)
         limits = "[limits]\nnotices_per_second = 100000\nburst_notices = 1000000\n\n[server]"
         self.config.write_text(self.config.read_text().replace("[server]", limits))
 
@@ -114,7 +115,7 @@ class GatewayProcess:
         return self.process.wait(timeout=60)
 
     def add_office(self, office: str, adapter: str = "canonical", *options: str) -> None:
-        self.run("office", "add", office, "--name", f"测试单位 {office}", "--adapter", adapter, "--profile", str(self.profiles),
+        self.here("office", "add", office, "--name", f"测试单位 {office}", "--adapter", adapter, "--profile", str(self.profiles),
                  *options,
                  *(f"--accept-obligation={name}" for name in ("no_onward", "retention_days", "disposal_receipt",
                                                              "report_back_hours", "notify_owner", "log_use")))  # fmt: skip

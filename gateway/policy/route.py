@@ -22,20 +22,20 @@ place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Any, Protocol, TypeGuard
+from typing import Protocol
 
 from gateway.model.agency import Office, OfficeState
 from gateway.model.errors import Problem
-from gateway.model.geography import Competence, Matter, Place, PlaceKind
+from gateway.model.geography import Competence, Matter, Place
 from gateway.model.identifiers import AgencyName, DivisionCode, NoticeType, OfficeId, parse_office_id
 from gateway.model.notice import REPORTS, JsonObject, Recipient, ValidNotice
-from gateway.model.routing import NO_CASE, CaseContext, Held, Routing
+from gateway.model.routing import CaseContext, Held, Routing
+from gateway.policy.places import event_day, places_of
 from gateway.policy.routing_rules import (
     EMERGENCY_PROTECTION,
-    NOTHING_STATED,
     OWN_DUTY,
     RANK,
     REQUIRED_ROLES,
@@ -47,16 +47,11 @@ from gateway.policy.routing_rules import (
     Source,
     any_holds,
 )
+from gateway.policy.stated import FACTS, families, is_true, member, people, texts
 
 _CHINA = timezone(timedelta(hours=8))
-_NONE: frozenset[str] = frozenset()
 _COMMUNITY = AgencyName("community")  # the one agency whose offices stand below the county
 _COUNTY_DIGITS = 6
-_YES, _NO = frozenset({"yes"}), frozenset({"no"})
-_NOTHING_STATED = frozenset({NOTHING_STATED})
-_URGENCY = tuple(frozenset({str(level)}) for level in range(3))
-_SCHOOL_WORDS = ("学校", "校园", "幼儿园", "上学", "放学", "school")
-_LONGEST_CODE = 12
 _HARM_BY_STAFF_OR_SEXUAL = frozenset({"H1", "H22"})
 _SEXUAL_FLAGS = frozenset({"M1", "M2", "M3"})
 
@@ -98,7 +93,7 @@ def route(
     table = tables.by_type.get(notice.type)
     if table is None:
         return Routing(problems=(Problem("unknown-type", "/type", "no routing table has this notice type"),))
-    facts = {name: _FACTS[name](notice, agency, case) for name in table.attributes}
+    facts = {name: FACTS[name](notice, agency, case) for name in table.attributes}
     if notice.type not in REPORTS:
         problem = sender_problem(directory.office(sender), agency, notice.type, tables) or _party_problem(
             table, sender, case, facts
@@ -189,7 +184,7 @@ class _Route:
         self.directory = directory
         self.case = case
         self.on = on.astimezone(_CHINA).date()
-        self.event = _event_day(data, self.on)
+        self.event = event_day(data, self.on)
         self.places = places_of(notice, case)
         self.flags: list[str] = []
         self.conflicted = self._conflicted()
@@ -312,9 +307,9 @@ class _Route:
             for office in self._named(rule, "requested_recipients", self.data.get("requested_recipients")):
                 yield from _bare(self._above(office))
         elif source is Source.TARGET:
-            yield from _bare(self._named(rule, "transfer/target", [_member(self.data, "transfer").get("target")]))
+            yield from _bare(self._named(rule, "transfer/target", [member(self.data, "transfer").get("target")]))
         elif source is Source.CONSENT:
-            yield from _bare(self._named(rule, "consent/recipients", _member(self.data, "consent").get("recipients")))
+            yield from _bare(self._named(rule, "consent/recipients", member(self.data, "consent").get("recipients")))
         else:  # EXECUTORS
             measures = self.data.get("measures")
             named = (
@@ -372,92 +367,21 @@ class _Route:
 
     def _conflicted(self) -> frozenset[OfficeId]:
         known = self.case.conflicted
-        if not _is_true(_member(self.data, "place").get("school_related")):
+        if not is_true(member(self.data, "place").get("school_related")):
             return known
-        harm = _member(self.data, "harm")
-        if _families(harm.get("types")).isdisjoint(_HARM_BY_STAFF_OR_SEXUAL) and _texts(harm.get("m_flags")).isdisjoint(
+        harm = member(self.data, "harm")
+        if families(harm.get("types")).isdisjoint(_HARM_BY_STAFF_OR_SEXUAL) and texts(harm.get("m_flags")).isdisjoint(
             _SEXUAL_FLAGS
         ):
             return known
         accused = set(known)
-        for person in _people(self.data):
-            code = _member(person, "school").get("code")
+        for person in people(self.data):
+            code = member(person, "school").get("code")
             office = self.directory.institution(code) if isinstance(code, str) else None
             if office is not None:
                 accused.add(office)
                 self.flags.append(f"conflict:{office}")
         return frozenset(accused)
-
-
-def places_of(notice: ValidNotice, case: CaseContext = NO_CASE) -> tuple[Place, ...]:
-    """The places a notice names, then those the case knows, then the sender's division. Codes are unchecked text."""
-    data = notice.notice.data
-    found: list[Place] = []
-    region = _member(data, "place").get("region")
-    if _may_be_code(region):
-        found.append(_place(PlaceKind.INCIDENT, region))
-    for person in _people(data):
-        roles = person.get("roles")
-        if not isinstance(roles, list):
-            continue
-        if "minor" in roles:
-            for kind, name in _MINORS_PLACES:
-                where = person.get(name)
-                if isinstance(where, dict):
-                    region = where.get("region")
-                    if _may_be_code(region):
-                        found.append(_place(kind, region))
-        elif "guardian" in roles:
-            region = _member(person, "residence").get("region")
-            if _may_be_code(region):
-                found.append(_place(PlaceKind.GUARDIAN_RESIDENCE, region))
-    found.extend(case.places)
-    if case.owner is not None:
-        found.append(_place(PlaceKind.HANDLING, case.owner.split(".", 2)[1]))
-    parts = notice.notice.sender.split(".", 2)
-    if len(parts) > 1:
-        found.append(_place(PlaceKind.SENDER, parts[1]))
-    return tuple(found)
-
-
-@lru_cache(maxsize=16_384)
-def _place(kind: PlaceKind, code: str) -> Place:
-    """One object per place, so that asking for it again compares by identity."""
-    return Place(kind, code)
-
-
-def _may_be_code(region: object) -> TypeGuard[str]:
-    """Longer text is no division code, and answers are remembered by what was asked."""
-    return isinstance(region, str) and len(region) <= _LONGEST_CODE
-
-
-_MINORS_PLACES = (
-    (PlaceKind.PRESENT, "placement"),
-    (PlaceKind.RESIDENCE, "residence"),
-    (PlaceKind.REGISTERED, "registered"),
-)
-
-
-def _event_day(data: JsonObject, on: date) -> date:
-    """The day of the event, never after `on`. A partial date counts as its first day; none or a broken one as `on`."""
-    for name in ("occurred_at", "discovered_at"):
-        text = data.get(name)
-        if isinstance(text, str):
-            day = _day(text[:10])
-            if day is not None:
-                return min(day, on)
-    return on
-
-
-_PARTIAL_TAILS = {4: "-01-01", 7: "-01", 10: ""}
-
-
-@lru_cache(maxsize=4096)
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text + _PARTIAL_TAILS.get(len(text), "?"))
-    except ValueError:
-        return None
 
 
 @lru_cache(maxsize=4096)
@@ -474,90 +398,3 @@ def _by_rank(entry: tuple[int, Recipient]) -> int:
 
 def _bare(offices: Iterable[OfficeId]) -> Iterator[tuple[OfficeId, None]]:
     return ((office, None) for office in offices)
-
-
-def _member(data: JsonObject, name: str) -> JsonObject:
-    value = data.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _people(data: JsonObject) -> Iterator[dict[str, Any]]:
-    people = data.get("persons")
-    if isinstance(people, list):
-        for person in people:
-            if isinstance(person, dict):
-                yield person
-
-
-def _texts(value: object) -> frozenset[str]:
-    return frozenset(item for item in value if isinstance(item, str)) if isinstance(value, list) else _NONE
-
-
-def _families(value: object) -> frozenset[str]:
-    """Codes and the first levels they belong to: H21 is H21 and H2."""
-    if not isinstance(value, list):
-        return _NONE
-    return frozenset(code for item in value if isinstance(item, str) for code in (item, item[:2]))
-
-
-def _is_true(value: object) -> bool:
-    return value is True
-
-
-def _yes_no(value: bool) -> frozenset[str]:
-    return _YES if value else _NO
-
-
-def _difficulties(data: JsonObject) -> frozenset[str]:
-    return frozenset().union(*(_families(person.get("difficulty")) for person in _people(data)))
-
-
-def _measures(data: JsonObject) -> frozenset[str]:
-    measures = data.get("measures")
-    if not isinstance(measures, list):
-        return _NONE
-    return frozenset(code for item in measures if isinstance(item, dict) and isinstance(code := item.get("code"), str))
-
-
-def _order_names_school(data: JsonObject) -> bool:
-    """Whether an order's operative terms reach a school: a term says so, or it is served on one."""
-    order = _member(data, "order")
-    terms = order.get("terms")
-    for term in terms if isinstance(terms, list) else ():
-        detail = term.get("detail") if isinstance(term, dict) else None
-        if isinstance(detail, str) and any(word in detail for word in _SCHOOL_WORDS):
-            return True
-    service = order.get("service")
-    for act in service if isinstance(service, list) else ():
-        if isinstance(act, dict) and act.get("office_kind") in ("education", "school", "JY"):
-            return True
-    return False
-
-
-_Fact = Callable[[ValidNotice, AgencyName, CaseContext], frozenset[str]]
-
-_FACTS: Mapping[str, _Fact] = {
-    "urgency": lambda notice, agency, case: _URGENCY[notice.urgency],
-    "immediate_danger": lambda notice, agency, case: _yes_no(_is_true(notice.notice.data.get("immediate_danger"))),
-    "school_related": lambda notice, agency, case: _yes_no(
-        _is_true(_member(notice.notice.data, "place").get("school_related"))
-    ),
-    "order_names_school": lambda notice, agency, case: _yes_no(_order_names_school(notice.notice.data)),
-    "concern": lambda notice, agency, case: _yes_no(_is_true(_member(notice.notice.data, "visit").get("concern"))),
-    "open_order": lambda notice, agency, case: _yes_no(case.has_open_order),
-    "temporary_guardianship": lambda notice, agency, case: _yes_no(case.has_temporary_guardianship),
-    "target_named": lambda notice, agency, case: _yes_no("target" in _member(notice.notice.data, "transfer")),
-    "harm": lambda notice, agency, case: _families(_member(notice.notice.data, "harm").get("types")) or _NOTHING_STATED,
-    "m_flag": lambda notice, agency, case: (
-        _texts(_member(notice.notice.data, "harm").get("m_flags")) or _NOTHING_STATED
-    ),
-    "difficulty": lambda notice, agency, case: _difficulties(notice.notice.data) or _NOTHING_STATED,
-    "measure": lambda notice, agency, case: _measures(notice.notice.data) or _NOTHING_STATED,
-    "risk": lambda notice, agency, case: (
-        _texts([_member(notice.notice.data, "assessment").get("risk_level")]) or _NOTHING_STATED
-    ),
-    "sender": lambda notice, agency, case: frozenset({agency}),
-    "prior_type": lambda notice, agency, case: _NONE if case.prior is None else frozenset({case.prior.type}),
-    "prior_harm": lambda notice, agency, case: _NONE if case.prior is None else _families(list(case.prior.harm_types)),
-    "prior_school_related": lambda notice, agency, case: _yes_no(case.prior is not None and case.prior.school_related),
-}

@@ -15,7 +15,8 @@ from gateway.model.geography import Place, PlaceKind
 from gateway.model.identifiers import AgencyName, NoticeType, OfficeId
 from gateway.model.notice import Recipient
 from gateway.model.routing import NO_CASE, CaseContext, PriorNotice
-from gateway.policy.route import places_of, route, sender_problem
+from gateway.policy.places import places_of
+from gateway.policy.route import route, sender_problem
 from gateway.policy.routing_rules import RANK, RoutingTables, Setting
 from tests.support.routing import MARCH_1, eight_in, finder, notice, offices, shipped_tables
 

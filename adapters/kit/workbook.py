@@ -228,7 +228,7 @@ def _text(entry: Any) -> str:
 
 def _rows(book: _Book, part: str, max_cells: int) -> Iterator[tuple[int, list[str]]]:
     """Rows that say something. What stands below thousands of blank ones is not looked for."""
-    number = last = rows = seen = 0
+    number = last = rows = seen = blank = 0
     for row in _elements(book.archive, part, "row"):
         rows += 1
         seen += len(row)
@@ -236,7 +236,7 @@ def _rows(book: _Book, part: str, max_cells: int) -> Iterator[tuple[int, list[st
         number = int(given) if given else number + 1
         if rows > _MAX_ROWS or seen > max_cells:
             raise _TooLarge(number, f"more rows than a worksheet holds, or more than {max_cells} cells")
-        if number - last > _EMPTY_RUN:
+        if number - last > _EMPTY_RUN or blank > _EMPTY_RUN:
             return
         cells: list[str] = []
         column = 0
@@ -253,9 +253,11 @@ def _rows(book: _Book, part: str, max_cells: int) -> Iterator[tuple[int, list[st
             if column > len(cells):
                 cells.extend([""] * (column - len(cells)))
             cells[column - 1] = text
-        if cells:
-            last = number
-            yield number, cells
+        if not cells:
+            blank += 1
+            continue
+        last, blank = number, 0
+        yield number, cells
 
 
 @lru_cache(maxsize=_MAX_COLUMNS)

@@ -85,6 +85,8 @@ def _parse_text(text: str, limits: Limits, gaps: list[Gap]) -> Any:
         raise Unreadable(
             "xml-dtd", "prolog", "a document type declaration is not accepted", "send XML without DTD and entities"
         )
+    if text.count("<") > 2 * limits.max_nodes:  # before any of them becomes one
+        raise Unreadable("too-large", "/", f"more than {limits.max_nodes} elements", "send smaller pieces")
     try:
         root = etree.fromstring(text.encode("utf-8", "surrogatepass"), _parser())
     except etree.XMLSyntaxError as error:

@@ -51,7 +51,6 @@ WHERE = {
     "cda": ("health", "application/cda+xml"), "fhir": ("health", "application/fhir+json"), "hl7": ("health", "application/hl7-v2"),
     "csv": ("education", "text/csv"), "xlsx": ("womens_federation", "application/octet-stream"),
 }
-import openpyxl  # before the limit, as in a gateway that has read a workbook
 
 with open("/proc/self/statm") as statm:
     now = int(statm.read().split()[0]) * resource.getpagesize()

@@ -19,7 +19,7 @@ from hl7.client import MLLPClient
 from tests.support.gateway_process import HUTONG, ROOT, GatewayProcess, free_port
 
 HOSPITAL, POLICE = "health.440113", "police.440113"
-FILES, MESSAGES = 24, 12
+FILES, MESSAGES = 16, 9
 PATIENCE_SECONDS = 90
 
 

@@ -88,7 +88,7 @@ async def list_(operator: str, config: Path, as_json: bool) -> None:
     rows = [
         {
             "policy": short(one["policy"]),
-            "state": _STATES[one["state"]],
+            "state": _state(one),
             "region": one["region"],
             "author": one["author"],
             "approvers": one["approvers"],
@@ -100,6 +100,11 @@ async def list_(operator: str, config: Path, as_json: bool) -> None:
         rows,
         {"policy": "策略 policy", "state": "阶段 state", "region": "区划 region", "author": "起草 author", "approvers": "审批 approved by", "from": "生效 effective from"},
     )  # fmt: skip
+
+
+def _state(one: dict[str, Any]) -> str:
+    """Effective is said of what decides now, and of what waits for its instant."""
+    return "待生效 scheduled" if one["state"] == "effective" and not one["in_force"] else _STATES[one["state"]]
 
 
 @click.command("show", help="一个版本走过的每一步 · every step one policy has taken")

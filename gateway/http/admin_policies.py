@@ -70,7 +70,8 @@ class _PolicyAdmin:
 
     async def list(self, request: web.Request) -> web.Response:
         versions = await self._services.administer.versions(by=operator_of(request))
-        return answer([version_document(one) for one in versions])
+        current = await self._services.administer.in_force()
+        return answer([{**version_document(one), "in_force": one.policy == current} for one in versions])
 
     async def show(self, request: web.Request) -> web.Response:
         await self._services.administer.versions(by=operator_of(request))

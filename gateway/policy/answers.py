@@ -25,7 +25,7 @@ from gateway.policy.explain import why as explain
 from gateway.policy.facts import Facts
 from gateway.policy.lint import lint as remarks_on
 from gateway.policy.proofs import prove
-from gateway.policy.rows import Row, describe, facet_names
+from gateway.policy.rows import Row, conditions_text, describe, facet_names, facet_text
 from gateway.policy.rules import PolicyDocument, Rule
 
 EXACT = "对已建模的事实穷尽，含未知值 · exact over the modelled facts, unknown values included"
@@ -165,7 +165,10 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 def who_sees(policy: Policy, field: FieldId) -> dict[str, Any]:
     """Under which circumstances a field shows what. Raises SpaceTooLarge; KeyError for an unknown field."""
-    rows = [row(one, policy) for one in who(policy, field)]
+    rows = []
+    for one in who(policy, field):
+        where, shown = conditions_text(one.where, policy.vocabulary), facet_text(one.after)
+        rows.append({**row(one, policy), "zh": f"{shown.zh}：{where.zh}", "en": f"{shown.en}: {where.en}"})
     return {"field": field, "policy": policy.hash, "exact": EXACT, "rows": rows}
 
 

@@ -8,7 +8,7 @@ that is for the callers of this module to keep.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from gateway.model.access import DELIVER, Facet, FieldDecision
@@ -119,11 +119,13 @@ def who_sees(policy: Policy, field_id: FieldId) -> tuple[Row, ...]:
     return merge_rows(rows)
 
 
-def ceiling(policy: Policy, fixed: Mapping[str, str]) -> dict[FieldId, Facet]:
+def ceiling(
+    policy: Policy, fixed: Mapping[str, str], fields: Collection[FieldId] | None = None
+) -> dict[FieldId, Facet]:
     """All that could ever be shown to whom these facts describe, over every purpose and circumstance, where it is delivered.
 
-    `fixed` is for instance `{"recipient_agency": "education"}`. Fields that
-    are never shown are left out. Raises UnknownFactValue for a fact or value that does not exist.
+    `fixed` is for instance `{"recipient_agency": "education"}`, `fields` those
+    that are asked about (None: all). Fields that are never shown are left out. Raises UnknownFactValue for a fact or value that does not exist.
     """
     tables = {name: dict(table) for name, table in policy.tables.items()}
     for name, value in fixed.items():
@@ -133,10 +135,13 @@ def ceiling(policy: Policy, fixed: Mapping[str, str]) -> dict[FieldId, Facet]:
     gate = policy.group(DELIVER)
     most: dict[FieldId, Facet] = {}
     for group in policy.groups:
+        asked = group.fields if fields is None else [one for one in group.fields if one in fields]
+        if not asked:
+            continue
         shown = 0
         for match in reachable(tables, group.mask | gate.mask):
             if gate.answers[match & gate.mask].shown:
                 shown |= group.answers[match & group.mask].shown
         if shown:
-            most.update(dict.fromkeys(group.fields, Facet(shown)))
+            most.update(dict.fromkeys(asked, Facet(shown)))
     return most

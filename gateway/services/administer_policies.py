@@ -88,6 +88,11 @@ class AdministerPolicies:
         await require(self._staff, by, *_READERS)
         return sorted(await self._storage.lives(), key=lambda one: one.steps[-1].at, reverse=True)
 
+    async def in_force(self) -> PolicyHash | None:
+        """The pack that decides now; one whose instant has not come is effective too, but not this one."""
+        active = await self._storage.active_policy(self._policies.region)
+        return None if active is None else active.hash
+
     async def files(self, policy: str, *, by: str) -> Mapping[str, str]:
         """The documents of a pack, name to text."""
         await require(self._staff, by, *_READERS)

@@ -103,6 +103,7 @@ async def test_only_another_person_approves_and_only_a_security_administrator_pu
     assert whole.gateway.services.policies.current().hash == made["decides_as"] != before
     versions = await staff["sun"].call("GET", "/admin/v1/policies")
     assert [one["state"] for one in versions] in (["effective", "retired"], ["retired", "effective"])
+    assert {one["state"]: one["in_force"] for one in versions} == {"effective": True, "retired": False}
     back = next(one["policy"] for one in versions if one["state"] == "retired")
     await test.call("POST", f"/admin/v1/policies/{back}/rollback", {})
     assert whole.gateway.services.policies.current().hash == before

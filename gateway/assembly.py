@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.assembly_amqp import BrokerMetrics, begin_relay
 from gateway.assembly_engines import ROOT_KEY, Documents, Engines, open_engines, root_key
+from gateway.assembly_ground import pause, policies_of
 from gateway.assembly_log import (
     create_log_keys,
     index_for_ever,
@@ -31,7 +32,7 @@ from gateway.assembly_log import (
     retain_for_ever,
     watch_for_ever,
 )
-from gateway.assembly_services import Services, join_services, pause, policies_of
+from gateway.assembly_services import Services, join_services
 from gateway.assembly_store import (
     begin_duties,
     begin_following,

@@ -1,0 +1,163 @@
+"""What do all use cases of one node stand on? The first part of the composition root: whom we know, and under which policy."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gateway.assembly_engines import Documents, Engines
+from gateway.config import Settings
+from gateway.model.consent import ConsentRules
+from gateway.policy.vocabulary import Vocabulary
+from gateway.privacy.segments import Layout, join
+from gateway.services.authenticate import Authenticate, TokenSettings
+from gateway.services.cases import Cases
+from gateway.services.clear_conflict import ClearConflict
+from gateway.services.conflicts import ConflictsOnRecord
+from gateway.services.consents import Consents
+from gateway.services.directory import Directories
+from gateway.services.formats import Formats
+from gateway.services.govern import Policies
+from gateway.services.keep import Keeper
+from gateway.services.kin import Kin
+from gateway.services.people import People
+from gateway.services.recall import Recall
+from gateway.services.receipts import ReceiptMaker
+from gateway.services.roles import LocalStaff
+from gateway.services.tell import Teller
+from gateway.validation.catalogue import Catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    settings: Settings
+    documents: Documents
+    engines: Engines
+    teller: Teller
+    directories: Directories
+    policies: Policies
+    staff: LocalStaff
+    layout: Layout
+    keeper: Keeper
+    kin: Kin
+    people: People
+    cases: Cases
+    clear_conflict: ClearConflict
+    conflicts: ConflictsOnRecord
+    consents: Consents
+    receipts: ReceiptMaker
+    formats: Formats
+    authenticate: Authenticate
+    recall: Recall
+    is_draining: threading.Event
+
+    def vocabulary(self) -> Vocabulary:
+        """Of the policy in force."""
+        return self.policies.current().vocabulary
+
+    def consent_rules(self) -> ConsentRules:
+        """Of the policy in force."""
+        return self.policies.current().document.consent
+
+    def signal(self, kind: str, name: str) -> None:
+        """Tell the operator of trouble of one kind."""
+        self.engines.events.write(kind, signal=name)
+
+    async def settle(self, why: str) -> None:
+        """Until nothing decided before can leave any more."""
+        await pause(timedelta(seconds=self.settings.delivery.ticket_seconds))
+        await self.recall.everyone(why)
+
+
+async def lay_ground(settings: Settings, documents: Documents, engines: Engines, url: str) -> Ground:
+    """Reads directory, policy and findings; starts nothing."""
+    store, keys, clock, ids = engines.store, engines.keys, engines.clock, engines.ids
+    teller = Teller(keys, ids)
+    directories = Directories(store.directory, documents.tree, documents.jurisdictions)
+    await directories.refresh()
+    policies = policies_of(settings, documents.catalogue, engines, teller)
+    await policies.refresh()
+    directories.follow_policies(policies.refresh)
+    kin = Kin(store.persons)
+    await kin.refresh()
+    directories.follow_findings(kin.refresh)
+    layout = Layout(documents.catalogue.fields.values())
+    keeper = Keeper(keys, ids, layout.split, join)
+    recall = Recall(
+        queues=engines.broker.queues,
+        deliveries=store.deliveries,
+        directories=directories,
+        teller=teller,
+        doorbell=engines.doorbell,
+        clock=clock,
+        ticket_life=timedelta(seconds=settings.delivery.ticket_seconds),
+        signal=lambda name: engines.events.write("queue_trouble", signal=name),
+    )
+    staff = LocalStaff(storage=store.staff, teller=teller, clock=clock)
+    people = People(
+        notices=store.notices, retention=store.retention, keeper=keeper, keys=keys, teller=teller, kin=kin
+    )  # fmt: skip
+
+    async def settle() -> None:
+        await ground.settle("conflict-reversed")
+
+    clear_conflict = ClearConflict(
+        storage=store.consents,
+        retention=store.retention,
+        notices=store.notices,
+        people=people,
+        keys=keys,
+        ids=ids,
+        teller=teller,
+        staff=staff,
+        directories=directories,
+        clock=clock,
+        settle=settle,
+    )
+    conflicts = ConflictsOnRecord(store.notices, keeper.open, clear_conflict.covers, kin)
+    ground = Ground(
+        settings=settings,
+        documents=documents,
+        engines=engines,
+        teller=teller,
+        directories=directories,
+        policies=policies,
+        staff=staff,
+        layout=layout,
+        keeper=keeper,
+        kin=kin,
+        people=people,
+        cases=Cases(store.notices, store.deliveries, keys, ids),
+        clear_conflict=clear_conflict,
+        conflicts=conflicts,
+        consents=Consents(store.consents, keys, ids, conflicts, kin, lambda: policies.current().document.consent),
+        receipts=ReceiptMaker(lambda: keys.signing_key("receipts"), settings.name),
+        formats=Formats(documents.adapters),
+        authenticate=Authenticate(
+            settings=TokenSettings.of(settings, url),
+            directories=directories,
+            storage=store.directory,
+            keys=keys,
+            clock=clock,
+            ids=ids,
+        ),
+        recall=recall,
+        is_draining=threading.Event(),
+    )
+    return ground
+
+
+def policies_of(settings: Settings, catalogue: Catalogue, engines: Engines, teller: Teller) -> Policies:
+    return Policies(
+        storage=engines.store.policies,
+        fields=catalogue.fields,
+        region=settings.region,
+        teller=teller,
+        clock=engines.clock,
+    )
+
+
+async def pause(time: timedelta) -> None:
+    await asyncio.sleep(time.total_seconds())

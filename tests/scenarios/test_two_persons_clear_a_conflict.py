@@ -64,7 +64,8 @@ async def test_two_officers_clear_what_is_unknown_of_a_guardian_and_one_takes_it
 
         assert (await desk("clearing", "nobody"))[1] == "role-missing"
         assert (await desk("clearing", "first", case=summary.case[::-1]))[0] == 404
-        assert (await desk("clearing", "first", guardian="ID:999999190001010000"))[0] == 404
+        assert (await desk("clearing", "first", guardian="ID:999999190001010000"))[0] == 422, "its check digit fails"
+        assert (await desk("clearing", "first", guardian="ID:999999190001010007"))[0] == 404
         assert await desk("clearing", "first") == (200, "asked")
         assert (await desk("clearing", "first"))[1] == "not-permitted", "nobody stands for both"
         assert not await phone_is_seen(hotline, called)

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from struct import Struct
 
-from gateway.audit.merkle import EMPTY_ROOT, HASH_BYTES, node_hash
+from gateway.audit.merkle import EMPTY_ROOT, HASH_BYTES, node_hash, node_hashes
 
 
 def _are_hashes(*hashes: bytes) -> bool:
@@ -174,42 +175,45 @@ def tiles_for_consistency(old_size: int, size: int) -> set[tuple[int, int]]:
 
 
 ReadTile = Callable[[int, int], bytes]
+_HASHES = Struct(f"{HASH_BYTES}s")
+_KEPT_EDGES = 64
 
 
 class Tree:
     """Proofs for any size up to the stored one, from nothing but tiles.
 
     `read(level, index)` gives the joined hashes of a tile, at least as many as the tree has there.
-    Tiles above the leaves (1/256 of the log) stay expanded; of leaf tiles the last `keep` do.
+    Tiles above the leaves (1/256 of the log) stay expanded up to `keep_upper` of them, leaf tiles up to `keep`; the oldest go.
     Not shared between threads. ValueError when a tile is shorter than the tree needs.
+
+    Every sibling on a path stands in the same tile as the node whose sibling it is, so a path takes one tile a level; only
+    what ends at the right edge of the tree is put together from the tiles below.
     """
 
-    def __init__(self, read: ReadTile, keep: int = 64) -> None:
+    def __init__(self, read: ReadTile, keep: int = 64, keep_upper: int = 1024) -> None:
         self._read = read
-        self._keep = keep
+        self._keep, self._keep_upper = keep, keep_upper
         self._upper: dict[tuple[int, int], list[list[bytes]]] = {}
-        self._leaves: dict[int, list[list[bytes]]] = {}
+        self._leaves: dict[tuple[int, int], list[list[bytes]]] = {}
+        self._edges: dict[tuple[int, int], bytes] = {}
 
     def _rows(self, level: int, index: int, needed: int) -> list[list[bytes]]:
-        rows = self._upper.get((level, index)) if level else self._leaves.get(index)
+        kept, most = (self._upper, self._keep_upper) if level else (self._leaves, self._keep)
+        rows = kept.get((level, index))
         if rows is not None and len(rows[0]) >= needed:
             return rows
         data = self._read(level, index)
         if len(data) % HASH_BYTES or len(data) < needed * HASH_BYTES:
             raise ValueError(f"tile {index} of level {level} is shorter than the tree")
-        row = [data[n : n + HASH_BYTES] for n in range(0, len(data), HASH_BYTES)]
+        row = [one for (one,) in _HASHES.iter_unpack(data)]
         rows = [row]
-        new = sha256
         while len(row) > 1:
-            pairs = iter(row[: len(row) & ~1])
-            row = [new(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+            row = node_hashes(row)
             rows.append(row)
-        if level:
-            self._upper[level, index] = rows
-        elif self._keep:
-            while len(self._leaves) >= self._keep:
-                self._leaves.pop(next(iter(self._leaves)))
-            self._leaves[index] = rows
+        while len(kept) >= most > 0:
+            kept.pop(next(iter(kept)))
+        if most:
+            kept[level, index] = rows
         return rows
 
     def node(self, height: int, place: int) -> bytes:
@@ -229,7 +233,46 @@ class Tree:
         return self.range_root(0, size) if size else EMPTY_ROOT
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
-        return [self.range_root(low, high) for low, high in inclusion_ranges(index, size)]
+        if not 0 <= index < size:
+            raise ValueError("no such leaf in this tree")
+        return self._path(index, 0, size)
 
     def consistency(self, old_size: int, size: int) -> list[bytes]:
-        return [self.range_root(low, high) for low, high in consistency_ranges(old_size, size)]
+        if not 0 <= old_size <= size:
+            raise ValueError("the old tree is larger than the new one")
+        if old_size in (0, size):
+            return []
+        # the way up from the last complete subtree of the old tree, which is said itself unless it is the old tree
+        height = (old_size & -old_size).bit_length() - 1
+        place = (old_size - 1) >> height
+        path = self._path(old_size - 1, height, size)
+        return [self.node(height, place), *path] if place else path
+
+    def _path(self, index: int, height: int, size: int) -> list[bytes]:
+        """Siblings from `height` up of the nodes over leaf `index`."""
+        last, path, of_level = size - 1, list[bytes](), -1
+        rows: list[list[bytes]] = []
+        for h in range(height, last.bit_length()):
+            sibling, edge = index >> h ^ 1, last >> h
+            if sibling > edge:
+                continue  # nothing stands right of this node
+            if sibling == edge and (edge + 1) << h > size:
+                path.append(self._edge(sibling << h, size))
+                continue
+            level, inner = h >> 3, h & 7
+            if level != of_level:
+                tile = index >> 8 * (level + 1)
+                rows = self._rows(level, tile, min(256, (size >> 8 * level) - 256 * tile))
+                of_level = level
+            path.append(rows[inner][sibling & 255 >> inner])
+        return path
+
+    def _edge(self, low: int, size: int) -> bytes:
+        """Root of what stands from `low` to the end of a tree: the same for most leaves of one tree."""
+        root = self._edges.get((low, size))
+        if root is None:
+            root = self.range_root(low, size)
+            while len(self._edges) >= _KEPT_EDGES:
+                self._edges.pop(next(iter(self._edges)))
+            self._edges[low, size] = root
+        return root

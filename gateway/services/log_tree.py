@@ -6,15 +6,25 @@ the tiles below. The root of a full tile never changes, so it is kept once known
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
+from typing import TypeVar
 
-from gateway.audit.merkle import EMPTY_ROOT, HASH_BYTES, TILE_WIDTH, Edge, fold, leaf_hash
-from gateway.audit.proof import Tree, consistency_ranges, inclusion_ranges, tiles_for
+from gateway.audit.merkle import HASH_BYTES, TILE_WIDTH, Edge, fold, leaf_hash
+from gateway.audit.proof import Tree
 from gateway.audit.tiles import ENTRIES, encode_bundle, tile_width
 from gateway.model.errors import Tampered
 from gateway.ports.log_storage import LogStorage
 
 KEPT_TILES = 256
+_T = TypeVar("_T")
+
+
+class _Missing(LookupError):
+    """A tile that has to be read first."""
+
+    def __init__(self, place: tuple[int, int]) -> None:
+        super().__init__(place)
+        self.place = place
 
 
 class LogTree:
@@ -24,6 +34,8 @@ class LogTree:
         self._log = log
         self._tiles: dict[tuple[int, int], bytes] = {}
         self._roots: dict[tuple[int, int], bytes] = {}
+        self._ready: dict[tuple[int, int], bytes] = {}
+        self._tree = Tree(self._read)
 
     async def tile(self, level: int, index: int, size: int) -> bytes:
         """The joined hashes of a tile of the tree of `size` leaves; empty where there is none. Tampered when the store lacks it."""
@@ -70,20 +82,31 @@ class LogTree:
         upto = (index * TILE_WIDTH + width) << (8 * number)
         return await (self.bundle(index, upto) if level == ENTRIES else self.tile(number, index, upto))
 
-    async def _with(self, ranges: Iterable[tuple[int, int]], size: int) -> Tree:
-        tiles = {(level, index): await self.tile(level, index, size) for level, index in tiles_for(list(ranges))}
-        return Tree(lambda level, index: tiles[level, index])
+    async def _made(self, make: Callable[[], _T], size: int) -> _T:
+        """What `make` makes of the tree of `size` leaves. It is tried with the tiles at hand, and again with each that it lacked:
+        most proofs need one tile of leaves, the upper ones stay expanded."""
+        ready: dict[tuple[int, int], bytes] = {}
+        while True:
+            self._ready = ready  # nobody else's, as long as nothing is awaited
+            try:
+                return make()
+            except _Missing as missing:
+                ready[missing.place] = await self.tile(*missing.place, size)
+
+    def _read(self, level: int, index: int) -> bytes:
+        data = self._ready.get((level, index))
+        if data is None:
+            raise _Missing((level, index))
+        return data
 
     async def root(self, size: int) -> bytes:
-        if size == 0:
-            return EMPTY_ROOT
-        return (await self._with([(0, size)], size)).root(size)
+        return await self._made(lambda: self._tree.root(size), size)
 
     async def inclusion(self, index: int, size: int) -> list[bytes]:
-        return (await self._with(inclusion_ranges(index, size), size)).inclusion(index, size)
+        return await self._made(lambda: self._tree.inclusion(index, size), size)
 
     async def consistency(self, old_size: int, size: int) -> list[bytes]:
-        return (await self._with(consistency_ranges(old_size, size), size)).consistency(old_size, size)
+        return await self._made(lambda: self._tree.consistency(old_size, size), size)
 
     async def edge(self, size: int) -> Edge:
         """The right side of the tree of `size` leaves, made from what is read back."""

@@ -85,6 +85,10 @@ class LogStorage(Protocol):
 
     async def record_at(self, index: int) -> StoredRecord | None: ...
 
+    async def records_at(self, places: Sequence[int]) -> Sequence[StoredRecord]:
+        """The records of these leaves that are there, in the order asked for: fewer where one is missing."""
+        ...
+
     async def search(self, query: LogQuery, after: int | None, limit: int) -> Sequence[StoredRecord]:
         """Newest first, from before leaf `after`."""
         ...
@@ -93,8 +97,8 @@ class LogStorage(Protocol):
         """Add up to `limit` more records to the search index; returns how many are left. A search adds what it needs itself."""
         ...
 
-    async def has_followed(self, event: str, delivery: str) -> bool:
-        """Whether the index has a record of this event about this delivery."""
+    async def told_of(self, deliveries: Sequence[str]) -> Sequence[frozenset[str]]:
+        """Of each delivery, which events the index has about it."""
         ...
 
     async def put_checkpoint(self, size: int, root: bytes, note: bytes, signed_at: datetime) -> None:

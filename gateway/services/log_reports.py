@@ -28,6 +28,7 @@ from gateway.ports.storage import NoticeStorage
 from gateway.services.facts import CHINA
 from gateway.services.keep import Keeper
 from gateway.services.people import FoundPerson
+from gateway.services.prove import records_of
 from gateway.services.publish import Publisher
 from gateway.services.report_words import FORMS_ZH, ReportWords, forms, text
 from gateway.services.verify_log import verify_tree
@@ -184,37 +185,35 @@ class LogReports:
         of them."""
         found: dict[int, tuple[StoredRecord, Opening, OpenSlot]] = {}
         for one in person.everybody:
-            for place in await self._log.places_of(one.subject):
-                if place in found:
+            for record in await records_of(self._log, await self._log.places_of(one.subject)):
+                if record.index in found:
                     continue
-                record = await self._log.record_at(place)
-                if record is None:
-                    raise Tampered(f"the record of leaf {place} is missing")
                 opening = read_opening(record.opening)
                 slot = _opened(opening, [one.log_secret])
                 if slot is None:
-                    raise Tampered(f"no slot of leaf {place} opens with the person's secret")
-                found[place] = record, opening, slot
+                    raise Tampered(f"no slot of leaf {record.index} opens with the person's secret")
+                found[record.index] = record, opening, slot
         return [found[place] for place in sorted(found)]
 
     async def _who_saw(self, asked: Asked) -> Found:
         if asked.person is None:
             raise InvalidDocument("this report is about a person", remedy="name one")
-        rows, events = [], []
-        for record, opening, _ in await self.of_person(asked.person):
-            if record.name not in SEEN or not _within(record, asked):
-                continue
-            delivery = str(opening.fields["delivery"])
-            followed = [EVENTS[event].zh for event in FOLLOWED if await self._log.has_followed(event, delivery)]
-            rows.append(
-                {**self._words.usual(record, opening), "delivery": delivery, "followed_by": "、".join(followed)}
-            )
-            events.append(record.event)
+        seen = [
+            (record, opening)
+            for record, opening, _ in await self.of_person(asked.person)
+            if record.name in SEEN and _within(record, asked)
+        ]
+        rows: list[Mapping[str, Cell]] = []
+        told = await self._log.told_of([str(opening.fields["delivery"]) for _, opening in seen])
+        for (record, opening), events in zip(seen, told, strict=True):
+            followed = "、".join(EVENTS[event].zh for event in FOLLOWED if event in events)
+            delivery = text(opening.fields["delivery"])
+            rows.append({**self._words.usual(record, opening), "delivery": delivery, "followed_by": followed})
         offices = sorted({str(row["recipient"]) for row in rows})
         verdict = (
             f"共 {len(rows)} 次披露决定，涉及 {len(offices)} 个单位 {len(rows)} disclosures to {len(offices)} offices"
         )
-        return Found((AT, EVENT, *USUAL[1:], DELIVERY, FOLLOWS), rows, True, verdict, events)
+        return Found((AT, EVENT, *USUAL[1:], DELIVERY, FOLLOWS), rows, True, verdict, _events(seen))
 
     async def _reporter_exposure(self, asked: Asked) -> Found:
         secret = {one.id for one in self._fields.values() if one.compartment == REPORTER or one.role == "reporter"}
@@ -336,8 +335,9 @@ class LogReports:
         page, before = await self._page([LogQuery(awaits_disposal=True, office=asked.office)], asked)
         newest = {str(opening.fields["delivery"]): (record, opening) for record, opening in reversed(page)}
         rows: list[Mapping[str, Cell]] = []
-        for delivery, (record, opening) in reversed(newest.items()):
-            missed = await self._log.has_followed(EventName.DISPOSAL_MISSED, delivery)
+        told = await self._log.told_of([*reversed(newest)])
+        for (delivery, (record, opening)), events in zip(reversed(newest.items()), told, strict=True):
+            missed = EventName.DISPOSAL_MISSED in events
             rows.append({**self._words.usual(record, opening), "delivery": delivery, "overdue": missed})
         overdue = sum(bool(row["overdue"]) for row in rows)
         verdict = f"{len(rows)} 件未确认处置，其中逾期 {overdue} 件 {len(rows)} not confirmed, {overdue} overdue"

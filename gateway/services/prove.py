@@ -91,12 +91,8 @@ class Prover:
         checkpoint = latest.checkpoint
         parts = []
         claim = Claim(checkpoint.origin, checkpoint.size, checkpoint.root, 0)
-        for index in await self._log.places_of(subject):
-            if index >= checkpoint.size:
-                break
-            record = await self._log.record_at(index)
-            if record is None:
-                raise Tampered(f"the record of leaf {index} is missing")
+        signed = [place for place in await self._log.places_of(subject) if place < checkpoint.size]
+        for record in await records_of(self._log, signed):
             slot = _slot_of(record, secret)
             assert slot.link is not None
             root = entry_root(record.entry)
@@ -116,6 +112,16 @@ class Prover:
             raise Tampered(f"the record of leaf {record.index} is not the one that was logged") from broken
         path = await self._publisher.tree.inclusion(record.index, latest.checkpoint.size)
         return record_proof(record.index, path, disclose(opening, slots, envelope=envelope, personal=personal))
+
+
+async def records_of(log: LogStorage, places: Sequence[int]) -> Sequence[StoredRecord]:
+    """The records of these leaves. Tampered, with the leaf, when one is missing."""
+    found = await log.records_at(places)
+    if len(found) < len(places):
+        there = {record.index for record in found}
+        gone = next(place for place in places if place not in there)
+        raise Tampered(f"the record of leaf {gone} is missing")
+    return found
 
 
 def _slot_of(record: StoredRecord, secret: bytes) -> OpenSlot:

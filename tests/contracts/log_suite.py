@@ -67,6 +67,13 @@ class LogStorageSuite:
         await store.notices.withdraw(unit.notice, clock.now(), "error", [units.record()])
         assert await verified_size(store) == 5
 
+    async def test_records_come_together_in_the_order_asked_for_and_what_is_not_there_is_left_out(self, store, units):
+        records = [units.record() for _ in range(4)]
+        await store.log.append(records)
+        found = await store.log.records_at([3, 1, 9, 0])
+        assert [one.index for one in found] == [3, 1, 0]
+        assert [one.event for one in found] == [records[place].event_id for place in (3, 1, 0)]
+
     async def test_a_refused_write_leaves_no_leaf(self, store, units):
         unit = units.acceptance()
         await asyncio.gather(*(store.notices.accept(replace(unit, body_digest=bytes([n]) * 32)) for n in range(9)))
@@ -149,6 +156,7 @@ class LogStorageSuite:
         assert await found(notice=notice) == [1, 0]
         assert await found(notice=notice, event="delivery_sent") == [1]
         assert await found(delivery=delivery) == [1]
+        assert await store.log.told_of([delivery, units.ids.delivery()]) == [{"delivery_sent"}, frozenset()]
         assert await found(purpose="P02") == [2]
         assert await found(purpose="P02", notice=notice) == []
         assert await found(policy="ab" * 16) == [2]

@@ -58,9 +58,9 @@ class PostgresLog(SqlLog):
         await self._sequencer.settle()
         return await super().search(query, after, limit)
 
-    async def has_followed(self, event: str, delivery: str) -> bool:
+    async def told_of(self, deliveries: Sequence[str]) -> Sequence[frozenset[str]]:
         await self._sequencer.settle()
-        return await super().has_followed(event, delivery)
+        return await super().told_of(deliveries)
 
     async def places_of(self, subject: bytes) -> Sequence[int]:
         await self._sequencer.settle()

@@ -179,9 +179,9 @@ SELECT c.number, n.id, n.type, d.recipient, c.state, c.at, c.reason
 FROM delivery_change AS c JOIN delivery AS d ON d.number = c.delivery JOIN notice AS n ON n.number = c.delivery >> 12
 WHERE c.sender = ? AND c.number > ? ORDER BY c.number LIMIT ?;
 
--- name: word_beside_word
--- Whether one record has two words; the first is the rarer.
-SELECT 1 FROM log_word AS one JOIN log_word AS two ON two.place = one.place AND two.word = ?2 WHERE one.word = ?1 LIMIT 1;
+-- name: events_with_word
+-- The events of the records with a word.
+SELECT r.name FROM log_word AS w JOIN log_record AS r ON r.place = w.place WHERE w.word = ?;
 
 -- name: places_that_have_word
 -- Those of the places whose records have a word, newest first.

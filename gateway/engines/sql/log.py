@@ -74,6 +74,12 @@ class SqlLog(ABC):
     async def record_at(self, index: int) -> StoredRecord | None:
         return await self._readers.ask(lambda sql: stored(sql.one("log_record_at", (index,))))
 
+    async def records_at(self, places: Sequence[int]) -> Sequence[StoredRecord]:
+        def question(sql: Statements) -> list[StoredRecord]:
+            return [record for place in places if (record := stored(sql.one("log_record_at", (place,))))]
+
+        return await self._readers.ask(question)
+
     async def search(self, query: LogQuery, after: int | None, limit: int) -> Sequence[StoredRecord]:
         while await self._writer.submit(self._index, _INDEX_STEP):
             pass
@@ -85,9 +91,11 @@ class SqlLog(ABC):
         row = await self._readers.ask(lambda sql: sql.one("indexed_until"))
         return (await self.head()).size - (int(row[0]) if row else 0)
 
-    async def has_followed(self, event: str, delivery: str) -> bool:
-        def question(sql: Statements) -> bool:
-            return sql.one("word_beside_word", (f"delivery={delivery}", f"event={event}")) is not None
+    async def told_of(self, deliveries: Sequence[str]) -> Sequence[frozenset[str]]:
+        def question(sql: Statements) -> list[frozenset[str]]:
+            return [
+                frozenset(name for (name,) in sql.all("events_with_word", (f"delivery={one}",))) for one in deliveries
+            ]
 
         return await self._readers.ask(question)
 

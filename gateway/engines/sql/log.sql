@@ -74,9 +74,9 @@ SELECT place FROM log_word WHERE word = ? AND place < ? ORDER BY place DESC LIMI
 -- Places, or numbers of field sets, with a word.
 SELECT place FROM log_word WHERE word = ?;
 
--- name: word_beside_word
--- Whether one record has two words; the first is the rarer.
-SELECT 1 FROM log_word AS one CROSS JOIN log_word AS two ON two.place = one.place AND two.word = ?2 WHERE one.word = ?1 LIMIT 1;
+-- name: events_with_word
+-- The events of the records with a word.
+SELECT r.name FROM log_word AS w CROSS JOIN log_record AS r ON r.place = w.place WHERE w.word = ?;
 
 -- name: time_of_place
 -- When the record at a place was made.

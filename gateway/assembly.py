@@ -65,7 +65,8 @@ from gateway.services.expire import Expire
 from gateway.services.roles import LocalStaff, Role
 from gateway.services.stale_grants import StaleGrants
 from gateway.services.tell import Teller
-from gateway.services.verify_log import verify_log
+from gateway.services.verify_log import Verified
+from gateway.services.verify_signed import verify_everything
 
 ADMIN_SOCKET = "admin.sock"
 EXPIRE_EVERY = timedelta(minutes=1)
@@ -176,7 +177,11 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 
 async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engines, services: Services) -> None:
     """The operator's socket: a file of the gateway's own account, mode 0600."""
-    log = engines.store.log
+    log, publisher = engines.store.log, engines.proof.publisher
+
+    async def verify() -> Verified:
+        guarded = await asyncio.to_thread(publisher.guarded)
+        return await verify_everything(log, publisher.origin, publisher.trust, guarded)
 
     app = make_admin_app(
         AdminServices(
@@ -184,7 +189,7 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
             dead_letters=services.dead_letters,
             release_held=services.release_held,
             notices=engines.store.notices,
-            verify=lambda: verify_log(log),
+            verify=verify,
         ),
         [
             *log_routes(log_admin(settings, engines.proof, services.proof)),

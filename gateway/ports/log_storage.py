@@ -113,6 +113,14 @@ class LogStorage(Protocol):
         """The note signed for a size, as it was kept."""
         ...
 
+    async def checkpoints(self, after: int, limit: int) -> Sequence[tuple[int, bytes, bytes]]:
+        """Size, root and note of the checkpoints of more than `after` leaves, smallest first."""
+        ...
+
+    async def cosigned(self, size: int) -> Sequence[tuple[str, bytes]]:
+        """Every line kept for a size, with the witness it was kept under."""
+        ...
+
     async def keep_cosignature(self, size: int, witness: str, line: bytes, at: datetime) -> None:
         """Keep a witness's line for the checkpoint of a size. A later line of the same witness stands beside the older ones."""
         ...

@@ -93,6 +93,7 @@ async def _verify(
 ) -> Verified:
     edge, loop = Edge(), asyncio.get_running_loop()
     opening: list[tuple[int, asyncio.Future[int | None]]] = []
+    other: int | None = None  # the first leaf under a stored tile that is another than its leaves make
 
     async def settle(down_to: int) -> int | None:
         while len(opening) > down_to:
@@ -108,7 +109,9 @@ async def _verify(
         whole = next((n for n, one in enumerate(records) if one.index != start + n), len(records))
         pairs = [(one.entry, one.opening) for one in records[:whole]]
         opening.append((start, loop.run_in_executor(pool, checks, pairs)))
-        edge.extend(leaf_hashes([entry for entry, _ in pairs]))
+        for tile in edge.extend(leaf_hashes([entry for entry, _ in pairs])):
+            if other is None and await log.tile(tile.level, tile.index) != tile.data:
+                other = tile.index << 8 * (tile.level + 1)
         if (bad := await settle(0 if whole < stop - start else ahead)) is not None:
             return Verified(False, size, root, bad, "record-does-not-open")
         if whole < stop - start:
@@ -118,4 +121,17 @@ async def _verify(
         return Verified(False, size, root, bad, "record-does-not-open")
     if edge.root() != root:
         return Verified(False, size, root, None, "root-differs")
+    if other is None:
+        other = await _tile_beyond(log, size)
+    if other is not None:
+        return Verified(False, size, root, other, "tile-differs")
     return Verified(True, size, root)
+
+
+async def _tile_beyond(log: LogStorage, size: int) -> int | None:
+    """The first leaf of a stored tile that the log is too short for. A log that grew meanwhile may have made a sound one."""
+    for level in range((size.bit_length() + 7) // 8):
+        index = size >> 8 * (level + 1)
+        if await log.tile(level, index) is not None and (await log.head()).size < (index + 1) << 8 * (level + 1):
+            return index << 8 * (level + 1)
+    return None

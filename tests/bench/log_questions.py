@@ -23,9 +23,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from gateway.audit.note import ED25519, NoteKey
 from gateway.audit.record import PreparedRecord, prepare
 from gateway.audit.report import as_document
 from gateway.audit.trust import NONE, TrustPolicy
@@ -44,7 +41,7 @@ from gateway.services.people import FoundPerson
 from gateway.services.prove import Prover
 from gateway.services.publish import Publisher
 from gateway.services.verify_log import verify_log
-from gateway.services.witness import NoteSigner
+from tests.support.audit_log import ed25519_signer
 
 ROUNDS = 3
 GROUP = 2000
@@ -163,7 +160,7 @@ async def measure(folder: Path, *, whole: bool = True) -> dict[str, Any]:
         child = FoundPerson(WATCHED, bytes.fromhex(_subject(WATCHED)), _secret(WATCHED))
         found: dict[str, Any] = {"records": (await store.log.head()).size}
         for name in reports.names:
-            asked = Asked(person=child)
+            asked = Asked(person=child if name == "who-saw" else None)
             rows = 0
 
             async def ask(name: str = name, asked: Asked = asked) -> int:
@@ -217,12 +214,12 @@ async def _timed(ask: Callable[[], Awaitable[int]]) -> tuple[float, int]:
 
 async def _publisher(store: SqliteStore, folder: Path) -> Publisher:
     """A publisher that has signed what there is, with a key that is no secret, and no witness."""
-    private = Ed25519PrivateKey.from_private_bytes(sha256(b"the bench's key").digest())
-    key = NoteKey("bench.example/exchange/1", ED25519, private.public_key().public_bytes_raw())
+    signer = ed25519_signer("bench.example/exchange/1")
+    key = signer.key
     guard = folder / "guard"
     if not guard.exists():
         FileCheckpointGuard.create(guard)
-    signer, trust = NoteSigner(key, private.sign), TrustPolicy((key,), {}, {}, NONE, {})
+    trust = TrustPolicy((key,), {}, {}, NONE, {})
     publisher = Publisher(store.log, key.name, (signer,), FileCheckpointGuard(guard), trust, SystemClock())
     if await publisher.open() is not None or await publisher.publish() is None:
         raise AssertionError("the store is not the one that was signed")

@@ -114,6 +114,14 @@ class SqlLog(ABC):
         row = await self._readers.ask(lambda sql: sql.one("checkpoint", (size,)))
         return None if row is None else row[1]
 
+    async def checkpoints(self, after: int, limit: int) -> Sequence[tuple[int, bytes, bytes]]:
+        return await self._readers.ask(
+            lambda sql: [(row[0], row[1], row[2]) for row in sql.all("checkpoints_after", (after, limit))]
+        )
+
+    async def cosigned(self, size: int) -> Sequence[tuple[str, bytes]]:
+        return await self._readers.ask(lambda sql: [(row[0], row[1]) for row in sql.all("cosigned", (size,))])
+
     async def keep_cosignature(self, size: int, witness: str, line: bytes, at: datetime) -> None:
         await self._writer.submit(self._cosignature, (size, witness, millis(at), line))
 

@@ -130,6 +130,14 @@ INSERT INTO log_checkpoint (size, root, note, signed_at) VALUES (?, ?, ?, ?) ON 
 -- The note of a size.
 SELECT root, note FROM log_checkpoint WHERE size = ?;
 
+-- name: checkpoints_after
+-- The notes of larger trees than one, smallest first.
+SELECT size, root, note FROM log_checkpoint WHERE size > ? ORDER BY size LIMIT ?;
+
+-- name: cosigned
+-- Every line kept for a size.
+SELECT witness, line FROM log_cosignature WHERE size = ? ORDER BY witness, at;
+
 -- name: latest_checkpoint
 -- The newest note.
 SELECT size, note FROM log_checkpoint ORDER BY size DESC LIMIT 1;

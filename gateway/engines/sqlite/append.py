@@ -28,19 +28,28 @@ def load_edge(sql: Statements) -> Edge:
     leaves = int(count[0] or 0) if count else 0
     if head is None:
         if leaves:
-            raise Tampered("the log has leaves but no head", remedy="restore the store from a backup")
+            raise _broken(sql, "the log has leaves but no head")
         return Edge()
     size, root, upper = head
     if size != leaves:
-        raise Tampered("the log's head counts other leaves than there are", remedy="restore the store from a backup")
+        raise _broken(sql, f"the log's head counts {size} leaves and there are {leaves}")
     last = [leaf_hash(row[0]) for row in sql.all("leaf_entries", (size - size % TILE_WIDTH, size))]
     try:
         edge = Edge.load(size, last, upper)
     except ValueError as broken:
-        raise Tampered("the log's edge does not fit its size", remedy="restore the store from a backup") from broken
+        raise _broken(sql, "the log's edge does not fit its size") from broken
     if edge.root() != root:
-        raise Tampered("the log's leaves do not give its root", remedy="restore the store from a backup")
+        raise _broken(sql, "the log's leaves do not give its root")
     return edge
+
+
+def _broken(sql: Statements, what: str) -> Tampered:
+    """Names the first leaf that no signature in the store vouches for: what comes before can be checked against it."""
+    signed = sql.one("latest_checkpoint")
+    return Tampered(
+        f"{what}; the newest checkpoint is of {0 if signed is None else signed[0]} leaves",
+        remedy="restore the store from a backup",
+    )
 
 
 def write_log(tx: Transaction) -> None:

@@ -66,8 +66,10 @@ class CdaCodec:
         prefix = numbered("ClinicalDocument", index, count) if is_document else ()
         inside: Position = () if is_document else numbered("recordTarget", index, count)
 
+        head = path_position(prefix)
+
         def locate(path: Position) -> str:
-            return path_position((*prefix, *(inside + path[1:] if inside and path[:1] == ("recordTarget",) else path)))
+            return head + path_position(inside + path[1:] if inside and path[:1] == ("recordTarget",) else path)
 
         notes = list(gaps)
         tree = self._header(found, locate, notes) if is_document else {"recordTarget": found}

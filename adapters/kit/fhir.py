@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
@@ -82,18 +83,20 @@ class References:
         """FHIRPath of a tree path: resource type, number, element, number ..."""
         if not path:
             return ""
-        kind, *rest = path
-        places = self.places.get(str(kind))
-        if places is None:
-            out = [str(kind)]
-        else:
-            number = 0
-            if len(places) > 0 and rest and isinstance(rest[0], int):
-                number, rest = rest[0], rest[1:]
-            out = [places[number] if number < len(places) else str(kind)]
-        for part in rest:
-            out.append(f"[{part}]" if isinstance(part, int) else f".{part}")
-        return "".join(out)
+        kind = str(path[0])
+        places = self.places.get(kind)
+        if not places:
+            return kind + _inner(path[1:])
+        if len(path) == 1 or path[1].__class__ is not int:
+            return places[0] + _inner(path[1:])
+        number = int(path[1])
+        return (places[number] if number < len(places) else kind) + _inner(path[2:])
+
+
+@lru_cache(maxsize=8192)
+def _inner(path: Position) -> str:
+    """FHIRPath below a resource."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 A rule is made into one function when its document is loaded: its home, its
 converter and the JSON pointer of its provenance are bound then, and nothing of
 the rule is looked up when a notice arrives. Nearly every leaf has one home and
-one value, at the top of its item (`_plain`) or inside (`_inner`); others have
-several homes or stand in the envelope (`_one`), or hold a list (`_many`).
+one value (`_single`); others have several homes or stand in the envelope
+(`_one`), or hold a list (`_many`).
 """
 
 from __future__ import annotations
@@ -25,57 +25,20 @@ _Convert = Callable[[str, Position, Reading], _Found | None]
 
 def leaf(slot: str, rule: FieldRule, under: str) -> Action:
     """`under` goes before a gap's target: a person's name is `persons.name`, whichever person it is."""
-    convert = _converting(rule, under)
     if rule.many:
-        return _many(slot, rule, convert)
-    home = rule.choices[0].to
-    if len(rule.choices) > 1 or home[0][0] == "@":
-        return _one(slot, rule, convert, under)
-    return _plain(slot, rule, under) if len(home) == 1 and not rule.when else _inner(slot, rule, under)
+        return _many(slot, rule, _converting(rule, under))
+    if len(rule.choices) > 1 or rule.choices[0].to[0][0] == "@":
+        return _one(slot, rule, _converting(rule, under), under)
+    return _single(slot, rule, under)
 
 
-def _plain(slot: str, rule: FieldRule, under: str) -> Action:
-    """One home, at the top of its item, and nothing implied."""
+def _single(slot: str, rule: FieldRule, under: str) -> Action:
+    """One home, at the top of its item or in a group of it: nearly every leaf, so nothing is called that need not be."""
     (choice,) = rule.choices
-    (name,) = choice.to
-    read, pointer, target_name, not_provided = (
-        choice.converter.read,
-        pointer_of(choice.to),
-        under + name,
-        rule.not_provided,
-    )
-
-    def read_leaf(value: Any, slots: Slots, at: Position, reading: Reading) -> None:
-        text = value if value.__class__ is str else _leaf_text(value, at, reading)
-        if not text or text.isspace() or text == not_provided:
-            return
-        try:
-            canonical = read(text)
-        except Unmappable as error:
-            reading.gap(error.code, at, error.message, target_name)
-            return
-        if canonical.__class__ is Noted:
-            reading.gap(canonical.code, at, canonical.message, target_name)
-            canonical = canonical.value
-        if reading.is_careful and canonical.__class__ is str and has_private_use(canonical):
-            _one_vendor_knows(reading, at, target_name)
-        target = slots[slot]
-        if name not in target:
-            target[name] = canonical
-        elif target[name] != canonical:
-            reading.gap("conflict", at, "another field of the message says something else", target_name)
-            return
-        reading.sources.append((target, pointer, at))
-
-    return read_leaf
-
-
-def _inner(slot: str, rule: FieldRule, under: str) -> Action:
-    """One home, in a group of its item or with values that it implies."""
-    (choice,) = rule.choices
-    path, read, pointer, not_provided = choice.to, choice.converter.read, pointer_of(choice.to), rule.not_provided
-    target_name = under + ".".join(path)
-    implied = tuple((tuple(name.split(".")), constant) for name, constant in rule.when.items())
+    *groups, name = choice.to
+    read, pointer, not_provided = choice.converter.read, pointer_of(choice.to), rule.not_provided
+    target_name = under + ".".join(choice.to)
+    implied = tuple((tuple(home.split(".")), constant) for home, constant in rule.when.items())
 
     def read_leaf(value: Any, slots: Slots, at: Position, reading: Reading) -> None:
         text = value if value.__class__ is str else _leaf_text(value, at, reading)
@@ -93,12 +56,16 @@ def _inner(slot: str, rule: FieldRule, under: str) -> Action:
             canonical = canonical.value
         if reading.is_careful and canonical.__class__ is str and has_private_use(canonical):
             _one_vendor_knows(reading, at, target_name)
-        target = slots[slot]
-        if not fill(target, path, canonical):
+        target = there = slots[slot]
+        for group in groups:
+            there = there.setdefault(group, {})
+        if there.__class__ is dict and name not in there:
+            there[name] = canonical
+        elif there.__class__ is not dict or there[name] != canonical:
             reading.gap("conflict", at, "another field of the message says something else", target_name)
             return
         reading.sources.append((target, pointer, at))
-        if is_certain:
+        if implied and is_certain:
             for home, constant in implied:
                 fill(target, home, constant)
 

@@ -37,6 +37,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+_made = tuple.__new__
+_Vault = dict[str, Any]  # native name -> the same of what is below it, or (name in the vault, whether it is sealed)
+
+
 class Lens:
     """One agency format, compiled. `customs` are the adapter's own fields by name."""
 
@@ -53,33 +57,28 @@ class Lens:
             **{kind.native: kind for kind in mapping.kinds},
         }
         self._lazy: tuple[GroupRule, ...] = tuple(g for g in mapping.groups if g.target != "data" and not g.repeat)
-        self._vault: tuple[tuple[tuple[str, ...], str, bool], ...] = self._taken("vault") + self._taken("seal")
+        self._vault: _Vault = {}
+        for action in ("vault", "seal"):
+            self._taken(action, self._vault)
         self.plan = plan_of(mapping, self.customs)
         self._writer = Writer(mapping, extension_style, self.customs)
 
     # --- reading ---
 
-    def _taken(self, action: str) -> tuple[tuple[tuple[str, ...], str, bool], ...]:
-        out: list[tuple[tuple[str, ...], str, bool]] = []
+    def _taken(self, action: str, vault: _Vault) -> None:
+        """Add the paths of one action."""
         for group in self.mapping.groups:
             for rule in group.fields:
                 if rule.action == action:
-                    out.extend(((*group.at, *path), rule.argument, action == "seal") for path in rule.aliases)
-        return tuple(out)
+                    for path in rule.aliases:
+                        there = vault
+                        for part in (*group.at, *path)[:-1]:
+                            there = there.setdefault(part, {})
+                        there[path[-1]] = rule.argument, action == "seal"
 
     def take_reporter(self, tree: Tree, reading: Reading) -> None:
         """Move reporter and sealed fields out of the tree, before anything else is looked at."""
-        for path, name, is_sealed in self._vault:
-            if path[0] not in tree:
-                continue
-            for value in _take_all(tree, path):
-                text = text_of(scalar(value, reading.scalar_key))
-                if text is not None:
-                    home = reading.sealed if is_sealed else reading.reporter
-                    if name in home and home[name] != text.strip():
-                        home[name] = f"{home[name]}; {text.strip()}"
-                    else:
-                        home[name] = text.strip()
+        _take(tree, self._vault, reading)
 
     def read(self, tree: Tree, reading: Reading) -> NoticeType | None:
         """Fill `reading`; return the canonical type, None when the kind names none and there is no default."""
@@ -134,11 +133,11 @@ class Lens:
         prefixes = {id(reading.data): ""}
         for number, person in enumerate(reading.persons):
             prefixes[id(person)] = f"/persons/{number}"
-        locate = reading.locate
+        locate, prefix_of = reading.locate, prefixes.get
         out = [
-            Provenance(prefixes[id(target)] + pointer, locate(at))
+            _made(Provenance, (prefix + pointer, locate(at)))  # what its own constructor does, one call later
             for target, pointer, at in reading.sources
-            if id(target) in prefixes
+            if (prefix := prefix_of(id(target))) is not None
         ]
         if overlay:
             where = locate(self.mapping.extension)
@@ -168,11 +167,26 @@ def native_instant(moment: datetime, form: str) -> str:
     return local_instant(moment, form)
 
 
-def _take_all(tree: Any, path: tuple[str, ...]) -> list[Any]:
-    if isinstance(tree, list):
-        return [value for item in tree for value in _take_all(item, path)]
-    if not isinstance(tree, dict):
-        return []
-    if len(path) == 1:
-        return as_list(tree.pop(path[0], None))
-    return _take_all(tree.get(path[0]), path[1:])
+def _take(tree: Any, vault: _Vault, reading: Reading) -> None:
+    """Take what the vault names out of a group, or out of each of several."""
+    if tree.__class__ is list:
+        for item in tree:
+            _take(item, vault, reading)
+    if tree.__class__ is not dict:
+        return
+    for name, below in vault.items():
+        if name not in tree:
+            continue
+        if below.__class__ is dict:
+            _take(tree[name], below, reading)
+            continue
+        for value in as_list(tree.pop(name)):
+            text = text_of(scalar(value, reading.scalar_key))
+            if text is not None:
+                _keep(text.strip(), below, reading)
+
+
+def _keep(text: str, taken: tuple[str, bool], reading: Reading) -> None:
+    name, is_sealed = taken
+    home = reading.sealed if is_sealed else reading.reporter
+    home[name] = text if home.get(name, text) == text else f"{home[name]}; {text}"

@@ -90,7 +90,11 @@ def _column(path: Position) -> str:
 
 
 def _item(tree: Tree, where: str, notes: list[Gap]) -> NativeItem:
+    head = where + ", column "
+
     def locate(path: Position) -> str:
+        if len(path) == 1:
+            return f"{head}{path[0]}"
         return f"{where}, {_column(path)}" if path else where
 
     return NativeItem(tree, where, notes, locate)

@@ -269,8 +269,10 @@ class XmlCodec:
         """One message as one notice, or as one for each of its rows."""
         tree = to_tree(message, self.limits)
 
+        head = path_position(at)
+
         def locate(path: Position) -> str:
-            return path_position((*at, *path))
+            return head + path_position(path)
 
         whole: Tree = tree if isinstance(tree, dict) else {"#": tree}
         rows = get_at(whole, self.split) if self.split else None

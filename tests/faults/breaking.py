@@ -159,7 +159,8 @@ class Breaking:
         await asyncio.gather(*map(give_places, others))
 
     async def _disk_full(self) -> None:
-        """As good as nothing left for the database and the nodes' keys; room again, and whoever died is started."""
+        """As good as nothing left for the database, the brokers and the nodes' keys; room again, and whoever died is started.
+        So are the brokers, as an operator does: RabbitMQ (3.10) lives on, but its queues do not come back by themselves."""
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:
             with suppress(subprocess.CalledProcessError):  # it grew while it was measured
@@ -172,6 +173,8 @@ class Breaking:
         for node in self._cluster.nodes:
             if node.process is not None and node.process.poll() is not None:
                 await self._started(node)
+        if self._cluster.brokers is not None:
+            await self._brokers_killed()
 
     async def _clock_jump(self) -> None:
         node = self._one()

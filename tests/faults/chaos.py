@@ -159,14 +159,16 @@ def _choose(possible: Sequence[str], number: int, seed: int, chance: random.Rand
     turn, place = divmod(number, len(possible))
     order = random.Random(f"{seed}.turn.{turn}").sample(possible, len(possible))
     struck = [order[place]]
-    others = [one for one in possible if _kind(one) != _kind(struck[0])]
+    others = [
+        one for one in possible if not {_kind(one), _kind(struck[0])} & {"all"} and _kind(one) != _kind(struck[0])
+    ]
     if number % TWO_AT_ONCE == TWO_AT_ONCE - 1 and others:
         struck.append(chance.choice(others))
     return struck
 
 
 def _kind(fault: str) -> str:
-    """What is broken: two faults of one kind would mend each other. A full disk is the nodes' and the database's."""
+    """What is broken: two faults of one kind would mend each other. A full disk is everybody's."""
     if "broker" in fault:
         return "brokers"
     return "all" if fault == "disk-full" else "nodes" if "node" in fault or "clock" in fault else "database"

@@ -35,7 +35,7 @@ DISK_MIB = 3000
 LOOKS, LOOK_SECONDS = 20, 0.5  # until a record that waits for its place has it
 
 _SETTINGS = """leave_seconds = {leave_seconds}
-keepalive_seconds = 5.0
+keepalive_seconds = {keepalive_seconds}
 
 [delivery]
 lease_seconds = 4
@@ -72,12 +72,14 @@ class ClusterProcess:
         own_disk: bool = False,
         clocks: bool = False,
         leave_seconds: float = 0.5,
+        keepalive_seconds: float = 5.0,
     ) -> None:
         """`keeps`: the database too is in the folder, which its user has to reach, and can be taken up again; else it is
         gone in the end. `own_disk`: that folder is on a file system that can be full, where one may be mounted. `clocks`: each node's can be changed,
         where libfaketime is installed."""
         self.folder, self.has_own_disk = folder, False
-        self._nodes, self._brokers, self._leave_seconds = nodes, brokers, leave_seconds
+        self._nodes, self._brokers = nodes, brokers
+        self._leave_seconds, self._keepalive_seconds = leave_seconds, keepalive_seconds
         self._keeps, self._wants_disk, self.has_clocks = keeps, keeps and own_disk, clocks and FAKETIME is not None
         self.database: PostgresServer
         self.brokers: Cluster | None = None
@@ -173,7 +175,7 @@ class ClusterProcess:
     def _set(self, node: GatewayProcess) -> None:
         """Short times, and what may be cut reached through its proxy."""
         text = node.config.read_text().replace(f":{self.database.port}/", f":{self.to_database.port}/")
-        text += _SETTINGS.format(leave_seconds=self._leave_seconds)
+        text += _SETTINGS.format(leave_seconds=self._leave_seconds, keepalive_seconds=self._keepalive_seconds)
         if self.brokers is not None:
             addresses = [f"amqp://hutong@127.0.0.1:{proxy.port}/%2F" for proxy in self.to_brokers]
             management = [f"http://127.0.0.1:{one.management}" for one in self.brokers.brokers]

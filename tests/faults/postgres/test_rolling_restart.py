@@ -22,7 +22,7 @@ from tests.support.witnessed import Witnessed
 async def test_a_rolling_restart_of_three_nodes_fails_no_request(tmp_path):
     seen = Witnessed(RECIPIENTS)
     tmp_path.chmod(0o755)
-    async with ClusterProcess(tmp_path / "g", nodes=3, leave_seconds=2.0) as cluster:
+    async with ClusterProcess(tmp_path / "g", nodes=3, leave_seconds=0.5, keepalive_seconds=2.5) as cluster:
         for office in (SENDER, *RECIPIENTS):
             await apart(lambda office=office: cluster.nodes[0].add_office(office))
         load = Load(

@@ -74,6 +74,40 @@ def test_the_compose_file_is_whole_and_gives_a_node_time_to_drain():
     assert "/healthz" in str(services["gateway"]["healthcheck"])
 
 
+def test_whatever_a_node_writes_to_is_a_place_that_every_deployment_gives_it():
+    """A file system that is read-only elsewhere, and volumes that all nodes of a cluster have in common."""
+    image = (OPS / "container" / "Dockerfile").read_text(encoding="utf-8")
+    unit = (OPS / "systemd" / "hutong.service").read_text(encoding="utf-8")
+    (kept,) = re.findall(r"^StateDirectory=(.*)$", unit, re.M)
+    compose = yaml.safe_load((OPS / "compose" / "compose.yaml").read_text(encoding="utf-8"))
+    in_compose = [Path(one.split(":")[1]) for one in compose["services"]["gateway"]["volumes"]]
+    manifests = list(yaml.safe_load_all((OPS / "kubernetes" / "gateway.yaml").read_text(encoding="utf-8")))
+    (pod,) = [one["spec"]["template"]["spec"] for one in manifests if one["kind"] == "StatefulSet"]
+    shared = {
+        one["metadata"]["name"] for one in manifests if one.get("spec", {}).get("accessModes") == ["ReadWriteMany"]
+    }
+    claims = {one["name"]: one.get("persistentVolumeClaim", {}).get("claimName") for one in pod["volumes"]}
+    mounts = {Path(one["mountPath"]): one["name"] for one in pod["containers"][0]["volumeMounts"]}
+    for path in (
+        OPS / "config" / "three-node.toml",
+        OPS / "config" / "single-node.toml",
+        OPS / "compose" / "hutong.toml",
+    ):
+        settings = load_settings(path)
+        for place in (settings.directory, settings.key_directory, settings.objects):
+            homes = {place, *place.parents}
+            assert f"{place}" in image or any(
+                f"{home} " in f"{image} " for home in homes - {Path("/"), Path("/var/lib")}
+            )
+            assert homes & {Path("/var/lib") / name for name in kept.split()}, (path, place)
+            if settings.is_clustered:
+                assert homes & set(in_compose), (path, place)
+                assert homes & mounts.keys(), (path, place)
+        if settings.is_clustered:
+            for place in (settings.key_directory, settings.objects):
+                assert claims[mounts[place]] in shared, "every node opens it"
+
+
 def test_the_manifests_are_whole_and_ask_paths_that_exist():
     documents = list(yaml.safe_load_all((OPS / "kubernetes" / "gateway.yaml").read_text(encoding="utf-8")))
     by_kind = {one["kind"]: one for one in documents}

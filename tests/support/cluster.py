@@ -47,6 +47,7 @@ addresses = {addresses}
 management = {management}
 heartbeat_seconds = 1.0
 confirm_seconds = 2.0
+waiting_seconds = 30.0
 """
 
 T = TypeVar("T")

@@ -135,5 +135,9 @@ def facts(
         )
         signatures[ref] = tuple(_one_value(spec, own.get(spec.name), problems) for spec in personal)
     if problems:
-        raise UnknownFactValue("the facts are not those of the vocabulary", problems=tuple(problems))
+        raise UnknownFactValue(
+            "the facts are not those of the vocabulary",
+            remedy="give each fact that is always known, as NAME=VALUE; or ask about a disclosure of the log",
+            problems=tuple(problems),
+        )
     return Facts(vocabulary, signature, frozenset(set(accepts) & vocabulary.obligations.keys()), signatures)

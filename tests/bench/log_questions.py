@@ -221,7 +221,9 @@ async def _publisher(store: SqliteStore, folder: Path) -> Publisher:
         FileCheckpointGuard.create(guard)
     trust = TrustPolicy((key,), {}, {}, NONE, {})
     publisher = Publisher(store.log, key.name, (signer,), FileCheckpointGuard(guard), trust, SystemClock())
-    if await publisher.open() is not None or await publisher.publish() is None:
+    hold = await publisher.open()
+    await publisher.publish()
+    if hold is not None or publisher.latest is None:
         raise AssertionError("the store is not the one that was signed")
     return publisher
 

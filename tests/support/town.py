@@ -8,7 +8,15 @@ from io import BytesIO
 
 from gateway.assembly import create, running
 from gateway.client.agency import AgencyClient, Answered, Profile
-from gateway.config import DeliverySettings, LimitSettings, PostgresSettings, RabbitSettings, ServerSettings, Settings
+from gateway.config import (
+    DeliverySettings,
+    LimitSettings,
+    LogSettings,
+    PostgresSettings,
+    RabbitSettings,
+    ServerSettings,
+    Settings,
+)
 from gateway.crypto.signing import new_signing_key
 from gateway.model.agency import Office
 from gateway.model.identifiers import parse_office_id
@@ -40,7 +48,7 @@ class Town:
 
 
 @asynccontextmanager
-async def town(folder, *, clock=None, rabbitmq=None, port=0, postgres="", limits=None, **delivery):
+async def town(folder, *, clock=None, rabbitmq=None, port=0, postgres="", limits=None, log=None, **delivery):
     """`delivery` overrides delivery settings, `limits` limits; a `clock` takes the system clock's place; `rabbitmq` are its settings;
     `postgres` is the address of an empty database, and makes the gateway the first node of a cluster."""
     settings = Settings(
@@ -51,6 +59,7 @@ async def town(folder, *, clock=None, rabbitmq=None, port=0, postgres="", limits
         limits=LimitSettings(**{"notices_per_second": 100_000, "burst_notices": 100_000, **(limits or {})}),
         delivery=DeliverySettings(**delivery),
         rabbitmq=rabbitmq or RabbitSettings(),
+        log=log or LogSettings(),
         storage="postgres" if postgres else "embedded",
         postgres=PostgresSettings(address=postgres, connections=4),
     )

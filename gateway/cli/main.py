@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "erase": ("erase", "erase", "删除个人信息 · erase a person, with a second one's approval"),
     "legal-hold": ("legal_hold", "legal_hold", "证据保全 · set or lift a legal hold"),
     "consent": ("consent", "consent", "同意 · record, withdraw, show"),
+    "usage": ("usage", "usage", "使用与处置 · tell how a release was used, or that it was destroyed"),
     "key": ("key", "key", "网关密钥 · list the keys this gateway signs with, rotate one"),
     "conflict": ("conflict", "conflict", "利益冲突 · clear an unknown conflict of a guardian, with two persons"),
     "person": ("person", "person", "人员 · who may be one person: proposals, join, part, decline, with two officers"),

@@ -66,6 +66,13 @@ def test_a_report_for_an_office_nobody_has_enrolled_waits_and_is_delivered_when_
     states = {one["recipient"]: one["state"] for one in shown[0]["deliveries"]}
     assert states["police.440113"] == "acknowledged"
     assert pull(gateway, "police.440113") == []
+    profile = ("--as", "police.440113", "--profile", str(gateway.profiles), "--json")
+    delivery = arrived[0]["delivery"]
+    told = gateway.here("usage", "disposal", f"{delivery}.1", "deleted", *profile, config=False)
+    assert json.loads(told.stdout)["receipt"] and json.loads(told.stdout)["delivery"] == delivery
+    assert "police.440113" in gateway.here("log", "search", "--event", "disposal_confirmed", "--json").stdout
+    other = gateway.here("usage", "use", "0" * 32, "read", *profile, config=False, check=False)
+    assert other.returncode == 3 and "no such delivery" in other.stderr
 
 
 def test_the_same_bytes_get_the_first_receipt_byte_for_byte_after_a_restart_too(gateway, tmp_path):

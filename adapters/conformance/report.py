@@ -27,8 +27,9 @@ class Check:
     not_applicable: str = ""
 
     def find(self, where: str, what: str) -> None:
-        if len(self.findings) < MOST_FINDINGS:
-            self.findings.append(Finding(where, what))
+        found = Finding(where, what)
+        if len(self.findings) < MOST_FINDINGS and found not in self.findings:
+            self.findings.append(found)
 
     @property
     def failed(self) -> bool:

@@ -21,6 +21,7 @@ from adapters.conformance.report import Check
 from adapters.kit.adapter import MappedAdapter, Outgoing
 from adapters.kit.formats import FormatChoice
 from gateway.model.agency import Office
+from gateway.model.errors import Problem
 from gateway.model.identifiers import NoticeType, OfficeId, agency_of
 from gateway.model.notice import ReleasedNotice, SubmittedNotice
 from gateway.ports.translation import Adapter, Decoded, RefusedItem
@@ -45,6 +46,9 @@ class Releasing(Protocol):
     ) -> ReleasedNotice: ...
 
 
+Judging = Callable[[SubmittedNotice], Sequence[Problem]]
+
+
 @dataclass(frozen=True)
 class Trial:
     """One adapter on trial. `bodies` are those of types it conveys; `effort` scales the number of seeded variations."""
@@ -56,6 +60,7 @@ class Trial:
     samples: Sequence[Sample]
     seed: int
     effort: int
+    judge: Judging | None = None
 
     def decode(self, raw: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> Decoded:
         return self.adapter.decode(raw, media_type, self.office, headers or {})
@@ -88,12 +93,16 @@ def run(
     *,
     seed: int = 1,
     effort: int = 60,
+    judge: Judging | None = None,
 ) -> list[Check]:
-    """Try every check. Raises nothing: an adapter that raises has failed the check it raised in."""
+    """Try every check. Raises nothing: an adapter that raises has failed the check it raised in.
+
+    `judge` says what intake has against a notice; without one that check is left out.
+    """
     agency = str(adapter.agency or "community")
     office = Office(OfficeId(f"{agency}.440113"), "测试单位", adapter=adapter.name)
     conveyed = [body for body in bodies if body[0] in adapter.conveys]
-    trial = Trial(adapter, office, releases, conveyed, tuple(samples), seed, effort)
+    trial = Trial(adapter, office, releases, conveyed, tuple(samples), seed, effort, judge)
     outcome = []
     for name, zh, en, check_on in CHECKS:
         check = Check(name, zh, en)
@@ -154,6 +163,23 @@ def _judge(decoded: Decoded, check: Check, where: str) -> None:
                 check.find(where, "accepted without a message number: it could not be recognised when it is repeated")
         else:
             check.find(where, "neither a notice nor a refusal")
+
+
+def _holds(trial: Trial, check: Check) -> None:
+    """A message that an agency really sends is one that intake takes, and not one that decodes and is then refused."""
+    if trial.judge is None or not trial.samples:
+        check.not_applicable = "no sample was given" if trial.judge else "nobody was asked to judge"
+        return
+    for raw, media_type in trial.samples:
+        for item in trial.decode(raw, media_type).items:
+            if isinstance(item, SubmittedNotice):
+                check.tried += 1
+                for problem in trial.judge(item):
+                    where = problem.native or problem.position
+                    check.find(
+                        f"{item.type} {where}",
+                        f"intake refuses it: {problem.code}, {problem.message}; {problem.remedy}",
+                    )
 
 
 def _values(trial: Trial, check: Check) -> None:
@@ -403,6 +429,7 @@ def _plain(raw: bytes) -> str:
 CHECKS: Sequence[tuple[str, str, str, Callable[[Trial, Check], None]]] = (
     ("declares", "自述完整", "says what it is, sends and conveys", _declarations),
     ("three-outcomes", "三种结果，各有位置与改法", "accepts, accepts with gaps, or refuses with remedy", _outcomes),
+    ("holds", "报文为网关所接收", "intake takes what the samples say", _holds),
     ("no-values-in-gaps", "缺口不含原值", "no value of a message in gaps and refusals", _values),
     ("round-trip", "写出再读回不变", "decode(encode(x)) = x for every type it conveys", _round_trip),
     ("withheld-is-absent", "不予提供即不出现", "a withheld field is absent", _withheld),

@@ -32,7 +32,6 @@ from adapters.health.people import (
     ORDINARY,
     OWN,
     PATIENT,
-    fold_roles,
     join_relatives,
     joined_name,
     nobody,
@@ -46,6 +45,7 @@ from adapters.kit.extension import lexicon
 from adapters.kit.lens import CustomField, Reading
 from adapters.kit.mapping import AgencyMapping, load_mapping
 from adapters.kit.native import NativeItem, Position, Tree, as_list
+from adapters.kit.persons import fold_roles
 from gateway.model.agency import Office
 from gateway.model.errors import Problem
 from gateway.model.notice import SubmittedNotice

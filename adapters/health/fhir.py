@@ -45,7 +45,6 @@ from adapters.health.people import (
     ORDINARY,
     OWN,
     PATIENT,
-    fold_roles,
     join_relatives,
     joined_name,
     nobody,
@@ -56,6 +55,7 @@ from adapters.kit.fhir import GRAPH, FhirCodec, Place, References, To, codings
 from adapters.kit.lens import CustomField, Reading
 from adapters.kit.mapping import AgencyMapping, load_mapping
 from adapters.kit.native import NativeItem, Tree, as_list
+from adapters.kit.persons import fold_roles
 from gateway.model.agency import Office
 from gateway.model.errors import Problem
 from gateway.model.notice import SubmittedNotice

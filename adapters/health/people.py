@@ -14,9 +14,9 @@ from adapters.health.observations import is_sexual
 from adapters.kit.codetables import CodeTable, shared_tables
 from adapters.kit.conversion import Noted, Unmappable
 from adapters.kit.identity_values import read_citizen_id
-from adapters.kit.lens import NATIVE_ROLES, Reading, fill
+from adapters.kit.lens import Reading, fill
 from adapters.kit.native import Position, Tree
-from adapters.kit.relations import guardian_by_relation
+from adapters.kit.persons import settle_roles
 from adapters.kit.text import has_private_use
 from gateway.model.errors import Problem
 
@@ -145,21 +145,6 @@ def take_relation(
         reading.gap("unmapped-code", at, "neither in code table `GB/T 4761` nor in HL7's", "persons.relation")
 
 
-def settle_roles(reading: Reading) -> None:
-    """Kin become guardians by relation, or by a mark of the format (`~guardian`)."""
-    for person in reading.persons:
-        if person["roles"] == ["member"]:
-            is_guardian = bool(person.pop("~guardian", False)) or guardian_by_relation(person.get("relation"))
-            person["roles"] = ["guardian"] if is_guardian else ["other"]
-
-
-def fold_roles(rest: Tree) -> None:
-    """The inverse, before writing: a role that reading would give by itself is not said."""
-    for person in rest.get("persons", ()):
-        if isinstance(person, dict) and "minor" not in person.get("roles", ()):
-            person[NATIVE_ROLES] = ["guardian"] if guardian_by_relation(person.get("relation")) else ["other"]
-
-
 def protect_sexual_detail(reading: Reading) -> None:
     """A description of injuries that tells of sexual harm goes to that compartment."""
     harm = reading.data.get("harm")
@@ -239,7 +224,7 @@ def settle_people(reading: Reading, day: str, born: Callable[[int], Position]) -
 
     `born` is where the birth date of the index-th patient stands, `day` the day on which age counts.
     """
-    settle_roles(reading)
+    settle_roles(reading.persons)
     note_observation(reading)
     name_the_unknown(reading)
     mark_adults(reading, day, born)

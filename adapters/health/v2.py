@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.health.observations import Observations
-from adapters.health.people import CLINICAL_REFERRAL, ORDINARY, fold_roles, nobody, settle_people
+from adapters.health.people import CLINICAL_REFERRAL, ORDINARY, nobody, settle_people
 from adapters.health.v2_fields import (
     LATE,
     Address,
@@ -22,6 +22,7 @@ from adapters.kit.hl7v2 import Hl7v2Codec
 from adapters.kit.lens import CustomField, Reading, fill, text_of
 from adapters.kit.mapping import AgencyMapping, load_mapping
 from adapters.kit.native import NativeItem, Position, Tree, as_list, get_at
+from adapters.kit.persons import fold_roles
 from adapters.kit.relations import guardian_by_relation
 from gateway.model.agency import Office
 from gateway.model.errors import Problem

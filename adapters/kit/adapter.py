@@ -36,6 +36,7 @@ from adapters.kit.native import (
     get_at,
     set_at,
 )
+from adapters.kit.persons import fold_roles, settle_roles
 from gateway.model.agency import Office
 from gateway.model.errors import Problem
 from gateway.model.identifiers import AgencyName, NoticeType
@@ -96,7 +97,8 @@ class MappedAdapter:
         """Put right what the format says in an odd place. The reporter's fields are still in the tree."""
 
     def after_reading(self, tree: Tree, reading: Reading) -> None:
-        """Resolve what needs several fields at once: relations, roles, age."""
+        """Resolve what needs several fields at once: relations, roles, age. By itself, members become guardians by relation."""
+        settle_roles(reading.persons)
 
     def refusal(self, reading: Reading) -> Problem | None:
         """Why this message cannot be taken, now that all of it is read: with its native position and a remedy."""
@@ -107,7 +109,8 @@ class MappedAdapter:
         return kind
 
     def before_writing(self, rest: Tree, outgoing: Outgoing) -> None:
-        """Turn canonical values into what the mapping's fields expect."""
+        """Turn canonical values into what the mapping's fields expect. By itself, the inverse of `after_reading`."""
+        fold_roles(rest)
 
     def after_writing(self, tree: Tree, outgoing: Outgoing) -> None:
         """Add the format's fixed parts."""

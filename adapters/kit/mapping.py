@@ -9,7 +9,7 @@ document shows when it is loaded, never when a notice arrives.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -140,7 +140,7 @@ def parse_mapping(document: Any, tables: Mapping[str, CodeTable], where: str) ->
     """Raises InvalidDocument with every problem found."""
     problems: list[Problem] = [] if _is_well_formed(document) else _explained(document, where)
     if problems:
-        raise InvalidDocument(f"mapping document `{where}` is not well formed", problems=tuple(problems))
+        raise _wrong(f"mapping document `{where}` is not well formed", problems)
     groups: list[GroupRule] = []
     for number, group in enumerate(document.get("groups", [])):
         for copy in range(1, group["times"] + 1) if "times" in group else (0,):
@@ -151,7 +151,7 @@ def parse_mapping(document: Any, tables: Mapping[str, CodeTable], where: str) ->
         sets = {_path(path): value for path, value in body.get("set", {}).items()}
         kinds.append(KindRule(str(native), NoticeType(body["type"]), sets, body.get("reads_only", False)))
     if problems:
-        raise InvalidDocument(f"mapping document `{where}` names what does not exist", problems=tuple(problems))
+        raise _wrong(f"mapping document `{where}` names what does not exist", problems)
     return AgencyMapping(
         name=document["mapping"],
         version=str(document["version"]),
@@ -171,6 +171,14 @@ def parse_mapping(document: Any, tables: Mapping[str, CodeTable], where: str) ->
         manifest=document.get("manifest", {}),
         instant_form=document.get("instants", "compact"),
     )
+
+
+def _wrong(message: str, problems: Sequence[Problem]) -> InvalidDocument:
+    """With each problem as a note, so that an author sees them below the traceback of an import."""
+    error = InvalidDocument(message, problems=tuple(problems))
+    for problem in problems:
+        error.add_note(f"{problem.position}: {problem.message}")
+    return error
 
 
 def _group(group: Any, number: int, tables: Mapping[str, CodeTable], problems: list[Problem], where: str) -> GroupRule:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.kit.native import Tree
+from adapters.kit.relations import guardian_by_relation
 
 # For groups that take several roles (`member`, `party`): the roles that reading the format will give this person.
 NATIVE_ROLES = "~native_roles"
@@ -19,6 +20,21 @@ def plays(person: Mapping[str, Any], role: str) -> bool:
     if role == "party":
         return NATIVE_ROLES in person
     return "minor" not in roles if role == "member" else role in roles
+
+
+def settle_roles(persons: list[Tree]) -> None:
+    """Whoever a `member` group read becomes a guardian by relation, or by a mark of the format (`~guardian`); else `other`."""
+    for person in persons:
+        if person["roles"] == ["member"]:
+            is_guardian = bool(person.pop("~guardian", False)) or guardian_by_relation(person.get("relation"))
+            person["roles"] = ["guardian"] if is_guardian else ["other"]
+
+
+def fold_roles(rest: Tree) -> None:
+    """The inverse, before writing: a role that reading would give by itself is not said."""
+    for person in rest.get("persons", ()):
+        if isinstance(person, dict) and "minor" not in person.get("roles", ()):
+            person[NATIVE_ROLES] = ["guardian"] if guardian_by_relation(person.get("relation")) else ["other"]
 
 
 def default_refs(persons: list[Tree]) -> None:

@@ -20,6 +20,7 @@ import click
 from adapters.conformance import Sample, run
 from adapters.conformance.bodies import example_bodies
 from adapters.kit.adapter import MappedAdapter, Outgoing
+from adapters.kit.converters import CHINA
 from adapters.kit.formats import FormatChoice
 from adapters.registry import load_adapters
 from gateway.cli.frame import (
@@ -34,6 +35,7 @@ from gateway.cli.frame import (
     table,
 )
 from gateway.cli.submit import media_type_of
+from gateway.engines.files.documents import default_rules
 from gateway.model.agency import Office
 from gateway.model.errors import NotPermitted, Problem
 from gateway.model.identifiers import NoticeType, OfficeId, parse_office_id
@@ -41,6 +43,7 @@ from gateway.model.notice import SubmittedNotice
 from gateway.ports.translation import Adapter, RefusedItem
 from gateway.simulation.releases import everything_but
 from gateway.simulation.scenarios import WRITERS, messages
+from gateway.validation.validate import validate
 
 SYNTHETIC = "999999"
 _NUMBER = re.compile(r"(?<![0-9])[1-9][0-9]{16}[0-9Xx](?![0-9A-Za-z])")
@@ -102,7 +105,7 @@ def check(agency: str, files: tuple[Path, ...], seed: int, effort: int, as_json:
     samples: list[Sample] = [(file.read_bytes(), media_type_of(file, file.read_bytes())) for file in files]
     if agency in WRITERS:
         samples += [(one.file.body, one.file.media_type) for one in messages(seed, _SAMPLED_CASES, agency)]
-    outcome = run(chosen, everything_but, example_bodies(), samples, seed=seed, effort=effort)
+    outcome = run(chosen, everything_but, example_bodies(), samples, seed=seed, effort=effort, judge=_intake)
     if as_json:
         show(
             {
@@ -215,6 +218,12 @@ async def unmapped(office: str, days: int, config: Path, as_json: bool) -> None:
     )
     if found["truncated"]:
         click.echo("（只看了最近的一部分 only the newest were looked at）")
+
+
+def _intake(item: SubmittedNotice) -> tuple[Problem, ...]:
+    """What intake has against a notice by its schema."""
+    valid = validate(item, default_rules(), datetime.now(CHINA).date())
+    return valid if isinstance(valid, tuple) else ()
 
 
 def _adapter(name: str) -> Adapter:

@@ -219,6 +219,8 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
+    if settings.is_clustered:  # a node keeps nothing there but this, so that an empty volume will do
+        settings.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = settings.directory / ADMIN_SOCKET
     path.unlink(missing_ok=True)
     previous = os.umask(0o177)

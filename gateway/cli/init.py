@@ -2,6 +2,9 @@
 
 With `--postgres` the store is made in that (empty) database. Another node of the same cluster is made with `--join` and
 the key directory that all nodes share: then settings are written and nothing else.
+
+Where settings are there already (those of ops/, written by hand), `hutong init --config FILE` makes keys and store where
+they say, once for a cluster.
 """
 
 from __future__ import annotations
@@ -37,7 +40,12 @@ address = {address}
 
 
 @click.command(help="建立网关 · make a gateway in DIR: settings, keys, store, policy")
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="[DIR]", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="按已写好的设置建立，一个集群只做一次 with settings that are written already; once for a cluster",
+)
 @click.option(
     "--name", default="hutong.example", help="网关名称，亦为日志来源 name of the gateway and origin of its log"
 )
@@ -57,8 +65,22 @@ address = {address}
 )
 @speaks
 async def init(
-    directory: Path, name: str, region: str, host: str, port: int, public_url: str, postgres: str, join: Path | None
+    directory: Path | None,
+    config: Path | None,
+    name: str,
+    region: str,
+    host: str,
+    port: int,
+    public_url: str,
+    postgres: str,
+    join: Path | None,
 ) -> None:
+    if (directory is None) == (config is None):
+        raise Refusal("init makes a gateway in a folder, or with settings", remedy="give DIR, or --config FILE")
+    if directory is None:
+        assert config is not None
+        await _create(config)
+        return
     file = directory / SETTINGS_FILE
     if file.exists():
         raise Refusal("there is a gateway in this folder already", remedy="choose another folder")
@@ -76,12 +98,17 @@ async def init(
         settings.directory.mkdir(mode=0o700, exist_ok=True)
         click.echo(f"已加入 joined: {file}")
         return
-    first = who_acts()
+    await _create(file)
+
+
+async def _create(file: Path) -> None:
+    """Keys and store where the settings of the file say, and what to do next."""
+    settings, first = load_settings(file), who_acts()
     await create(settings, by=first)
     click.echo(f"已建立 made: {file}")
     click.echo(f"安全管理员 security administrator: {first}")
     click.echo(f"下一步 next: hutong serve --config {file}")
-    click.echo(f"         hutong office add police.{region} --name ... --profile offices --config {file}")
+    click.echo(f"         hutong office add police.{settings.region} --name ... --profile offices --config {file}")
 
 
 def _text(value: str) -> str:

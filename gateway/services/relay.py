@@ -195,11 +195,8 @@ class Relay:
         except QueueFull:
             await self._due_again(delivery, "queue-full", self._clock.now() + IDLE)
             return _End.NO_MORE_NOW
-        except Unavailable:
-            try:
-                await self._acknowledge.fail(delivery, delivery.lease_token, "no-answer", None, transport="amqp")
-            except LeaseLost:
-                self._signal("relay-lease-lost")
+        except Unavailable:  # the broker's fault, which is held against no office: tried again until it answers
+            await self._due_again(delivery, "no-answer", self._clock.now() + IDLE)
             return _End.NO_MORE_NOW
         return _End.PUT
 

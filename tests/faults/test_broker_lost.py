@@ -8,6 +8,7 @@ import pytest
 
 from gateway.config import RabbitSettings
 from gateway.model.agency import QueueUse
+from gateway.model.delivery import DeliveryState
 from gateway.model.identifiers import parse_office_id
 from gateway.services.verify_log import verify_log
 from tests.scenarios.test_webhooks import report
@@ -36,9 +37,10 @@ def own_broker(tmp_path_factory):
 
 
 @asynccontextmanager
-async def under_load(folder, broker, vhost, settings):
+async def under_load(folder, broker, vhost, settings, **delivery):
     key, jwk = encryption_pair()
-    async with town(folder, rabbitmq=settings, port=broker.gateway_port, first_backoff_seconds=0.1) as whole:
+    given = {"rabbitmq": settings, "port": broker.gateway_port, "first_backoff_seconds": 0.1, **delivery}
+    async with town(folder, **given) as whole:
         await use_queue(whole, broker, vhost, SENDER, QueueUse.DOORBELLS)
         enrol = whole.gateway.services.enrol
         known = enrol.office(parse_office_id(POLICE))
@@ -106,13 +108,16 @@ async def test_connections_that_are_cut_or_hang_are_replaced_and_nothing_is_lost
             await judge(whole, load, 80)
 
 
-async def test_what_the_broker_has_not_confirmed_is_held_back_no_longer_than_any_lease(tmp_path, rabbitmq, vhost):
-    """Whatever ends before the confirm (node, broker, store) leaves the lease: an hour would be too long to wait for it."""
+async def test_what_the_broker_does_not_confirm_is_held_back_no_longer_than_any_lease_and_against_no_office(
+    tmp_path, rabbitmq, vhost
+):
+    """Whatever ends before the confirm (node, broker, store) leaves the lease: an hour would be too long to wait for it. A
+    broker that is ill makes no dead letters, however few attempts an office has."""
     if not rabbitmq.gateway_port:
         pytest.skip("the named broker asks another gateway who may do what")
     async with CutProxy(rabbitmq.port) as proxy:
-        settings = replace(rabbitmq, port=proxy.port).settings(vhost, heartbeat_seconds=10.0, confirm_seconds=10.0)
-        async with under_load(tmp_path, rabbitmq, vhost, settings) as (whole, load):
+        settings = replace(rabbitmq, port=proxy.port).settings(vhost, heartbeat_seconds=10.0, confirm_seconds=1.0)
+        async with under_load(tmp_path, rabbitmq, vhost, settings, max_attempts=1) as (whole, load):
             deliveries, clock = whole.gateway.engines.store.deliveries, whole.gateway.engines.clock
             await within(load.send(range(1)))
             await within(load.all_received())
@@ -122,6 +127,10 @@ async def test_what_the_broker_has_not_confirmed_is_held_back_no_longer_than_any
                 while not (leased := await deliveries.leased(parse_office_id(POLICE), clock.now(), 10)):
                     pass
             assert leased[0].lease_expires_at <= clock.now() + whole.gateway.settings.lease
+            async with asyncio.timeout(20):
+                while not (tried := await deliveries.delivery(leased[0].id)).reason:
+                    pass
+            assert (tried.state, tried.reason) == (DeliveryState.DUE, "no-answer")
             proxy.heal()
             await judge(whole, load, 2)
 

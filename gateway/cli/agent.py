@@ -39,6 +39,9 @@ SUFFIXES = {
     "application/cda+xml": ".cda.xml",
     "application/xml": ".xml",
     "application/jsonl": ".jsonl",
+    "+xml": ".xml",
+    "+json": ".json",
+    "+jsonl": ".jsonl",
     "text/csv": ".csv",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
 }

@@ -38,13 +38,7 @@ class Answered(Refusal):
     code = "answered"
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        told = tuple(
-            Problem(
-                str(p.get("code", "")), str(p.get("position", "")), str(p.get("message", "")), str(p.get("remedy", ""))
-            )
-            for p in problem.get("problems", ())
-            if isinstance(p, dict)
-        )
+        told = tuple(Problem.heard(p) for p in problem.get("problems", ()) if isinstance(p, dict))
         text = str(problem.get("detail") or problem.get("title") or f"status {status}")
         super().__init__(text, remedy=str(problem.get("remedy", "")), problems=told)
         self.status, self.problem = status, problem

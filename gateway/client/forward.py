@@ -50,15 +50,6 @@ class Forward:
 
 def _problems(document: Mapping[str, Any], status: int) -> tuple[Problem, ...]:
     """Codes, positions and remedies; a refusal that names none still is one."""
-    found = tuple(
-        Problem(
-            str(problem.get("code", "refused")),
-            str(problem.get("position", "")),
-            str(problem.get("message", "")),
-            str(problem.get("remedy", "")),
-        )
-        for problem in document.get("problems", ())
-        if isinstance(problem, Mapping)
-    )
+    found = tuple(Problem.heard(problem) for problem in document.get("problems", ()) if isinstance(problem, Mapping))
     code = str(document.get("code", f"status-{status}"))
     return found or (Problem(code, "", str(document.get("title", "refused")), str(document.get("remedy", ""))),)

@@ -11,9 +11,10 @@ position, never the value found there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ class Problem:
         """As a document; `native` only where there is one."""
         said = {"code": self.code, "position": self.position, "message": self.message, "remedy": self.remedy}
         return {**said, "native": self.native} if self.native else said
+
+    @classmethod
+    def heard(cls, document: Mapping[str, Any]) -> Problem:
+        """The inverse of `told`, for whoever was answered; a problem that names no code still is one."""
+        names = ("code", "position", "message", "remedy", "native")
+        return cls(*(str(document.get(name, "refused" if name == "code" else "")) for name in names))
 
 
 class HutongError(Exception):

@@ -41,7 +41,7 @@ class Release(Protocol):
 
 
 class InboxFolder:
-    """`suffixes` by media type without parameters; `.bin` for all others."""
+    """`suffixes` by media type without parameters, or by its structured suffix (`+xml`); `.bin` for all others."""
 
     def __init__(self, directory: Path, suffixes: Mapping[str, str]) -> None:
         self._directory, self._suffixes = directory, suffixes
@@ -52,7 +52,9 @@ class InboxFolder:
         """On disk when this returns. Raises Tampered for a delivery that is no identifier, OSError when the disk fails."""
         if _DELIVERY.fullmatch(release.delivery) is None or release.revision < 0:
             raise Tampered("a delivery whose identifier is none")
-        suffix = self._suffixes.get(release.content_type.split(";")[0].strip().lower(), ".bin")
+        kind = release.content_type.split(";")[0].strip().lower()
+        form = "+" + kind.rpartition("+")[2]  # an agency's own `application/vnd...+xml` is XML all the same
+        suffix = self._suffixes.get(kind) or self._suffixes.get(form, ".bin")
         path = self._directory / f"{release.delivery}.{release.revision}{suffix}"
         manifest = path.with_name(path.name + MANIFEST)
         told = canonical_json(

@@ -98,6 +98,8 @@ def _place(problem: Problem) -> str:
 
 def _escaped(text: str, head: Heading) -> bytes:
     """Text in ASCII, without the sender's delimiters: every charset an engine may expect has these."""
+    if not text.isascii():  # of a text in two languages, the one that every engine can show
+        text = " / ".join(part for part in text.split(" / ") if part.isascii()) or text
     raw = text.encode("ascii", "replace").translate(None, _UNSAFE)
     for mark in {head.separator, *(head.encoding[n : n + 1] for n in range(len(head.encoding)))}:
         raw = raw.replace(mark, b" ")

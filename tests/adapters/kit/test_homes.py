@@ -95,4 +95,10 @@ def test_an_acknowledgement_names_segment_and_field():
     head = heading(message.encode())
     assert head is not None
     answer = refused(head, datetime(2026, 3, 2, tzinfo=UTC), problems("health", "application/hl7-v2", message))
-    assert b"ERR||ZKZ-DFQX|missing|E|" in answer
+    assert b"ERR||ZKZ-DFQX|missing|E|||this required field is missing|add the field\r" in answer
+
+
+def test_what_an_agent_hears_of_a_problem_is_what_was_told():
+    for problem in problems("health", "application/hl7-v2", PATIENT.format(born="19500101")):
+        assert Problem.heard(problem.told()) == problem
+    assert Problem.heard({}).code == "refused"

@@ -22,6 +22,11 @@ def test_a_release_stands_beside_its_manifest_and_the_gateways_signature(tmp_pat
     assert (manifest["size"], manifest["signature"], manifest["media_type"]) == (4, "h..s", "text/csv; charset=utf-8")
 
 
+def test_an_agencys_own_xml_is_named_as_xml(tmp_path):
+    shelf = InboxFolder(tmp_path, {"+xml": ".xml"})
+    assert shelf.put(release(kind="application/vnd.hutong.police+xml")).name == "d-1.0.xml"
+
+
 def test_the_same_release_again_is_the_same_file_and_a_higher_revision_stands_beside(tmp_path):
     shelf = InboxFolder(tmp_path, {})
     for one in (release(), release(), release(revision=1, body=b"new")):

@@ -22,12 +22,13 @@ from gateway.cli.policy_source import (
     as_of_option,
     day_of,
     division_option,
+    files_to_hand_in,
     source_of,
     which_argument,
 )
 from gateway.engines.files.beside import problems_beside
 from gateway.engines.files.documents import default_catalogue
-from gateway.engines.files.packs import law_file
+from gateway.engines.files.packs import law_file, schema_files
 from gateway.model.errors import InvalidDocument, Problem
 from gateway.policy import answers
 from gateway.policy.export_cedar import export_cedar
@@ -58,7 +59,7 @@ async def check(which: str, as_of: str, division: str | None, operator: str, con
     asked = division if division is not None or source.folder is not None or source.is_shipped else source.division
     told = answers.check(source.files, default_catalogue().fields, day_of(as_of), asked)
     if source.folder is not None or source.is_shipped:
-        beside = problems_beside(source.folder, source.files, day_of(as_of))
+        beside = problems_beside(source.folder, source.files)
         told["problems"] += answers.problems_of(beside)
         told["holds"] = not told["problems"]
     if as_json:
@@ -169,6 +170,28 @@ async def diff(
 def _one_division(sources: list[Source], division: str | None) -> str | None:
     """Two policies are compared in one place: the gateway's, where one of them is the gateway's."""
     return division if division is not None else max((one.division for one in sources), key=len)
+
+
+@policy.command(
+    "copy",
+    help=f"取出为目录 · write the documents of a policy into a new folder, with the schemas for editors: where a draft begins. WHICH: {WORDS}",
+)
+@click.argument("which")
+@click.argument("folder", type=click.Path(path_type=Path))
+@operator_option
+@config_option
+@speaks
+async def copy(which: str, folder: Path, operator: str, config: Path) -> None:
+    if folder.exists():
+        raise InvalidDocument("there is something under this name already", remedy="name a folder that does not exist")
+    files = (await files_to_hand_in(which, operator, config))["files"]
+    for name, text in {**files, **schema_files()}.items():
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise InvalidDocument("a document of this policy has a name that leads out of its folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    click.echo(f"{folder}: {len(files)} 份文件 documents")
 
 
 @policy.command("page", help="给法律审核人看的一页 · the whole pack as a page for a legal reviewer, in Markdown")

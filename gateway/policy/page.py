@@ -16,7 +16,7 @@ from gateway.policy.document import with_virtual_fields
 from gateway.policy.page_beside import beside
 from gateway.policy.reading import Problems, read_files
 from gateway.policy.rows import conditions_text, facet_text
-from gateway.policy.rules import Condition, Rule, RuleKind
+from gateway.policy.rules import Condition, PolicyDocument, Rule, RuleKind
 
 _TITLES = {
     RuleKind.FLOOR: ("安全底线", "Floors", "在任何事实下都要给到，未知也不例外。"),
@@ -36,11 +36,12 @@ class LawEntry:
     apart: str = ""
 
 
-def read_law(files: Mapping[str, str], policy: Policy) -> tuple[LawEntry, ...]:
-    """Read the file of kind `law`. Raises InvalidDocument for a rule that is kept by nothing, or by what does not exist."""
+def read_law(files: Mapping[str, str], policy: Policy | PolicyDocument) -> tuple[LawEntry, ...]:
+    """Read the file of kind `law` beside a policy, compiled or not. Raises InvalidDocument for a rule that is kept by nothing, or by what does not exist."""
     problems = Problems()
     known = {str(rule.id) for rule in policy.rules}
-    known |= {one.id for one in policy.document.directions} | {one.id for one in policy.document.waivers}
+    document = policy.document if isinstance(policy, Policy) else policy
+    known |= {one.id for one in document.directions} | {one.id for one in document.waivers}
     entries: list[LawEntry] = []
     for _, root in read_files(files, problems):
         read = root.members(required=frozenset({"kind", "rules"}))

@@ -6,14 +6,12 @@ They are read at start and are no part of what is handed in; whoever edits the f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
 from importlib.resources import files as shipped
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from gateway.engines.files.documents import default_catalogue, default_codes
 from gateway.model.errors import InvalidDocument, Problem
-from gateway.policy.compile import compile_policy
 from gateway.policy.document import load_document
 from gateway.policy.page import read_law
 from gateway.policy.routing_document import load_routing
@@ -24,7 +22,7 @@ _PACK = frozenset({"vocabulary", "fieldgroups", "purposes", "consent", "agreemen
 _BESIDE = frozenset({"law", "safeguards"})
 
 
-def problems_beside(folder: Path | None, pack: Mapping[str, str], day: date) -> tuple[Problem, ...]:
+def problems_beside(folder: Path | None, pack: Mapping[str, str]) -> tuple[Problem, ...]:
     """What is wrong beside the pack in a folder (None: those of this build), each with file and line. A file that is absent is
     not missed; one that nobody reads is a problem. Words are checked against the pack where that loads."""
     root: Traversable = shipped("policies") if folder is None else folder
@@ -49,7 +47,7 @@ def problems_beside(folder: Path | None, pack: Mapping[str, str], day: date) -> 
         )
     if (law := root / "law.yaml").is_file() and document is not None:
         entries = {f"{label}/law.yaml": law.read_text(encoding="utf-8")}
-        found += _wrong(lambda: read_law(entries, compile_policy(document, day)))
+        found += _wrong(lambda: read_law(entries, document))
     return tuple(found)
 
 

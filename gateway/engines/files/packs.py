@@ -38,6 +38,14 @@ def pack_files(directory: Path | None = None) -> dict[str, str]:
     return texts
 
 
+def schema_files() -> dict[str, str]:
+    """The published schemas of this build, for editors: name to text."""
+    folder = _root(None).joinpath("schemas")
+    return {
+        f"schemas/{one.name}": one.read_text(encoding="utf-8") for one in folder.iterdir() if one.name.endswith(".json")
+    }
+
+
 def safeguards_text(directory: Path | None = None) -> str:
     """The safeguards file. Raises InvalidDocument when it is missing."""
     try:

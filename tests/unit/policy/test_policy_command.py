@@ -43,6 +43,18 @@ def test_check_prints_file_line_and_rows_of_a_fault_and_exits_with_one(tmp_path:
     assert {problem["code"] for problem in listed["problems"]} >= {"proof-implies"}
 
 
+def test_a_draft_begins_as_a_copy_and_never_over_something(tmp_path: Path) -> None:
+    draft = str(tmp_path / "draft")
+    assert CliRunner().invoke(policy, ["copy", "shipped", draft]).exit_code == 0
+    assert (tmp_path / "draft/schemas/disclosure.schema.json").is_file() and (
+        tmp_path / "draft/cases/s1.yaml"
+    ).is_file()
+    assert CliRunner().invoke(policy, ["diff", "shipped", draft, *DAY]).exit_code == 0
+    again = CliRunner().invoke(policy, ["copy", "shipped", draft])
+    assert again.exit_code == 3 and "already" in again.stderr
+    assert CliRunner().invoke(policy, ["check", "nowhere", *DAY]).exit_code == 3
+
+
 def test_diff_tells_in_both_languages_and_exits_with_one(tmp_path: Path) -> None:
     text = "where: {recipient_agency: [womens_federation]}\n    fields: [school]"
     old, new = (

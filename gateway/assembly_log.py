@@ -19,7 +19,7 @@ from gateway.audit.trust import TrustPolicy, parse_trust_policy
 from gateway.config import Settings
 from gateway.engines.files.checkpoint_guard import FileCheckpointGuard
 from gateway.engines.files.hold_journals import FileHoldJournals
-from gateway.engines.files.note_keys import NoteSigningKey, has_note_keys, load_note_keys, make_note_keys
+from gateway.engines.files.note_keys import NoteSigningKey, ensure_note_keys, load_note_keys, make_note_keys
 from gateway.engines.http_witness import HttpWitness
 from gateway.http.admin_log import LogAdmin
 from gateway.model.agency import Office
@@ -85,8 +85,7 @@ def journals_of(settings: Settings) -> FileHoldJournals:
 
     A gateway that is older than these keys makes them here.
     """
-    if not has_note_keys(settings.key_directory, HOLD_KEYS):
-        make_note_keys(settings.key_directory, HOLD_KEYS, _passphrase(settings))
+    ensure_note_keys(settings.key_directory, HOLD_KEYS, _passphrase(settings))
 
     def signers(number: int) -> tuple[str, Sequence[NoteSigningKey]]:
         origin = f"{settings.name}/hold/{number}"

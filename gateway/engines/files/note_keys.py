@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from gateway.audit.checkpoint import Sign
 from gateway.audit.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, ED25519, NoteKey
+from gateway.engines.file_drop.durable import sync_folder
 from gateway.model.errors import InvalidDocument
 
 Private = Ed25519PrivateKey | MLDSA44PrivateKey
@@ -39,26 +42,44 @@ def _files(folder: Path, name: str) -> tuple[Path, Path]:
     return folder / f"{name}.ed25519.pem", folder / f"{name}.mldsa44.pem"
 
 
-def has_note_keys(folder: Path, name: str) -> bool:
-    return all(path.exists() for path in _files(folder, name))
-
-
 def make_note_keys(folder: Path, name: str, passphrase: bytes | None = None) -> None:
     """Make both keys. InvalidDocument when there are keys already: they are never overwritten."""
-    privates: tuple[Private, ...] = (Ed25519PrivateKey.generate(), MLDSA44PrivateKey.generate())
-    for path, private in zip(_files(folder, name), privates, strict=True):
+    for path, made in _made(folder, name, passphrase):
+        if not made:
+            raise InvalidDocument(f"`{path.name}` is there already", remedy="keys are rotated, never overwritten")
+
+
+def ensure_note_keys(folder: Path, name: str, passphrase: bytes | None = None) -> None:
+    """Make whichever of the two keys is missing. Of several nodes that do so at once one makes each key, and all go on with it;
+    a node that died between the two is no hindrance."""
+    for _ in _made(folder, name, passphrase):
+        pass
+
+
+def _made(folder: Path, name: str, passphrase: bytes | None) -> Iterator[tuple[Path, bool]]:
+    """Each key file, and whether it was made here. It appears whole or not at all, and replaces nothing."""
+    kinds: tuple[Callable[[], Private], ...] = (Ed25519PrivateKey.generate, MLDSA44PrivateKey.generate)
+    for path, make in zip(_files(folder, name), kinds, strict=True):
+        if path.exists():
+            yield path, False
+            continue
         protection = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
-        pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
+        pem = make().private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
+        handle, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)  # mode 0600
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise InvalidDocument(
-                f"`{path.name}` is there already", remedy="keys are rotated, never overwritten"
-            ) from None
-        with os.fdopen(handle, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
+            with os.fdopen(handle, "wb") as file:
+                file.write(pem)
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(unfinished, path)
+            except FileExistsError:
+                yield path, False
+                continue
+            sync_folder(folder)
+        finally:
+            Path(unfinished).unlink()
+        yield path, True
 
 
 def load_note_keys(

@@ -54,7 +54,9 @@ MEASUREMENTS: Mapping[str, Measurement] = {
             "log-whole",
         ),
     ),
-    "log-records": Measurement("logging_tree", "records", ("log-record-make", "log-record-open")),
+    "log-records": Measurement(
+        "logging_tree", "records", ("log-record-make", "log-record-open", "log-record-disclosure")
+    ),
     "log-evidence": Measurement("logging_tree", "evidence", ("log-bundle",)),
     "log-store": Measurement("logging_store", "store", ("log-commit-one", "log-commit-ten")),
     "log-pymerkle": Measurement("logging_peer", "pymerkle", ("log-pymerkle-append", "log-pymerkle-proof")),

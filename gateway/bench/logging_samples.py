@@ -43,3 +43,21 @@ def _disclosure(number: int, rng: random.Random, persons: bool) -> LogEvent:
         slots = (Slot({"person": new(), "roles": ("minor",), "age_band": "8-13"}, bytes.fromhex(subject), subject),)
     at = _START + timedelta(milliseconds=number)
     return LogEvent(EventId(new()), EventName.DISCLOSURE_DECIDED, at, values, rng.randbytes(32), slots)
+
+
+def of_twelve_commitments(count: int, seed: int = 1) -> Sequence[LogEvent]:
+    """Records of a header and eleven fields, most of them there: what the audit anchors' goal 4 is about."""
+    rng = random.Random(seed)  # noqa: S311 - which ids, no secret
+
+    def new() -> str:
+        return str(uuid.UUID(bytes=rng.randbytes(16)))
+
+    return [
+        LogEvent(
+            EventId(new()), EventName.DELIVERY_WITHHELD, _START + timedelta(milliseconds=number),
+            {"actor": "gateway", "notice": new(), "delivery": new(), "recipient": "police.999999.unit01", "purpose": "P01",
+             "basis": ("L02", "L20"), "policy": "ab" * 32, "limits": ("stop-without-basis",), "reason": "no-basis"},
+            rng.randbytes(32),
+        )
+        for number in range(count)
+    ]  # fmt: skip

@@ -14,7 +14,8 @@ from gateway.model.errors import InvalidDocument
 
 _FILES = ("vocabulary.yaml", "fieldgroups.yaml")
 _BESIDE = ("purposes.yaml", "consent.yaml", "agreements.yaml", "clocks.yaml")  # each may be absent
-_FOLDERS = ("disclosure", "cases")
+_CASES = "cases"
+_FOLDERS = ("disclosure", _CASES)
 
 
 def pack_files(directory: Path | None = None) -> dict[str, str]:
@@ -27,13 +28,15 @@ def pack_files(directory: Path | None = None) -> dict[str, str]:
             name: root.joinpath(name).read_text(encoding="utf-8") for name in _BESIDE if root.joinpath(name).is_file()
         }
         for folder in _FOLDERS:
+            if folder == _CASES and not root.joinpath(folder).is_dir():
+                continue  # a pack without cases loads; handed in, it stays a draft
             for file in sorted(root.joinpath(folder).iterdir(), key=lambda entry: entry.name):
                 if file.name.endswith(".yaml"):
                     texts[f"{folder}/{file.name}"] = file.read_text(encoding="utf-8")
     except OSError as missing:
         raise InvalidDocument(
             "the policy folder lacks a file",
-            remedy="it holds vocabulary.yaml, fieldgroups.yaml, disclosure/ and cases/",
+            remedy="it holds vocabulary.yaml, fieldgroups.yaml, disclosure/ and, to be approved, cases/",
         ) from missing
     return texts
 

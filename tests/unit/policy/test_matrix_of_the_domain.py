@@ -1,8 +1,11 @@
 """The default matrix (DOMAIN 4.5), cell by cell, against the most that the shipped pack ever shows to each agency.
 
 A cell is the letter of DOMAIN 4.2 (F clear, M mask, G generalise, P pseudonym, B presence, K relay, R summary, - nothing), where it
-depends on something `letter?fact=value|value:otherwise`. Emergency access has a set of its own and is left out here. Where the pack is
-apart from the matrix, the row says why.
+depends on something `letter?fact=value|value:otherwise`. Emergency access has a set of its own and is left out here.
+
+Apart from the matrix, on the careful side: schools get no harm type at any level (DESIGN 11); the federation and health get the
+county where the matrix gives the federation the township; nobody's own callers' reporter is given back to the federation, which has
+it; investigation material is for the police alone without asking whose it is, and for courts and procuratorate with two persons' approval.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ minor.birth_date F     F     F?{OWN}:-    F?{OWN}:-   F?{AID}:-  F     F     -
 minor.sex        F     F     F?{OWN}:-    F?{OWN}:-   F?{AID}:-  F     F     -
 minor.age_band   F     F     F     F     F     F     F     F
 minor.residence.address F F  G     G     K     F     F     G
+minor.residence.region  F F  G     G     -     F     F     G
 minor.placement.address F F  K     F?{TREATS}:-  -  K    F     -
 minor.placement.org     F F  K     F?{TREATS}:-  -  K    F     -
 minor.school.name       F F  F?{OWN}:-  -  -   F     F     G

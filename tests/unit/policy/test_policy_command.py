@@ -50,6 +50,9 @@ def test_a_draft_begins_as_a_copy_and_never_over_something(tmp_path: Path) -> No
         tmp_path / "draft/cases/s1.yaml"
     ).is_file()
     assert CliRunner().invoke(policy, ["diff", "shipped", draft, *DAY]).exit_code == 0
+    shutil.rmtree(tmp_path / "draft/cases")
+    untested = CliRunner().invoke(policy, ["test", draft, *DAY])
+    assert untested.exit_code == 1 and "nothing was tested" in untested.output
     again = CliRunner().invoke(policy, ["copy", "shipped", draft])
     assert again.exit_code == 3 and "already" in again.stderr
     assert CliRunner().invoke(policy, ["check", "nowhere", *DAY]).exit_code == 3

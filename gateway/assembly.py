@@ -190,6 +190,7 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
             release_held=services.release_held,
             notices=engines.store.notices,
             verify=verify,
+            unmapped=services.unmapped,
         ),
         [
             *log_routes(log_admin(settings, engines.proof, services.proof)),

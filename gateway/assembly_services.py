@@ -50,6 +50,7 @@ from gateway.services.roles import LocalStaff
 from gateway.services.show_consent import ShowConsent
 from gateway.services.submit import Submit
 from gateway.services.tell import Teller
+from gateway.services.unmapped import UnmappedFields
 from gateway.validation.catalogue import fields_in
 
 
@@ -92,6 +93,7 @@ class Services:
     authenticate: Authenticate
     broker_access: BrokerAccess
     teller: Teller
+    unmapped: UnmappedFields
     drain: Callable[[], None]
     trouble: Callable[[str], None]
 
@@ -199,6 +201,7 @@ def _joined(ground: Ground, intake: Intake, handover: Handover) -> Services:
             deliveries=store.deliveries, log=store.log, receipts=ground.receipts, teller=teller, clock=clock
         ),
         clear_conflict=ground.clear_conflict,
+        unmapped=UnmappedFields(log=store.log, notices=store.notices, keeper=ground.keeper, teller=teller, clock=clock),
         gateway_keys=GatewayKeys(keys=keys, log=store.log, staff=staff, teller=teller, clock=clock),
         join_persons=JoinPersons(
             storage=store.persons,

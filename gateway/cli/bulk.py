@@ -88,4 +88,5 @@ async def rows(file: str, only_refused: bool, after: str, office: str, profile: 
 def _tell(row: Mapping[str, Any]) -> None:
     click.echo(f"{row['position']} {row['status']} {row.get('notice', '')}".rstrip())
     for problem in row.get("problems", ()):
-        click.echo(f"  {problem['code']} {problem['position']}: {problem['message']}  → {problem['remedy']}".rstrip())
+        where = f"{problem['native']} = {problem['position']}" if "native" in problem else problem["position"]
+        click.echo(f"  {problem['code']} {where}: {problem['message']}  → {problem['remedy']}".rstrip())

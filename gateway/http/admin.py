@@ -23,6 +23,7 @@ from gateway.ports.storage import DeadLetterFilter, NoticeStorage, NoticeSummary
 from gateway.services.dead_letters import DeadLetters
 from gateway.services.enrol import Enrol, office_document
 from gateway.services.release_held import ReleaseHeld
+from gateway.services.unmapped import MOST_ROWS, UnmappedFields
 from gateway.services.verify_log import Verified
 
 MAX_PAGE = 1000
@@ -35,6 +36,7 @@ class AdminServices:
     release_held: ReleaseHeld
     notices: NoticeStorage
     verify: Callable[[], Awaitable[Verified]]
+    unmapped: UnmappedFields
 
 
 def make_admin_app(services: AdminServices, more: Iterable[web.RouteDef] = ()) -> web.Application:
@@ -54,6 +56,7 @@ def make_admin_app(services: AdminServices, more: Iterable[web.RouteDef] = ()) -
             web.post("/admin/v1/dead-letters/retry", admin.retry_dead_letters),
             web.post("/admin/v1/dead-letters/stop", admin.stop_retry),
             web.get("/admin/v1/offices/{office}/held", admin.list_held),
+            web.get("/admin/v1/offices/{office}/unmapped", admin.list_unmapped),
             web.post("/admin/v1/deliveries/{delivery}/release", admin.release),
             web.get("/admin/v1/log/verification", admin.verify_log),
             *more,
@@ -135,6 +138,25 @@ class _Admin:
         )
         await self._services.enrol.known_everywhere()
         return answer(office_document(office))
+
+    async def list_unmapped(self, request: web.Request) -> web.Response:
+        office = self._services.enrol.office(OfficeId(request.match_info["office"]))
+        days = request.query.get("days", "7")
+        if not days.isdecimal() or not 1 <= int(days) <= 366:
+            raise InvalidDocument("`days` is a number from 1 to 366")
+        found = await self._services.unmapped(office.id, int(days), by=operator_of(request))
+        rows = sorted(found.counts.items(), key=lambda entry: (-entry[1][0], entry[0].position))
+        return answer(
+            {
+                "notices_with_gaps": found.notices,
+                "rows": [
+                    {"count": count, "code": place.code, "position": place.position, "target": place.target,
+                     "newest": newest.isoformat()}
+                    for place, (count, newest) in rows[:MOST_ROWS]
+                ],
+                "truncated": found.is_cut or len(rows) > MOST_ROWS,
+            }
+        )  # fmt: skip
 
     async def show_case(self, request: web.Request) -> web.Response:
         summaries = await self._services.notices.summarise(CaseId(request.match_info["case"]))

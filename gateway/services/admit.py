@@ -290,7 +290,7 @@ def _header(
         "officer": caller.officer,
         "flags": list(valid.flags),
         "quarantined": list(valid.quarantined),
-        "gaps": [_gap(gap) for gap in submitted.gaps],
+        "gaps": [{**_gap(gap), "target": gap.target} if gap.target else _gap(gap) for gap in submitted.gaps],
         "provenance": [[entry.pointer, entry.source] for entry in submitted.provenance],
         "routing": [{"office": r.office, "rule": r.rule, "trace": list(r.trace)} for r in routing.recipients],
         "held": [{"reason": held.reason, "rule": held.rule, "trace": list(held.trace)} for held in routing.held],

@@ -197,15 +197,20 @@ class Keeper:
             ),
         )
 
+    def header(self, stored: StoredNotice) -> JsonObject:
+        """What the gateway itself keeps beside the content. Raises as `open`."""
+        header_key = self._keys.open(stored.header_key)
+        if header_key is None:
+            raise Tampered("the key of a notice is missing", remedy="restore the key store that belongs to this data")
+        found: JsonObject = orjson.loads(unseal(header_key, stored.header, _place(stored.id, None, HEADER)))
+        return found
+
     def open(self, stored: StoredNotice) -> OpenedNotice:
         """Open what may be decided on. What belongs to an erased person is left out.
 
         Raises Tampered when a segment does not open, Unavailable when the key store is out of reach.
         """
-        header_key = self._keys.open(stored.header_key)
-        if header_key is None:
-            raise Tampered("the key of a notice is missing", remedy="restore the key store that belongs to this data")
-        header = orjson.loads(unseal(header_key, stored.header, _place(stored.id, None, HEADER)))
+        header = self.header(stored)
         refs = {person: ref for ref, person in stored.persons.items()}
         parts: list[Segment] = []
         erased: set[PersonId] = set()

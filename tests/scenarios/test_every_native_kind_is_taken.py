@@ -9,6 +9,8 @@ from __future__ import annotations
 import pytest
 import pytest_asyncio
 
+from gateway.model.identifiers import OfficeId
+from gateway.ports.log_storage import LogQuery
 from gateway.simulation.scenarios import STORIES, make_case, messages
 from tests.adapters.printed import printed
 from tests.support.town import town
@@ -62,3 +64,18 @@ async def test_a_supervision_reaches_the_office_it_is_addressed_to(whole):
     raw, media_type = printed("procuratorate")
     (deliveries,) = await push(whole, "procuratorate", raw, media_type)
     assert "police.440113" in {delivery["recipient"] for delivery in deliveries}
+
+
+async def test_what_no_rule_mapped_is_counted_by_place_for_whoever_keeps_the_adapter(whole):
+    services, office = whole.gateway.services, OfficeId("education.440113")
+    rows = "学校标识码,姓名,出生日期,事件类型,情形代码,事件日期,报告人角色,校车线路\r\n" + "".join(
+        f"3144010001,李小测,20150301,强制报告,M4,20260301,教师,{row}班\r\n" for row in (1, 2, 3)
+    )
+    await push(whole, "education", rows.encode("utf-8-sig"), "text/csv")
+    found = await services.unmapped(office, 7, by="test")
+    (place,) = [place for place in found.counts if place.position == "column 校车线路"]
+    assert (place.code, found.counts[place][0]) == ("unmapped", 3)
+    assert "1班" not in str(found), "codes and places, never a value"
+    assert (await services.unmapped(OfficeId("courts.440113"), 7, by="test")).counts.keys().isdisjoint({place})
+    (told,) = await whole.gateway.engines.store.log.search(LogQuery(event="log_read", office="staff"), None, 1)
+    assert b"unmapped" in told.opening

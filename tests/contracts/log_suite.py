@@ -51,6 +51,13 @@ class LogStorageSuite:
         assert await store.log.entries(0, 5) == []
         assert await store.log.record_at(0) is None
 
+    async def test_the_search_index_can_be_thrown_away(self, store, units):
+        await store.log.append([units.record() for _ in range(5)])
+        before = await store.log.search(LogQuery(event="notice_checked"), None, 10)
+        await store.log.reindex()
+        assert await store.log.search(LogQuery(event="notice_checked"), None, 10) == before
+        assert len(before) == 5
+
     async def test_records_get_places_without_gaps_and_verify(self, store, units):
         first = await store.log.append([units.record(), units.record()])
         second = await store.log.append([units.record()])

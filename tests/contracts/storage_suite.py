@@ -860,3 +860,28 @@ class RegistryStorageSuite:
             await store.log.put_checkpoint(3, b"r" * 32, b"other", clock.now())
         await store.log.put_checkpoint(5, b"s" * 32, b"newer", clock.now())
         assert await store.log.latest_checkpoint() == (5, b"newer")
+
+
+class RetentionStorageSuite:
+    async def test_what_has_run_out_is_forgotten_and_the_rest_stays(self, store, units, clock):
+        soon, late = clock.now() + MINUTE, clock.now() + timedelta(days=90)
+        short = units.acceptance(
+            units.delivery(expires_at=soon),
+            units.delivery(SCHOOL, expires_at=soon),
+            raw_expires_at=soon,
+            receipt_expires_at=soon,
+        )
+        long = units.acceptance(units.delivery(HOSPITAL, expires_at=late), raw_expires_at=late, receipt_expires_at=late)
+        for unit in (short, long):
+            await store.notices.accept(unit)
+        now = clock.forward(MINUTE)
+        forgotten = await store.discard_expired(now)
+        assert (forgotten.raw_bodies, forgotten.receipts, forgotten.expiries) == (1, 1, 0)
+        for one in await store.deliveries.expire_due(now, 10):
+            await store.deliveries.conclude(units.conclusion(one, S.EXPIRED, lease_token=None))
+        assert (await store.discard_expired(now)).expiries == 1
+        assert not await store.notices.has_native_id(short.native_id_key)
+        assert await store.notices.has_native_id(long.native_id_key)
+        assert await store.notices.raw(long.notice) == long.raw
+        assert await store.deliveries.expire_due(now, 10) == []
+        assert len(await store.deliveries.lease_due(HOSPITAL, now, MINUTE, 10)) == 1

@@ -25,6 +25,18 @@ SENDER, POLICE, SCHOOL = "health.440113", "police.440113", "education.440113"
 CONTENT = os.urandom(150_000)
 
 
+@pytest.fixture(params=["embedded", pytest.param("clustered", marks=pytest.mark.services)])
+async def where(request):
+    """The same on both engines: no address, or that of an empty database."""
+    if request.param == "embedded":
+        yield ""
+        return
+    server = request.getfixturevalue("postgres")
+    url = await server.make_database()
+    yield url
+    await server.drop_database(url)
+
+
 def digest_of(content: bytes, algorithm: str = "sha256") -> str:
     return f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
 
@@ -63,8 +75,8 @@ async def only(client):
     return item
 
 
-async def test_the_recipient_gets_the_exact_bytes_under_its_lease_and_the_log_says_so_before(tmp_path):
-    async with town(tmp_path) as whole:
+async def test_the_recipient_gets_the_exact_bytes_under_its_lease_and_the_log_says_so_before(tmp_path, where):
+    async with town(tmp_path, postgres=where) as whole:
         sender, police = whole.clients[SENDER], whole.clients[POLICE]
         digest = await sender.upload(CONTENT)
         receipt = await sender.submit(report("1", digest), CANONICAL)
@@ -101,8 +113,8 @@ async def test_a_document_handed_in_at_one_node_of_a_cluster_is_fetched_at_anoth
     await postgres.drop_database(url)
 
 
-async def test_absent_not_named_not_shown_and_not_addressed_are_one_answer(tmp_path):
-    async with town(tmp_path) as whole:
+async def test_absent_not_named_not_shown_and_not_addressed_are_one_answer(tmp_path, where):
+    async with town(tmp_path, postgres=where) as whole:
         sender, police = whole.clients[SENDER], whole.clients[POLICE]
         digest, other = await sender.upload(CONTENT), await sender.upload(b"not named by the notice")
         receipt = await sender.submit(report("1", digest), CANONICAL)
@@ -122,8 +134,8 @@ async def test_absent_not_named_not_shown_and_not_addressed_are_one_answer(tmp_p
         assert await logged(whole, "attachment_released") == []
 
 
-async def test_a_decision_that_changes_between_release_and_document_holds_the_document_back(tmp_path):
-    async with town(tmp_path) as whole:
+async def test_a_decision_that_changes_between_release_and_document_holds_the_document_back(tmp_path, where):
+    async with town(tmp_path, postgres=where) as whole:
         sender, police = whole.clients[SENDER], whole.clients[POLICE]
         digest = await sender.upload(CONTENT)
         await sender.submit(report("1", digest), CANONICAL)
@@ -138,8 +150,8 @@ async def test_a_decision_that_changes_between_release_and_document_holds_the_do
         assert await logged(whole, "attachment_released") == []
 
 
-async def test_bytes_that_are_not_those_of_the_digest_are_refused_and_leave_nothing(tmp_path):
-    async with town(tmp_path) as whole:
+async def test_bytes_that_are_not_those_of_the_digest_are_refused_and_leave_nothing(tmp_path, where):
+    async with town(tmp_path, postgres=where) as whole:
         sender, police = whole.clients[SENDER], whole.clients[POLICE]
         for algorithm in ("sha256", "sm3"):
             promised = f"{algorithm}:{'0' * 64}"
@@ -154,8 +166,8 @@ async def test_bytes_that_are_not_those_of_the_digest_are_refused_and_leave_noth
         assert not any(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-async def test_an_upload_that_breaks_off_leaves_nothing_and_comes_again(tmp_path):
-    async with town(tmp_path) as whole:
+async def test_an_upload_that_breaks_off_leaves_nothing_and_comes_again(tmp_path, where):
+    async with town(tmp_path, postgres=where) as whole:
         sender = whole.clients[SENDER]
         url = f"{whole.gateway.url}/v1/attachments/{digest_of(CONTENT)}"
 
@@ -174,8 +186,8 @@ async def test_an_upload_that_breaks_off_leaves_nothing_and_comes_again(tmp_path
         assert len(await logged(whole, "attachment_stored")) == 1
 
 
-async def test_a_report_goes_its_way_without_its_document_which_may_come_later(tmp_path):
-    async with town(tmp_path) as whole:
+async def test_a_report_goes_its_way_without_its_document_which_may_come_later(tmp_path, where):
+    async with town(tmp_path, postgres=where) as whole:
         sender, police = whole.clients[SENDER], whole.clients[POLICE]
         digest = digest_of(CONTENT)
         receipt = await sender.submit(report("1", digest), CANONICAL)
@@ -186,8 +198,8 @@ async def test_a_report_goes_its_way_without_its_document_which_may_come_later(t
         assert await police.attachment(item, digest) == CONTENT
 
 
-async def test_a_document_changed_on_the_disk_never_arrives_whole(tmp_path):
-    async with town(tmp_path) as whole:
+async def test_a_document_changed_on_the_disk_never_arrives_whole(tmp_path, where):
+    async with town(tmp_path, postgres=where) as whole:
         sender, police = whole.clients[SENDER], whole.clients[POLICE]
         digest = await sender.upload(CONTENT)
         await sender.submit(report("1", digest), CANONICAL)
@@ -200,8 +212,8 @@ async def test_a_document_changed_on_the_disk_never_arrives_whole(tmp_path):
             await police.attachment(item, digest)
 
 
-async def test_with_the_child_its_document_is_erased(tmp_path, monkeypatch):
-    async with town(tmp_path) as whole:
+async def test_with_the_child_its_document_is_erased(tmp_path, where, monkeypatch):
+    async with town(tmp_path, postgres=where) as whole:
         sender, police = whole.clients[SENDER], whole.clients[POLICE]
         digest, sealed = await sender.upload(CONTENT), await sender.upload(b"a sealed judgment")
         written = json.loads(report("1", digest))
@@ -231,9 +243,9 @@ async def test_with_the_child_its_document_is_erased(tmp_path, monkeypatch):
             assert await services.attachments.opened(parse_office_id(SENDER), each) is None
 
 
-async def test_an_office_that_sent_its_days_bytes_of_documents_waits_and_nobody_else_does(tmp_path):
+async def test_an_office_that_sent_its_days_bytes_of_documents_waits_and_nobody_else_does(tmp_path, where):
     day = {"attachment_bytes_per_day": 200_000, "max_attachment_bytes": 200_000}
-    async with town(tmp_path, limits=day) as whole:
+    async with town(tmp_path, postgres=where, limits=day) as whole:
         sender, other = whole.clients[SENDER], whole.clients["education.440100"]
         digest = await sender.upload(CONTENT)
         answer = await refused(sender.upload(os.urandom(100_000)))
@@ -248,8 +260,8 @@ async def test_an_office_that_sent_its_days_bytes_of_documents_waits_and_nobody_
         assert len(kept) == 3, "what was refused left nothing"
 
 
-async def test_a_document_that_no_key_opens_is_swept_away_once_no_copy_of_the_key_can_be_left(tmp_path):
-    async with town(tmp_path) as whole:
+async def test_a_document_that_no_key_opens_is_swept_away_once_no_copy_of_the_key_can_be_left(tmp_path, where):
+    async with town(tmp_path, postgres=where) as whole:
         sender, services, engines = whole.clients[SENDER], whole.gateway.services, whole.gateway.engines
         gone, young, there = [await sender.upload(content) for content in (CONTENT, b"young", b"there")]
         await sender.submit(report("1", gone, young, there), CANONICAL)

@@ -10,6 +10,7 @@ from tests.contracts.storage_suite import (
     NoticeStorageSuite,
     RegistryStorageSuite,
     RelayStorageSuite,
+    RetentionStorageSuite,
 )
 
 pytestmark = pytest.mark.services
@@ -32,6 +33,10 @@ class TestRegistry(RegistryStorageSuite):
 
 
 class TestLog(LogStorageSuite):
+    pass
+
+
+class TestRetention(RetentionStorageSuite):
     pass
 
 

@@ -8,7 +8,6 @@ from gateway.audit.opening import read_opening
 from gateway.engines.sqlite.migrate import STORE_FILE
 from gateway.engines.sqlite.store import SqliteStore
 from gateway.model.errors import Tampered
-from gateway.ports.log_storage import LogQuery
 from tests.contracts.log_suite import LogStorageSuite, verified_size
 
 
@@ -60,14 +59,6 @@ async def test_the_log_goes_on_where_it_ended(store, units, clock, tmp_path):
         assert await store.log.head() == head
     assert await verified_size(store) == 557
     await store.close()
-
-
-async def test_the_search_index_can_be_thrown_away(store, units):
-    await store.log.append([units.record() for _ in range(5)])
-    before = await store.log.search(LogQuery(event="notice_checked"), None, 10)
-    await store.log.reindex()
-    assert await store.log.search(LogQuery(event="notice_checked"), None, 10) == before
-    assert len(before) == 5
 
 
 async def test_an_opening_changed_in_the_file_is_handed_out_as_what_it_is(store, units, clock, tmp_path):

@@ -7,6 +7,7 @@ from tests.contracts.storage_suite import (
     NoticeStorageSuite,
     RegistryStorageSuite,
     RelayStorageSuite,
+    RetentionStorageSuite,
 )
 
 
@@ -23,6 +24,10 @@ class TestRelays(RelayStorageSuite):
 
 
 class TestRegistry(RegistryStorageSuite):
+    pass
+
+
+class TestRetention(RetentionStorageSuite):
     pass
 
 

@@ -8,7 +8,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-from datetime import timedelta
 
 import pytest
 
@@ -17,9 +16,8 @@ from gateway.engines.queries import load
 from gateway.engines.sqlite import migrate
 from gateway.engines.sqlite.migrate import STORE_FILE, steps
 from gateway.engines.sqlite.store import QUERIES, SqliteStore
-from gateway.model.delivery import DeliveryState
 from gateway.model.errors import InvalidDocument, Unavailable
-from tests.support.stored import HOSPITAL, POLICE, SCHOOL, SetClock, Units
+from tests.support.stored import POLICE, SetClock, Units
 
 # Questions that read everything by intent: small tables, and the index that is thrown away as a whole.
 WHOLE = {
@@ -162,30 +160,6 @@ def plan_of(connection: sqlite3.Connection, sql: str) -> list[str]:
         with contextlib.suppress(sqlite3.ProgrammingError):
             return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
     raise AssertionError("no number of parameters fits")
-
-
-async def test_what_has_run_out_is_forgotten_and_the_rest_stays(store, units, clock):
-    soon, late = clock.now() + timedelta(minutes=1), clock.now() + timedelta(days=90)
-    short = units.acceptance(
-        units.delivery(expires_at=soon),
-        units.delivery(SCHOOL, expires_at=soon),
-        raw_expires_at=soon,
-        receipt_expires_at=soon,
-    )
-    long = units.acceptance(units.delivery(HOSPITAL, expires_at=late), raw_expires_at=late, receipt_expires_at=late)
-    for unit in (short, long):
-        await store.notices.accept(unit)
-    now = clock.forward(timedelta(minutes=1))
-    forgotten = await store.discard_expired(now)
-    assert (forgotten.raw_bodies, forgotten.receipts, forgotten.expiries) == (1, 1, 0)
-    for one in await store.deliveries.expire_due(now, 10):
-        await store.deliveries.conclude(units.conclusion(one, DeliveryState.EXPIRED, lease_token=None))
-    assert (await store.discard_expired(now)).expiries == 1
-    assert not await store.notices.has_native_id(short.native_id_key)
-    assert await store.notices.has_native_id(long.native_id_key)
-    assert await store.notices.raw(long.notice) == long.raw
-    assert await store.deliveries.expire_due(now, 10) == []
-    assert len(await store.deliveries.lease_due(HOSPITAL, now, timedelta(minutes=1), 10)) == 1
 
 
 async def test_the_journal_stays_within_its_bound_under_load(tmp_path):

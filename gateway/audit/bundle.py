@@ -101,8 +101,10 @@ def make_report(checkpoint: bytes, claim: bytes, records: Iterable[dict[str, Any
 
 def join_reports(reports: Sequence[bytes]) -> bytes:
     """The reports of persons who are one, as one file; the first is of the person asked about. All under one checkpoint."""
+    if len(reports) == 1:
+        return reports[0]
     first, *others = [load_json(one) for one in reports]
-    return canonical({**first, "also": others} if others else first)
+    return canonical({**first, "also": others})
 
 
 def check_bundle(raw: bytes, policy: TrustPolicy, *, not_before: int | None = None) -> Checked:

@@ -155,12 +155,16 @@ Shows = Callable[[str], bool]
 
 
 def _show(names: Sequence[str], salt: bytes, values: Mapping[str, Any], shows: Shows) -> list[list[Any]]:
+    if not values.keys() <= set(names):
+        raise Wrong("a record with a field its event does not have")
     items: list[list[Any]] = []
-    for n, (name, leaf) in enumerate(zip(names, _leaves(names, salt, values), strict=True)):
+    for n, name in enumerate(names):
+        one = salt[n * SALT_BYTES : (n + 1) * SALT_BYTES]
         if not shows(name):
+            leaf = commitment(one, name, canonical_json(values[name]) if name in values else None)
             items.append([b64encode(leaf).decode()])
             continue
-        item: list[Any] = [name, b64encode(salt[n * SALT_BYTES : (n + 1) * SALT_BYTES]).decode()]
+        item: list[Any] = [name, b64encode(one).decode()]
         items.append([*item, values[name]] if name in values else item)
     return items
 

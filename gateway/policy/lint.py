@@ -84,6 +84,14 @@ def lint(policy: Policy, proofs: Proofs | None = None) -> tuple[Remark, ...]:
                 f"没有规则要求义务 {name}",
                 f"no rule asks for the obligation `{name}`",
             )
+    for agreement in policy.document.agreements.listed:
+        if agreement.valid_to is not None and agreement.valid_to - policy.as_of <= SOON:
+            remark(
+                "ends-soon",
+                agreement.origin,
+                f"协议 {agreement.id} 于 {agreement.valid_to} 到期",
+                f"the agreement `{agreement.id}` ends on {agreement.valid_to}",
+            )
     for waiver in policy.document.waivers:
         if waiver.id not in proofs.waivers_used:
             remark(

@@ -19,6 +19,8 @@ from gateway.policy.clocks import Standing
 from gateway.policy.compile import compile_policy
 from gateway.policy.diff import diff
 from gateway.policy.document import load_document
+from gateway.policy.lint import lint
+from gateway.policy.proofs import Proofs
 from gateway.policy.rules import PolicyDocument
 from tests.unit.policy.builders import CATALOGUE, DELIVERY, HEAD, VOCABULARY
 from tests.unit.policy.default_pack import ROOT, catalogue, files, pack
@@ -129,6 +131,21 @@ def test_a_listed_agreement_holds_for_its_parties_area_purposes_and_days_alone()
     assert not unlisted.in_force(OfficeId("education.440113"), "440113", {"A1"}, "P05", date(2026, 2, 1))
     assert read().agreements.in_force(OfficeId("education.440113"), "440113", {"any"}, "P05", date(2026, 2, 1))
     assert not read().agreements.in_force(OfficeId("education.440113"), "440113", (), "P05", date(2026, 2, 1))
+
+
+def test_an_agreement_that_ends_soon_is_worth_a_second_look() -> None:
+    trial = (
+        HEAD
+        + DELIVERY
+        + "  - {id: a, title: {zh: 甲, en: a}, citation: [t], where: any, fields: [minor.name], show: clear}\n"
+    )
+    texts = {"vocabulary.yaml": VOCABULARY, "trial.yaml": trial, "agreements.yaml": AGREEMENTS}
+
+    def remarks(day: date) -> list[str]:
+        policy = compile_policy(load_document(texts, CATALOGUE), day)
+        return [str(one.origin) for one in lint(policy, Proofs((), (), frozenset(), 0)) if one.code == "ends-soon"]
+
+    assert remarks(date(2026, 2, 15)) == ["agreements.yaml:4"] and remarks(date(2026, 1, 1)) == []
 
 
 def test_every_clock_of_the_domain_is_in_the_pack_with_its_standing() -> None:

@@ -27,6 +27,7 @@ from gateway.model.notice import Gap
 V3 = "urn:hl7-org:v3"
 OURS = "urn:hutong:cda"
 SDTC = "urn:hl7-org:sdtc"
+_FHIR = "{http://hl7.org/fhir}"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 BODY = "component"
 _OURS = f"{{{OURS}}}"
@@ -56,7 +57,10 @@ class CdaCodec:
         found = unwrap(root, _ROOTS, self.limits, gaps)
         if not found:
             where = "/" + (root.tag.rpartition("}")[2] if isinstance(root.tag, str) else "")
-            raise Unreadable("not-this-format", where, "no clinical document", "send a ClinicalDocument (CDA R2)")
+            remedy = "send a ClinicalDocument (CDA R2)"
+            if isinstance(root.tag, str) and root.tag.startswith(_FHIR):
+                remedy = "send FHIR R4 as JSON, application/fhir+json; its XML form is not read"
+            raise Unreadable("not-this-format", where, "no clinical document", remedy)
         if sum(1 for document in found for _ in document.iter()) > self.limits.max_nodes:
             raise Unreadable("too-large", "/", f"more than {self.limits.max_nodes} elements", "send smaller pieces")
         return [self._document(document, index, len(found), gaps) for index, document in enumerate(found)]

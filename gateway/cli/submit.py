@@ -101,17 +101,15 @@ def media_type_of(file: Path, body: bytes, otherwise: str = "application/octet-s
 
 
 def _json_kind(body: bytes) -> str:
-    """A JSON file is a CloudEvent, a batch of them, or an agency's own JSON."""
+    """A JSON file is a CloudEvent, a batch of them, a FHIR resource, or an agency's own JSON, which may be a list as well."""
     try:
         document = json.loads(body)
     except ValueError:
         return "application/json"
-    if isinstance(document, list):
-        return "application/cloudevents-batch+json"
-    if isinstance(document, dict) and "resourceType" in document:
+    several = isinstance(document, list)
+    first = (document or [None])[0] if isinstance(document, list) else document
+    if isinstance(first, dict) and "resourceType" in first:
         return "application/fhir+json"
-    return (
-        "application/cloudevents+json"
-        if isinstance(document, dict) and "specversion" in document
-        else "application/json"
-    )
+    if isinstance(first, dict) and "specversion" in first:
+        return "application/cloudevents-batch+json" if several else "application/cloudevents+json"
+    return "application/json"

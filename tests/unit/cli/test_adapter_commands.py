@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from gateway.cli.main import main
+from gateway.cli.submit import media_type_of
 
 
 def hutong(*arguments: str):
@@ -111,3 +113,20 @@ def test_check_ends_with_zero_for_a_conforming_adapter():
     done = hutong("adapter", "check", "civil_affairs", "--effort", "5")
     assert done.exit_code == 0, done.output
     assert "FAILED" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("document", "kind"),
+    [
+        ([{"specversion": "1.0"}], "application/cloudevents-batch+json"),
+        ({"specversion": "1.0"}, "application/cloudevents+json"),
+        ([{"head": {"ywlx": "LED_ADD"}}], "application/json"),
+        ({"head": {}}, "application/json"),
+        ({"resourceType": "Bundle"}, "application/fhir+json"),
+        ([{"resourceType": "Patient"}], "application/fhir+json"),
+        ([], "application/json"),
+        ("text", "application/json"),
+    ],
+)
+def test_a_json_file_is_told_by_what_is_in_it(document, kind):
+    assert media_type_of(Path("notice.json"), json.dumps(document).encode()) == kind

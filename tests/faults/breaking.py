@@ -160,7 +160,7 @@ class Breaking:
 
     async def _disk_full(self) -> None:
         """As good as nothing left for the database, the brokers and the nodes' keys; room again, and whoever died is started.
-        So are the brokers, as an operator does: RabbitMQ (3.10) lives on, but its queues do not come back by themselves."""
+        So are the brokers, empty, as the runbook says: RabbitMQ (3.10) lives on, but queues it damaged do not come back."""
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:
             with suppress(subprocess.CalledProcessError):  # it grew while it was measured
@@ -174,7 +174,7 @@ class Breaking:
             if node.process is not None and node.process.poll() is not None:
                 await self._started(node)
         if self._cluster.brokers is not None:
-            await self._brokers_killed()
+            await self._brokers_killed(wiped=True)
 
     async def _clock_jump(self) -> None:
         node = self._one()

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import random
 import shutil
 import subprocess
@@ -223,6 +224,8 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep everything in this new folder")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with what is kept in this folder")
     arguments = parser.parse_args()
+    for library in ("aio_pika", "aiormq"):  # they tell of each try at a broker that is away
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     kept: Path | None = arguments.resume or arguments.keep
     if arguments.resume and not arguments.resume.exists():
         parser.error(f"there is nothing in {arguments.resume}")

@@ -59,6 +59,7 @@ from gateway.http.serving import server_tls
 from gateway.http.settings import HttpSettings
 from gateway.model.errors import Unavailable
 from gateway.ports.clock import Clock
+from gateway.ports.log_storage import Head
 from gateway.services.administer_policies import keep_in_force
 from gateway.services.emergency import EmergencyAccess
 from gateway.services.expire import Expire
@@ -180,8 +181,9 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
     log, publisher = engines.store.log, engines.proof.publisher
 
     async def verify() -> Verified:
-        guarded = await asyncio.to_thread(publisher.guarded)
-        return await verify_everything(log, publisher.origin, publisher.trust, guarded)
+        latest = await publisher.settled()
+        signed = None if latest is None else Head(latest.checkpoint.size, latest.checkpoint.root)
+        return await verify_everything(log, publisher.origin, publisher.trust, signed)
 
     app = make_admin_app(
         AdminServices(

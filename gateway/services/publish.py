@@ -111,10 +111,6 @@ class Publisher:
     def tree(self) -> LogTree:
         return self._tree
 
-    def guarded(self) -> Head | None:
-        """What the guard outside the database remembers of this generation. Reads a file."""
-        return self._guard.last()
-
     @property
     def hold(self) -> Hold | None:
         return self._hold

@@ -2,7 +2,7 @@
 
 Offline a reader holds a checkpoint of his own; here it is the store's own tables that are read back: every note of this
 generation under the log's keys and against the tree, every witness's line under the key of the trust policy, and that
-what the guard outside the database remembers is there. What is found names the first leaf that no sound signature
+the checkpoint which the caller knows of is there (a node that was killed between the guard and the note knows of none). What is found names the first leaf that no sound signature
 vouches for any more: the size of the sound checkpoint before it.
 """
 
@@ -25,21 +25,21 @@ PAGE = 500
 
 
 async def verify_everything(
-    log: LogStorage, origin: str, trust: TrustPolicy, guarded: Head | None, *, processes: int | None = None
+    log: LogStorage, origin: str, trust: TrustPolicy, signed: Head | None, *, processes: int | None = None
 ) -> Verified:
     """Records, leaves, tiles and head, then what was signed of them. Where the head alone is wrong, the leaf named is the first
     that no checkpoint vouches for."""
     found = await verify_log(log, processes=processes)
     if not found.is_verified and found.reason != "root-differs":
         return found
-    signed, vouched = await _verify_signed(log, origin, trust, guarded, found.size)
+    broken, vouched = await _verify_signed(log, origin, trust, signed, found.size)
     if not found.is_verified:
         return replace(found, first_bad=vouched)
-    return signed or found
+    return broken or found
 
 
 async def _verify_signed(
-    log: LogStorage, origin: str, trust: TrustPolicy, guarded: Head | None, size: int
+    log: LogStorage, origin: str, trust: TrustPolicy, signed: Head | None, size: int
 ) -> tuple[Verified | None, int]:
     """The first that does not hold, and up to where signatures vouch for the log."""
     head, tree, good, seen = await log.head(), LogTree(log), 0, -1
@@ -62,7 +62,7 @@ async def _verify_signed(
             except (Tampered, ValueError):
                 return bad("tile-missing"), good
             good = at
-    if guarded is not None and guarded.size <= size and await log.checkpoint(guarded.size) is None:
+    if signed is not None and signed.size <= size and await log.checkpoint(signed.size) is None:
         return bad("checkpoint-missing"), good
     return None, good
 

@@ -371,8 +371,8 @@ async def test_a_changed_tile_note_or_cosignature_and_a_fork_are_found_and_the_f
     named = change(folder, what, seed)
     store = open_store(folder)
     try:
-        guarded = FileCheckpointGuard(folder / "guard").last()
-        outcome = await verify_everything(store.log, ORIGIN, TRUSTED, guarded)
+        signed = FileCheckpointGuard(folder / "guard").last()  # what a running publisher has in its memory
+        outcome = await verify_everything(store.log, ORIGIN, TRUSTED, signed)
         assert (outcome.is_verified, outcome.first_bad) == (False, named), outcome.reason
     finally:
         await store.close()

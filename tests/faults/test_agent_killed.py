@@ -91,7 +91,10 @@ class Agent:
 
 @pytest.mark.slow
 def test_nothing_is_lost_and_nothing_applied_twice_when_the_agent_is_killed(tmp_path):
-    gateway = GatewayProcess(tmp_path / "g").start()
+    gateway = GatewayProcess(tmp_path / "g")
+    with gateway.config.open("a") as settings:  # what a killed agent had fetched comes again after its lease
+        settings.write("\n[delivery]\nlease_seconds = 5\nwebhook_timeout_seconds = 1\n")
+    gateway.start()
     agent = Agent(gateway, tmp_path / "agency")
     agent.folder.mkdir()
     try:

@@ -44,6 +44,7 @@ from gateway.services.prove import Prover
 from gateway.services.publish import Publisher
 from gateway.services.retain import Retain
 from gateway.services.roles import StaffDirectory
+from gateway.services.stay_joined import StayJoined
 from gateway.services.tell import Teller
 from gateway.services.watch import Watch
 
@@ -190,6 +191,7 @@ def join_log_services(
             notices=store.notices,
             keeper=keeper,
             attachments=attachments,
+            stay_joined=StayJoined(storage=store.persons, people=people, teller=teller, clock=clock),
             keys=keys,
             log=store.log,
             staff=staff,

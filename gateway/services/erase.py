@@ -7,7 +7,8 @@ person (who is erased by asking for them too). Then, in this order, with what a 
 2. keys destroyed in the key store: the person's own, those of the bytes as received
    of every notice that names the person, and of what such a notice tells and of the
    documents it names, with its last child. From here nothing opens. Crash: step 2 again, destroying what is gone already.
-3. the files of those documents are removed. Crash: step 2 and this again.
+3. the files of those documents are removed, and those who were one by way of the person are linked (`stay_joined`).
+   Crash: step 2 and this again.
 4. one transaction: aliases, likenesses, findings on pairs, places, consents, raw bytes and the person's chain in the
    log's index are deleted, the erasure is logged, the journal is cut. Crash before: steps 2 and 3
    again; after: done, and doing it again does nothing.
@@ -35,6 +36,7 @@ from gateway.services.attachments import Attachments, names_in
 from gateway.services.keep import Keeper
 from gateway.services.people import FoundPerson, People
 from gateway.services.roles import Role, StaffDirectory, require
+from gateway.services.stay_joined import StayJoined
 from gateway.services.tell import Teller
 
 KEY_BACKUPS = timedelta(days=7)  # DESIGN 3: how long a copy of the key store may live
@@ -60,6 +62,7 @@ class Erase:
         notices: NoticeStorage,
         keeper: Keeper,
         attachments: Attachments,
+        stay_joined: StayJoined,
         keys: KeyStore,
         log: LogStorage,
         staff: StaffDirectory,
@@ -69,7 +72,7 @@ class Erase:
     ) -> None:
         self._people, self._retention, self._notices = people, retention, notices
         self._keeper, self._keys, self._log, self._staff = keeper, keys, log, staff
-        self._attachments = attachments
+        self._attachments, self._stay_joined = attachments, stay_joined
         self._teller, self._clock, self._ids = teller, clock, ids
 
     async def ask(self, person: str, *, authority: str, by: str) -> Erasure:
@@ -165,6 +168,7 @@ class Erase:
         records = len(await self._log.places_of(subject))
         await self._keys.destroy(sorted(keys))
         await self._attachments.remove(documents)
+        await self._stay_joined.without(person, (erasure.asked_by, by))
         now = self._clock.now()
         record = self._teller.event(
             EventName.ERASURE_COMPLETED,

@@ -66,7 +66,7 @@ class PersonStorageSuite:
         before = await store.persons.pairs_mark()
         asked = pair(units, one, other)
         assert await store.persons.put_pair(asked, [], instead_of=None) == 1
-        apart = pair(units, other, third, PairState.DECLINED)
+        apart = pair(units, other, third, PairState.JOINED)
         assert await store.persons.put_pair(apart, [], instead_of=None) == 2
         size = (await store.log.head()).size
         joined = replace(asked, state=PairState.JOINED, confirmed_by="wang")
@@ -101,26 +101,10 @@ class PersonStorageSuite:
         shared = likeness("x")
         one, other, third = [await met(store, units, shared) for _ in range(3)]
         await store.persons.put_pair(pair(units, one, other, PairState.JOINED), [], instead_of=None)
-        await store.persons.put_pair(pair(units, other, third, PairState.DECLINED), [], instead_of=None)
+        await store.persons.put_pair(pair(units, other, third, PairState.JOINED), [], instead_of=None)
         mark = await store.persons.pairs_mark()
         await erased(store, units, other)
         assert [set(alike.persons) for alike in await store.persons.alike(b"", 10)] == [{one, third}]
         assert list(await store.persons.pairs()) == []
         assert await store.persons.pairs_mark() != mark
         assert (await store.directory.epochs()).consent == 3, "what rested on the pair is decided anew"
-
-    async def test_those_who_were_one_by_way_of_the_erased_stay_one(self, store, units):
-        middle, *around = [await met(store, units) for _ in range(4)]
-        for other in around:
-            found = pair(units, middle, other, PairState.JOINED, confirmed_by="wang")
-            await store.persons.put_pair(found, [], instead_of=None)
-        await erased(store, units, middle)
-        left = await store.persons.pairs()
-        assert all(one.is_one and (one.asked_by, one.confirmed_by) == ("li", "wang") for one in left)
-        assert {person for one in left for person in (one.first, one.second)} == set(around)
-        assert len(left) == 2, "linked in a row"
-        mark = await store.persons.pairs_mark()
-        assert (await store.directory.epochs()).consent >= mark[1] > 3
-        await erased(store, units, sorted(around)[1])
-        (last,) = await store.persons.pairs()
-        assert (last.first, last.second) == (sorted(around)[0], sorted(around)[2])

@@ -289,6 +289,47 @@ async def test_a_legal_hold_on_one_keeps_the_other_and_an_erasure_ends_the_joini
     assert (await proof.people.by_id(one)).also == ()
 
 
+async def test_erasing_the_one_by_way_of_whom_two_were_joined_parts_them_not(desk):
+    house, proof = House("寅", 21), desk.services.proof
+    middle, _, _ = await desk.reported("way-h", house.child())
+    one, _, _ = await desk.reported("way-i", without_number(house.child()))
+    other, _, _ = await desk.reported("way-j", {**without_number(house.child()), "name": "李小根"})
+    apart, _, _ = await desk.reported("way-k", {**without_number(house.child()), "name": "李小耘"})
+    for whom in (one, other, apart):
+        await desk.both("join", middle, whom)
+    await desk.both("join", apart, other)
+    await desk.both("part", apart, other)
+    before = len(await desk.store.log.search(LogQuery(event="persons_joined"), None, 100))
+    erasure = await proof.erase.ask(middle, authority="rights-request", by="first")
+    await proof.erase.approve(erasure.id, by="second")
+    pairs = {frozenset((pair.first, pair.second)): pair for pair in await desk.store.persons.pairs()}
+    assert not pairs[frozenset((apart, other))].is_one, "two officers found that these two are two"
+    linked = [pair for pair in pairs.values() if pair.is_one]
+    assert {(pair.state, pair.asked_by, pair.confirmed_by, pair.reason) for pair in linked} == {
+        ("joined", "first", "second", "by-way-of-erased")
+    }
+    told = await desk.store.log.search(LogQuery(event="persons_joined"), None, 100)
+    assert len(told) - before == len(linked) > 0, "the log tells of each"
+    assert set((await proof.people.by_id(one)).also) != set()
+    assert middle not in {person for pair in pairs for person in pair}
+
+
+async def test_a_parting_that_was_asked_for_is_asked_for_still(desk):
+    house, proof = House("卯", 22), desk.services.proof
+    middle, _, _ = await desk.reported("way-l", house.child())
+    one, _, _ = await desk.reported("way-m", without_number(house.child()))
+    other, _, _ = await desk.reported("way-n", {**without_number(house.child()), "name": "李小新"})
+    for whom in (one, other):
+        await desk.both("join", middle, whom)
+    await desk.services.join_persons.part(middle, one, "not-the-same", by="third")
+    erasure = await proof.erase.ask(middle, authority="rights-request", by="first")
+    await proof.erase.approve(erasure.id, by="second")
+    (pair,) = [pair for pair in await desk.store.persons.pairs() if one in (pair.first, pair.second)]
+    assert (pair.state, pair.asked_by, pair.confirmed_by, pair.reason) == ("parting", "third", "", "not-the-same")
+    assert {pair.first, pair.second} == {one, other}
+    assert (await desk.services.join_persons.part(one, other, "not-the-same", by="second")).state == "parted"
+
+
 async def test_an_office_learns_neither_of_a_proposal_nor_of_a_joining(desk):
     house = House("己", 6)
     one, first, before = await desk.reported("e", house.child())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -89,21 +89,8 @@ def _put(tx: Transaction, unit: PairChange) -> int:
     return epoch
 
 
-def forget_pairs(tx: Transaction, person: bytes, at: int) -> None:
-    """Forget what was found of somebody who is erased. Those who were one by way of them stay one: two officers found
-    it, and it takes two to part them. They are linked in a row, in the words of the findings that go."""
-    found = tx.sql.all("pairs_with", (person, person))
-    others = [
-        (second if first == person else first, said)
-        for first, second, state, *said in found
-        if PairState(state) in (PairState.JOINED, PairState.PARTING)
-    ]
+def forget_pairs(tx: Transaction, person: bytes) -> None:
+    """Forget what was found of somebody who is erased: who was one by way of them is so no more (`stay_joined`)."""
     gone = [tx.sql.run(f"forget_pairs_of_{one}", (person,)).rowcount for one in ("first", "second")]
-    epoch = tx.state.epochs.consent
-    for (one, said), (other, _) in pairwise(sorted(others)):
-        stands = tx.sql.one("state_of_pair", (one, other))
-        if stands is None or PairState(stands[0]) not in (PairState.JOINED, PairState.PARTING):
-            epoch += 1
-            tx.sql.run("add_pair", (epoch, one, other, PairState.JOINED.value, *said, at))
     if any(gone):
-        raise_epoch(tx, consent=max(epoch, tx.state.epochs.consent + 1))
+        raise_epoch(tx, consent=tx.state.epochs.consent + 1)

@@ -9,12 +9,6 @@ SELECT l.likeness, l.person FROM (
 SELECT p.first, p.second, p.state, p.asked_by, p.confirmed_by, p.reason, p.at FROM person_pair AS p
 WHERE p.epoch = (SELECT max(l.epoch) FROM person_pair AS l WHERE l.first = p.first AND l.second = p.second);
 
--- name: pairs_with
--- What stands of one person and others.
-SELECT p.first, p.second, p.state, p.asked_by, p.confirmed_by, p.reason FROM person_pair AS p
-WHERE (p.first = ? OR p.second = ?)
-  AND p.epoch = (SELECT max(l.epoch) FROM person_pair AS l WHERE l.first = p.first AND l.second = p.second);
-
 -- name: state_of_pair
 -- What stands of one pair.
 SELECT state FROM person_pair WHERE first = ? AND second = ? ORDER BY epoch DESC LIMIT 1;

@@ -143,7 +143,7 @@ def _forgotten(tx: Transaction, unit: _Forgetting) -> int:
         "forget_consents",
     ):  # fmt: skip
         tx.sql.run(query, (unit.person,))
-    forget_pairs(tx, unit.person, unit.at)
+    forget_pairs(tx, unit.person)
     tx.sql.run("forget_subject", (unit.subject,))
     tx.sql.run("erasure_done", (unit.at, unit.erasure))
     tx.log(unit.records)

@@ -107,6 +107,7 @@ def join_intake(ground: Ground) -> Intake:
         ids=ids,
         pause=pause,
         trouble=lambda name: ground.signal("background_trouble", name),
+        report=lambda error: engines.events.error("bulk_file_set_aside", error),
     )
     return Intake(submit, bulk, attachments, record_consent, gateway_notices)
 

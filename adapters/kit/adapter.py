@@ -15,6 +15,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from adapters.kit.encodable import make_encodable
 from adapters.kit.extension import lexicon
 from adapters.kit.homes import Homes
 from adapters.kit.lens import (
@@ -144,6 +145,7 @@ class MappedAdapter:
             yield DecodedRow(item.position, notice)
 
     def read_item(self, item: NativeItem, source: Source, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
+        make_encodable(item)
         reading = self._reading(item)
         self.before_reading(item.tree, reading)
         kind = self.lens.read(item.tree, reading)

@@ -92,11 +92,12 @@ class BulkFiles:
         ids: Ids,
         pause: Callable[[timedelta], Awaitable[None]],
         trouble: Callable[[str], None],
+        report: Callable[[Exception], None],
     ) -> None:
         self._settings, self._files, self._submit = settings, files, submit
         self._adapter_for, self._directories, self._receipts = adapter_for, directories, receipts
         self._teller, self._keys, self._clock, self._ids = teller, keys, clock, ids
-        self._pause, self._trouble = pause, trouble
+        self._pause, self._trouble, self._report = pause, trouble, report
         self._secret = keys.secret("idempotency")
         self._verifier = DetachedVerifier()
         self._came = asyncio.Event()
@@ -210,10 +211,17 @@ class BulkFiles:
             self._trouble("bulk-file")
             return True
         stage, skip = stored.stage, stored.next_row
-        for part in (Stage.REPORTS, Stage.REST):
-            if part is Stage.REPORTS and stage is Stage.REST:
-                continue
-            await self._pass(stored, body, officer, part, skip if part is stage else 0)
+        try:
+            for part in (Stage.REPORTS, Stage.REST):
+                if part is Stage.REPORTS and stage is Stage.REST:
+                    continue
+                await self._pass(stored, body, officer, part, skip if part is stage else 0)
+        except Unavailable:
+            raise
+        except Exception as unforeseen:  # noqa: BLE001 - any error of one file must stay that file's own
+            self._report(unforeseen)
+            self._set_aside.add(stored.id)  # until the next start, as above: the other files go on
+            self._trouble("bulk-file")
         return True
 
     async def _pass(self, stored: StoredFile, body: bytes, officer: str, stage: Stage, skip: int) -> None:

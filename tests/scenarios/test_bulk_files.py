@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
 from gateway.client.agency import Answered
 from gateway.ports.log_storage import LogQuery
+from tests.adapters.printed import printed
 from tests.support.ledger import ledger
 from tests.support.town import town
 
@@ -73,3 +75,39 @@ async def test_what_is_no_file_of_rows_is_refused_at_once(tmp_path):
             assert refused.value.status in (status, 422), refused.value.problem
             assert refused.value.problem["code"] in ("undecodable", "unsupported-media-type")
         assert (await client.files())["files"] == []
+
+
+async def test_a_file_that_fails_unforeseen_is_set_aside_and_the_others_go_on(tmp_path, monkeypatch):
+    async with town(tmp_path) as place:
+        client, bulk = place.clients[SCHOOL], place.gateway.services.bulk
+        broken, rows = [], bulk._submit.rows
+
+        async def failing(caller, chunk, *how):
+            broken.append(len(chunk))
+            if len(broken) == 1:
+                raise TypeError("unforeseen")
+            return await rows(caller, chunk, *how)
+
+        monkeypatch.setattr(bulk._submit, "rows", failing)
+        first = await client.submit_file(ledger(3), CSV)
+        while not broken:  # noqa: ASYNC110 - until it was begun
+            await asyncio.sleep(0.01)
+        second = await client.submit_file(ledger(4), CSV)
+        assert (await finished(client, second["file"]))["accepted"] == 4
+        assert (await client.file(first["file"]))["state"] == "working", (
+            "its bytes wait for a person and the next start"
+        )
+        place.gateway.engines.events.flush()
+        lines = [json.loads(line) for line in place.lines.getvalue().splitlines()]
+        told = [line for line in lines if line["event"] == "bulk_file_set_aside"]
+        assert len(told) == 1, "the operator is told"
+
+
+async def test_half_a_character_in_a_native_notice_costs_nobody_the_notice(tmp_path):
+    async with town(tmp_path) as place:
+        body, media_type = printed("civil_affairs")
+        document = json.loads(body)
+        first = document[0] if isinstance(document, list) else document
+        first["备注\ud83d"] = "\udc00甲"
+        assert await place.send("civil_affairs.440113", json.dumps(document).encode(), media_type) == 202
+        assert not place.failures()

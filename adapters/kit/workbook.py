@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import lru_cache
 from posixpath import join, normpath
-from typing import Any
+from typing import IO, Any
 
 from lxml import etree
 
@@ -32,8 +32,16 @@ Row = tuple[str, int, list[str]]  # sheet, row number from 1, cells
 _EMPTY_RUN = 5_000
 _MAX_ROWS = 1_100_000  # a worksheet has 1,048,576: whoever formats it to its end has them all, blank
 _MAX_COLUMNS = 16_384
+# Tags and attributes held between two wanted elements. A row of every column, each a rich inline text with its font, has
+# 24 a column (r, s, t; is, r, rPr and five of its properties, t; and their ends); 65,490 cell styles have 18 each.
+_MAX_MARKS = 32 * _MAX_COLUMNS
+_MAX_STYLE_MARKS = 4 * _MAX_MARKS
 _MAX_MEMBERS = 2_000
 _HEAD = 4_096
+# OPC allows UTF-8 and UTF-16; of others, only where "<" and "=" are the bytes that are counted (UTF-7 and EBCDIC hide them).
+_PLAIN_START = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*<")
+_DECLARED = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)")
+_PLAIN = frozenset({b"utf-8", b"utf8", b"utf-16", b"us-ascii", b"gb2312", b"gbk", b"gb18030", b"iso-8859-1"})
 _MAX_SHARED = 128 * 1024 * 1024  # what is no sheet (shared texts, styles) is held whole
 _MAX_CELL = 32_767  # characters, Excel's own limit
 _CHARACTERS_OF_BYTES = 2  # of the bytes a workbook may unpack to, half as characters is more than any register
@@ -84,6 +92,7 @@ def read_xlsx(raw: bytes, limits: Limits) -> Iterator[Row]:
     cells = characters = 0
     for title, part in book.sheets:
         try:
+            number = 0
             for number, row in _rows(book, part, limits.max_cells):
                 cells += len(row)
                 characters += sum(map(len, row))
@@ -91,6 +100,9 @@ def read_xlsx(raw: bytes, limits: Limits) -> Iterator[Row]:
                     much = f"more than {limits.max_cells} cells, or more text than any register"
                     raise Unreadable("too-large", place(title, number), much, "send smaller files")
                 yield title, number, row
+        except _TooMuch:
+            much = f"after row {number}, more in one row or behind the rows than {_MAX_COLUMNS} columns can say"
+            raise Unreadable("too-large", place(title, number + 1), much, "send smaller files") from None
         except _TooLarge as error:
             raise Unreadable("too-large", place(title, error.row), str(error), "send smaller files") from None
         except _BROKEN:
@@ -118,11 +130,40 @@ def _weigh(archive: zipfile.ZipFile, limits: Limits) -> None:
         raise Unreadable("opendocument", "file", "the workbook is in the OpenDocument format", "save it as xlsx")
 
 
-def _elements(archive: zipfile.ZipFile, part: str, name: str) -> Iterator[Any]:
-    """Every element of one name, complete, and let go of when the next is asked for."""
+class _TooMuch(Unreadable):
+    """More between two wanted elements than any workbook has: the parser would hold all of it."""
+
+
+class _Counted:
+    """A part as it is parsed, with the tags and attributes read since the last element that was wanted."""
+
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        self._stream = stream
+        self._most = most
+        self._is_begun = False
+        self.marks = 0
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self._stream.read(size)
+        if not self._is_begun and piece:
+            self._is_begun = True
+            head = piece[:_HEAD].replace(b"\0", b"")
+            declared = _DECLARED.search(head)
+            is_plain = declared[1].strip().lower() in _PLAIN if declared else b"<?xml" not in head or b"?>" in head
+            if not is_plain or not _PLAIN_START.match(head):
+                raise ValueError("neither UTF-8 nor UTF-16")
+        self.marks += piece.count(b"<") + piece.count(b"=")
+        if self.marks > self._most:
+            raise _TooMuch("too-large", "file", "one entry of the workbook is too large", "send smaller files")
+        return piece
+
+
+def _elements(archive: zipfile.ZipFile, part: str, name: str, most: int = _MAX_MARKS) -> Iterator[Any]:
+    """Every element of one name, complete, and let go of when the next is asked for. Raises _TooMuch beyond `most` marks."""
     with archive.open(part) as stream:
+        counted = _Counted(stream, most)
         parsed = etree.iterparse(
-            stream, events=("end",), tag=f"{{*}}{name}", resolve_entities=False, load_dtd=False, no_network=True,
+            counted, events=("end",), tag=f"{{*}}{name}", resolve_entities=False, load_dtd=False, no_network=True,
             huge_tree=False, remove_comments=True, remove_pis=True,
         )  # fmt: skip
         is_known = False
@@ -131,6 +172,7 @@ def _elements(archive: zipfile.ZipFile, part: str, name: str) -> Iterator[Any]:
                 if not is_known:
                     _without_dtd(element)
                     is_known = True
+                counted.marks = 0
                 yield element
                 element.clear()
                 above = element.getparent()
@@ -196,12 +238,12 @@ def _opened(archive: zipfile.ZipFile) -> _Book:
 def _date_styles(archive: zipfile.ZipFile, part: str) -> tuple[frozenset[int], frozenset[int]]:
     """Which cell formats are dates or times, and which are lengths of time, by their number among `cellXfs`."""
     own: dict[int, str] = {}
-    for formats in _elements(archive, part, "numFmts"):
+    for formats in _elements(archive, part, "numFmts", _MAX_STYLE_MARKS):
         for entry in formats:
             own[int(entry.get("numFmtId") or 0)] = entry.get("formatCode", "")
     dates: set[int] = set()
     elapsed: set[int] = set()
-    for formats in _elements(archive, part, "cellXfs"):
+    for formats in _elements(archive, part, "cellXfs", _MAX_STYLE_MARKS):
         for index, entry in enumerate(formats):
             number = int(entry.get("numFmtId") or 0)
             code = own.get(number)
@@ -335,4 +377,8 @@ def _said(moment: datetime) -> str:
 
 
 def _unescaped(text: str) -> str:
-    return _ESCAPED.sub(lambda found: chr(int(found.group(1), 16)), text) if "_x" in text else text
+    """Escaped surrogates are one character where they are a pair, and U+FFFD where one stands alone: no text can say it."""
+    if "_x" not in text:
+        return text
+    said = _ESCAPED.sub(lambda found: chr(int(found.group(1), 16)), text)
+    return said.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -44,7 +44,8 @@ HOSTILE = {
     "fhir": [b'{"resourceType":"Bundle","entry":[' + b'{"resource":{"resourceType":"Patient"}},' * 300_000 + b"{}]}"],
     "hl7": [b"MSH|^~\\&|" + b"~" * (15 * MIB), b"MSH|^~\\&|\r" + b"PID|1\r" * (2 * MIB), b"MSH|^~\\&|\r" * (1 * MIB), b"\x0bMSH|^~\\&|" + b"^" * (8 * MIB) + b"\x1c\r"],
     "csv": [b"," * (15 * MIB), "姓名,性别\r\n".encode() + b"a,b\r\n" * (2 * MIB), b'"' * (15 * MIB), b"\n" * (15 * MIB)],
-    "xlsx": [workbook(b"x" * MIB, 160, b'<row r="2"><c r="A2" t="inlineStr"><is><t>', b"</t></is></c></row>"), workbook(b'<row r="2"/>' * 30_000, 50)],
+    "xlsx": [workbook(b"x" * MIB, 160, b'<row r="2"><c r="A2" t="inlineStr"><is><t>', b"</t></is></c></row>"), workbook(b'<row r="2"/>' * 30_000, 50),
+             workbook(b"<c/>" * MIB, 30, b'<row r="2">', b"</row>"), workbook(b"<m/>" * MIB, 30)],
 }
 WHERE = {
     "json": ("civil_affairs", "application/json"), "jsonl": ("judiciary", "application/jsonl"), "xml": ("police", "application/xml"),

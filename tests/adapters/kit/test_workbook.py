@@ -124,3 +124,31 @@ def test_no_part_may_declare_a_document_type(padding):
 def test_what_no_spreadsheet_writes_is_refused_at_its_sheet(cell):
     code, where = refused(workbook(f"<row>{cell}</row>"))
     assert code in ("not-xlsx", "too-large") and where.startswith("sheet 名册")
+
+
+def test_escaped_surrogates_are_one_character_or_none():
+    cells = "".join(f'<c t="str"><v>{t}</v></c>' for t in ("_xD83D__xDE00_", "_xD83D_a", "b_xDE00_", "_x674E_"))
+    assert rows(workbook(f"<row>{cells}</row>")) == [["\U0001f600", "\ufffda", "b\ufffd", "李"]]
+
+
+def test_what_no_row_or_text_can_hold_is_refused_before_it_is_held():
+    head = '<row r="1"><c><v>1</v></c></row>'
+    attributes = " ".join(f'a{n}=""' for n in range(600_000))
+    started = time.thread_time()
+    for cells in ("<row r='2'>" + "<c/>" * 2_000_000 + "</row>", "<m/>" * 2_000_000, f"<m {attributes}/>"):
+        assert refused(workbook(head + cells)) == ("too-large", "sheet 名册, row 2")
+    assert refused(workbook(head, f"<si>{'<r/>' * 2_000_000}</si>")) == ("too-large", "file")
+    assert time.thread_time() - started < 4
+
+
+def test_a_row_of_every_column_in_rich_text_is_read():
+    font = '<rPr><sz val="1"/><color rgb="1"/><rFont val="1"/><family val="1"/><charset val="1"/></rPr>'
+    cell = f'<c r="{{}}" s="0" t="inlineStr"><is><r>{font}<t xml:space="preserve">李</t></r></is></c>'
+    row = "".join(cell.format(f"{openpyxl.utils.get_column_letter(n)}1") for n in range(1, 16_385))
+    assert rows(workbook(f"<row>{row}</row>" * 2)) == [["李"] * 16_384] * 2
+
+
+@pytest.mark.parametrize("gap", [" ", " " * 5_000])
+def test_no_encoding_hides_what_is_counted(gap):
+    raw = workbook('<row><c t="str"><v>1</v></c></row>', head=f'<?xml version="1.0"{gap}encoding="utf-7"?>')
+    assert refused(raw)[0] == "not-xlsx"

@@ -76,3 +76,5 @@ def test_no_codec_grows_beyond_what_its_limits_allow():
     told = json.loads(done.stdout)
     assert len(told) >= 18
     assert all(code != "accepted" or count <= 100_000 for code, count in told.values()), told
+    # Where the parser itself runs out of memory it tells of a broken workbook.
+    assert [told[f"xlsx {number}"][0] for number in (2, 3)] == ["too-large", "too-large"], told

@@ -7,6 +7,8 @@
     receipt:   {rights: {zh: ..., en: ...}, withdrawal: {...}, retention: {...}}
 
 What is given, by whom and for what stands in consent records; this says who has a say, and what the person is told.
+Where something is left out, the law's value holds (`BY_LAW`), and nothing may be laxer than the law: a child's no is not
+heard later, nobody consents alone or is of age sooner, and parents whom a judgment replaced get no say back.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ def read_consent(root: Node, vocabulary: Vocabulary) -> ConsentRules:
     """Read the one consent document; problems go to the node's collector, and the law's values stand where one is."""
     read = root.members(required=frozenset({"kind", "ages", "authority", "snapshot_seconds", "receipt"}))
     ages = _ages(read["ages"]) if "ages" in read else {}
-    ranks, replaced = _authority(read["authority"], vocabulary) if "authority" in read else ((), frozenset())
+    ranks, replaced = _authority(read["authority"], vocabulary) if "authority" in read else ((), BY_LAW.replaced_in)
     texts = _texts(read["receipt"]) if "receipt" in read else {}
     seconds = read["snapshot_seconds"].number() if "snapshot_seconds" in read else 0
     if "snapshot_seconds" in read and not 1 <= seconds <= _LONGEST_SNAPSHOT:
@@ -52,13 +54,22 @@ def _ages(node: Node) -> dict[str, int]:
             found[name] = parts["years"].number()
             if not 1 <= found[name] <= _OLDEST:
                 parts["years"].problem("wrong-number", f"a whole number from 1 to {_OLDEST}")
-            elif found[name] < youngest:
+            elif _is_laxer(name, found[name]):
+                parts["years"].problem(
+                    "laxer-than-law", f"`{name}` is laxer than the law", f"the law's age is {getattr(BY_LAW, name)}"
+                )
+            if 1 <= found[name] < youngest:
                 parts["years"].problem(
                     "wrong-order",
                     "a child is heard before it consents by itself, and consents by itself before it is of age",
                 )
             youngest = max(youngest, found[name])
     return found
+
+
+def _is_laxer(name: str, years: int) -> bool:
+    law: int = getattr(BY_LAW, name)
+    return years > law if name == "view_heard_from" else years < law
 
 
 def _authority(node: Node, vocabulary: Vocabulary) -> tuple[tuple[tuple[str, ...], ...], frozenset[str]]:
@@ -77,7 +88,14 @@ def _authority(node: Node, vocabulary: Vocabulary) -> tuple[tuple[tuple[str, ...
             part.problem(
                 "unknown-value", f"`{text}` is not a value of the fact `track`", f"one of: {', '.join(tracks)}"
             )
-    return tuple(ranks), frozenset(text for text, _ in replaced)
+    if "parents_replaced_in" not in read:
+        return tuple(ranks), BY_LAW.replaced_in
+    found = frozenset(text for text, _ in replaced)
+    if missing := sorted(BY_LAW.replaced_in - found):
+        read["parents_replaced_in"].problem(
+            "laxer-than-law", "a judgment has replaced the parents in other tracks too", f"add {', '.join(missing)}"
+        )
+    return tuple(ranks), found
 
 
 def _is_kind(text: str, node: Node, seen: set[str]) -> bool:

@@ -62,6 +62,10 @@ def put(text: str, old: str, new: str) -> str:
     [
         ("consent", CONSENT, "years: 14", "years: 7", "wrong-order", 10),
         ("consent", CONSENT, "years: 18", "years: 90", "wrong-number", 11),
+        ("consent", CONSENT, "years: 8", "years: 9", "laxer-than-law", 9),
+        ("consent", CONSENT, "years: 14", "years: 13", "laxer-than-law", 10),
+        ("consent", CONSENT, "years: 18", "years: 17", "laxer-than-law", 11),
+        ("consent", CONSENT, "[REVOKED, LONG_TERM]", "[LONG_TERM]", "laxer-than-law", 23),
         ("consent", CONSENT, "- court_appointed", "- parent", "duplicate-value", 20),
         ("consent", CONSENT, "- court_appointed", "- neighbour", "unknown-value", 20),
         ("consent", CONSENT, "snapshot_seconds: 60", "snapshot_seconds: soon", "not-a-number", 26),
@@ -110,8 +114,15 @@ def test_consent_rules_say_who_has_a_say() -> None:
     ).consent
     assert authority("child", 5, None, [mother, shelter], rules).may_consent == {"mother"}
     assert authority("child", 5, None, [mother, shelter], first).may_consent == {"shelter"}
-    removed = read(consent=put(CONSENT, "[REVOKED, LONG_TERM]", "[REMOVED]")).consent
+    removed = read(consent=put(CONSENT, "[REVOKED, LONG_TERM]", "[REVOKED, LONG_TERM, REMOVED]")).consent
     assert authority("child", 5, "removed", [mother, shelter], removed).may_consent == {"shelter"}
+
+
+def test_where_a_line_is_left_out_the_law_holds() -> None:
+    without = read(consent=put(CONSENT, "  parents_replaced_in: [REVOKED, LONG_TERM]\n", "")).consent
+    assert without.replaced_in == BY_LAW.replaced_in
+    mother = Candidate("mother", AuthorityKind.PARENT, Conflict.NO)
+    assert authority("child", 10, "revoked", [mother], without).may_consent == set()
 
 
 def test_a_listed_agreement_holds_for_its_parties_area_purposes_and_days_alone() -> None:
@@ -165,13 +176,13 @@ def test_a_diff_tells_what_changed_beside_the_rules_in_both_languages() -> None:
         {
             name: put(files()[name], "- {hours: 72}", "- {hours: 48}"),
             "policies/agreements.yaml": AGREEMENTS.replace("P01", "P03"),
-            "policies/consent.yaml": put(CONSENT, "years: 14", "years: 12"),
+            "policies/consent.yaml": put(CONSENT, "years: 14", "years: 16"),
         }
     )
     old = compile_policy(with_({}), date(2026, 6, 1))
     found = diff(old, compile_policy(changed, date(2026, 6, 1)))
     told = {(one.document, one.text.en) for one in found.beside}
-    assert ("consent", "own_consent_from: 14 -> 12") in told
+    assert ("consent", "own_consent_from: 14 -> 16") in told
     assert ("agreements", "A1: none -> police 4401 P03 2026-02-01..2026-03-31") in told
     assert ("clocks", "C08: 72 hours, urgent 24 hours (law) -> 48 hours, urgent 24 hours (law)") in told
     assert any("情况紧急 24 hours" in one.text.zh for one in found.beside)

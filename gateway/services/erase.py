@@ -34,7 +34,7 @@ from gateway.ports.retention_storage import Erasure, LegalHold, RetentionStorage
 from gateway.ports.storage import NoticeStorage
 from gateway.services.attachments import Attachments, names_in
 from gateway.services.keep import Keeper
-from gateway.services.people import FoundPerson, People
+from gateway.services.people import People
 from gateway.services.roles import Role, StaffDirectory, require
 from gateway.services.stay_joined import StayJoined
 from gateway.services.tell import Teller
@@ -85,7 +85,7 @@ class Erase:
         now = self._clock.now()
         erasure = Erasure(str(self._ids.event()), found.person, authority, by, now)
         slot = self._teller.person_slot(found.person, found.log_secret)
-        await self._refuse_if_held(erasure.id, found, by)
+        await self._refuse_if_held(erasure.id, found.person, by)
         record = self._teller.event(
             EventName.ERASURE_REQUESTED, now, {"erasure": erasure.id, "authority": authority},
             actor="staff", officer=by, persons=[slot],
@@ -101,7 +101,7 @@ class Erase:
             raise NotFound("no such erasure waits")
         if erasure.asked_by == by:
             raise NotPermitted("an erasure is approved by a second person", remedy="let somebody else approve it")
-        await self._refuse_if_held(erasure_id, await self._people.by_id(erasure.person), by)
+        await self._refuse_if_held(erasure_id, erasure.person, by)
         if erasure.approved_by is None and not await self._retention.approve_erasure(erasure_id, by):
             raise NotPermitted("somebody else approved it meanwhile")
         return await self._carry_out(erasure, by)
@@ -122,13 +122,15 @@ class Erase:
         found = await self._people.by_id(person)
         return () if found is None else [one.person for one in found.also]
 
-    async def _refuse_if_held(self, erasure: str, found: FoundPerson | None, by: str) -> None:
-        """Log the refusal and raise NotPermitted while a legal hold stands."""
-        if found is None or not await self._held(found.person):
+    async def _refuse_if_held(self, erasure: str, person: PersonId, by: str) -> None:
+        """Log the refusal and raise NotPermitted while a legal hold stands, also on somebody whose own key is gone already."""
+        if not await self._held(person):
             return
+        found = await self._people.by_id(person)
+        slots = [] if found is None else [self._teller.person_slot(found.person, found.log_secret)]
         refused = self._teller.event(
             EventName.ERASURE_REFUSED, self._clock.now(), {"erasure": erasure, "reason": "legal-hold"},
-            actor="staff", officer=by, persons=[self._teller.person_slot(found.person, found.log_secret)],
+            actor="staff", officer=by, persons=slots,
         )  # fmt: skip
         await self._log.append([refused])
         raise NotPermitted(

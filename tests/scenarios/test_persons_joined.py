@@ -15,6 +15,7 @@ from gateway.client.agency import Answered
 from gateway.model.errors import HutongError
 from gateway.model.identifiers import NoticeId
 from gateway.ports.log_storage import LogQuery
+from gateway.ports.retention_storage import LegalHold
 from gateway.services.log_desk import Reader
 from gateway.services.roles import Role
 from tests.scenarios.test_s7_consent_withdrawn import CITY, CONTRACTOR, agreed
@@ -287,6 +288,20 @@ async def test_a_legal_hold_on_one_keeps_the_other_and_an_erasure_ends_the_joini
     assert await desk.services.propose_joining.joined(by="first") == []
     assert await desk.proposals() == ()
     assert (await proof.people.by_id(one)).also == ()
+
+
+async def test_a_legal_hold_stands_in_the_way_of_an_erasure_that_had_begun_too(desk):
+    proof, keys = desk.services.proof, desk.whole.gateway.engines.keys
+    one, _, _ = await desk.reported("held", House("辰", 23).child())
+    erasure = await proof.erase.ask(one, authority="rights-request", by="first")
+    await keys.destroy([await desk.store.retention.key_of(one)])
+    hold = LegalHold(str(desk.whole.gateway.engines.ids.event()), one, "court-order", "third", erasure.asked_at)
+    await desk.store.retention.set_hold(hold, [])
+    before = len(await desk.told("erasure_refused"))
+    assert await refused(proof.erase.approve(erasure.id, by="second")) == "not-permitted"
+    assert len(await desk.told("erasure_refused")) == before + 1
+    await desk.store.retention.lift_hold(hold.id, erasure.asked_at, [])
+    await proof.erase.approve(erasure.id, by="second")
 
 
 async def test_erasing_the_one_by_way_of_whom_two_were_joined_parts_them_not(desk):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -52,23 +53,16 @@ class Ground:
     authenticate: Authenticate
     recall: Recall
     is_draining: threading.Event
+    consent_rules: Callable[[], ConsentRules]  # of the policy in force
+    settle: Callable[[str], Awaitable[None]]  # until nothing decided before can leave any more, for the reason given
 
     def vocabulary(self) -> Vocabulary:
         """Of the policy in force."""
         return self.policies.current().vocabulary
 
-    def consent_rules(self) -> ConsentRules:
-        """Of the policy in force."""
-        return self.policies.current().document.consent
-
     def signal(self, kind: str, name: str) -> None:
         """Tell the operator of trouble of one kind."""
         self.engines.events.write(kind, signal=name)
-
-    async def settle(self, why: str) -> None:
-        """Until nothing decided before can leave any more."""
-        await pause(timedelta(seconds=self.settings.delivery.ticket_seconds))
-        await self.recall.everyone(why)
 
 
 async def lay_ground(settings: Settings, documents: Documents, engines: Engines, url: str) -> Ground:
@@ -100,8 +94,12 @@ async def lay_ground(settings: Settings, documents: Documents, engines: Engines,
         notices=store.notices, retention=store.retention, keeper=keeper, keys=keys, teller=teller, kin=kin
     )  # fmt: skip
 
-    async def settle() -> None:
-        await ground.settle("conflict-reversed")
+    async def settle(why: str) -> None:
+        await pause(timedelta(seconds=settings.delivery.ticket_seconds))
+        await recall.everyone(why)
+
+    def consent_rules() -> ConsentRules:
+        return policies.current().document.consent
 
     clear_conflict = ClearConflict(
         storage=store.consents,
@@ -114,10 +112,10 @@ async def lay_ground(settings: Settings, documents: Documents, engines: Engines,
         staff=staff,
         directories=directories,
         clock=clock,
-        settle=settle,
+        settle=lambda: settle("conflict-reversed"),
     )
     conflicts = ConflictsOnRecord(store.notices, keeper.open, clear_conflict.covers, kin)
-    ground = Ground(
+    return Ground(
         settings=settings,
         documents=documents,
         engines=engines,
@@ -132,7 +130,7 @@ async def lay_ground(settings: Settings, documents: Documents, engines: Engines,
         cases=Cases(store.notices, store.deliveries, keys, ids),
         clear_conflict=clear_conflict,
         conflicts=conflicts,
-        consents=Consents(store.consents, keys, ids, conflicts, kin, lambda: policies.current().document.consent),
+        consents=Consents(store.consents, keys, ids, conflicts, kin, consent_rules),
         receipts=ReceiptMaker(lambda: keys.signing_key("receipts"), settings.name),
         formats=Formats(documents.adapters),
         authenticate=Authenticate(
@@ -145,8 +143,9 @@ async def lay_ground(settings: Settings, documents: Documents, engines: Engines,
         ),
         recall=recall,
         is_draining=threading.Event(),
+        consent_rules=consent_rules,
+        settle=settle,
     )
-    return ground
 
 
 def policies_of(settings: Settings, catalogue: Catalogue, engines: Engines, teller: Teller) -> Policies:

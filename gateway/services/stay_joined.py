@@ -29,12 +29,12 @@ class StayJoined:
     def __init__(self, *, storage: PersonStorage, people: People, teller: Teller, clock: Clock) -> None:
         self._storage, self._people, self._teller, self._clock = storage, people, teller, clock
 
-    async def without(self, person: PersonId, officers: tuple[str, str]) -> int:
-        """Link those who are one by way of this person alone; returns how many links that took. `officers`: who asked for
-        the erasure and who approved it. Raises NotPermitted when an officer finds something of them at this moment."""
+    async def without(self, person: PersonId, officers: tuple[str, str]) -> None:
+        """Link those who are one by way of this person alone. `officers`: who asked for the erasure and who approved it.
+        Raises NotPermitted when an officer finds something of them at this moment."""
         pairs = await self._storage.pairs()
         stands = {(pair.first, pair.second): pair for pair in pairs}
-        now, links = self._clock.now(), 0
+        now = self._clock.now()
         before: list[tuple[PersonId, PersonPair]] = []
         for other, found in sorted(_joined_with(person, pairs), key=lambda one: one[0]):
             for earlier, its in reversed(before):
@@ -44,10 +44,8 @@ class StayJoined:
                     continue
                 if known is None or not known.is_one:
                     await self._link(_linked(two, (its, found), officers, now), known, officers[1])
-                    links += 1
                 break
             before.append((other, found))
-        return links
 
     async def _link(self, pair: PersonPair, known: PersonPair | None, by: str) -> None:
         slots = [

@@ -1,9 +1,16 @@
-"""The witness remembers before it answers, over HTTP and by removable medium."""
+"""The witness remembers before it answers, over HTTP and by removable medium.
+
+Its store has one engine by design: a witness is a program of its own in another house, beside one or many gateways of
+either kind, and needs no services.
+"""
 
 from __future__ import annotations
 
+import sqlite3
 from base64 import b64encode
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,6 +59,36 @@ def test_the_store_advances_by_compare_and_set_and_never_back(tmp_path: Path, lo
     assert again.seen(ORIGIN).root == log.tree.root(200)
     with pytest.raises(InvalidDocument):
         SqliteWitnessStore(tmp_path / "lost.db")
+
+
+def test_the_store_keeps_lines_beside_what_they_were_given_for_and_contradictions_for_ever(
+    tmp_path: Path, log: BuiltLog
+) -> None:
+    store = SqliteWitnessStore(tmp_path / "w.db", create=True)
+    assert store.cosigned(ORIGIN) is None
+    first, second = seen(log, 100), seen(log, 200)
+    assert store.advance(ORIGIN, 0, first)
+    store.keep_cosignatures(ORIGIN, 100, b"line\n", 7)
+    assert store.cosigned(ORIGIN) == first.note + b"line\n"
+    assert store.advance(ORIGIN, 100, second)
+    store.keep_cosignatures(ORIGIN, 100, b"late line\n", 8)
+    assert b"line" not in (store.cosigned(ORIGIN) or b""), "lines for another size are not served"
+    assert store.logs() == [(ORIGIN, 200)]
+    for _ in range(2):
+        store.keep_evidence(ORIGIN, b"one note", second.note, 9)
+    assert store.evidence() == [(ORIGIN, b"one note", second.note, 9)]
+    with closing(sqlite3.connect(tmp_path / "w.db")) as file, pytest.raises(sqlite3.IntegrityError, match="stays"):
+        file.execute("DELETE FROM evidence")
+    store.close()
+
+
+def test_of_many_threads_one_advances(tmp_path: Path, log: BuiltLog) -> None:
+    store, size = SqliteWitnessStore(tmp_path / "w.db", create=True), 100
+    with ThreadPoolExecutor(8) as threads:
+        won = list(threads.map(lambda more: store.advance(ORIGIN, 0, seen(log, size + more)), range(8)))
+    assert won.count(True) == 1
+    assert store.seen(ORIGIN).size == size + won.index(True)
+    store.close()
 
 
 def a_witness(folder: Path) -> tuple[Witness, SqliteWitnessStore]:

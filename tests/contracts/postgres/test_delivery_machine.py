@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from gateway.engines.postgres.store import PostgresStore
-from tests.contracts.delivery_machine import DeliveryMachine
+from tests.contracts.storage.delivery_machine import DeliveryMachine
 
 pytestmark = pytest.mark.services
 

@@ -20,8 +20,8 @@ from gateway.model.errors import InvalidDocument, Tampered, Unavailable
 from gateway.ports.log_storage import LogQuery
 from gateway.ports.person_storage import PairState, PersonPair
 from gateway.ports.storage import Accepted, Replayed
-from tests.contracts.log_suite import verified_size
-from tests.contracts.storage_suite import change
+from tests.contracts.storage.log_suite import verified_size
+from tests.contracts.storage.steps import change
 from tests.support.stored import POLICE, SCHOOL, WELFARE, SetClock, Units, alias_of, key_of
 
 pytestmark = pytest.mark.services

@@ -2,47 +2,8 @@
 
 import pytest
 
-from tests.contracts.file_suite import FileStorageSuite
-from tests.contracts.log_suite import LogStorageSuite
-from tests.contracts.person_suite import PersonStorageSuite
-from tests.contracts.storage_suite import (
-    DeliveryStorageSuite,
-    NoticeStorageSuite,
-    RegistryStorageSuite,
-    RelayStorageSuite,
-    RetentionStorageSuite,
-)
+from tests.contracts.storage.every_suite import classes
 
 pytestmark = pytest.mark.services
 
-
-class TestNotices(NoticeStorageSuite):
-    pass
-
-
-class TestDeliveries(DeliveryStorageSuite):
-    pass
-
-
-class TestRelays(RelayStorageSuite):
-    pass
-
-
-class TestRegistry(RegistryStorageSuite):
-    pass
-
-
-class TestLog(LogStorageSuite):
-    pass
-
-
-class TestRetention(RetentionStorageSuite):
-    pass
-
-
-class TestFiles(FileStorageSuite):
-    pass
-
-
-class TestPersons(PersonStorageSuite):
-    pass
+globals().update(classes())

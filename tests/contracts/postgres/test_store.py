@@ -20,8 +20,8 @@ from gateway.engines.system.clock import SystemClock
 from gateway.model.delivery import DeliveryState
 from gateway.model.errors import InvalidDocument, Tampered, Unavailable
 from gateway.ports.storage import Accepted, Concluded, Disclosed, Epochs, Replayed, Stale
-from tests.contracts.log_suite import verified_size
-from tests.contracts.storage_suite import change
+from tests.contracts.storage.log_suite import verified_size
+from tests.contracts.storage.steps import change
 from tests.support.stored import POLICE, SCHOOL, alias_of
 
 pytestmark = pytest.mark.services

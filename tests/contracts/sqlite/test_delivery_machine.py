@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, settings
 
 from gateway.engines.sqlite.store import SqliteStore
-from tests.contracts.delivery_machine import DeliveryMachine
+from tests.contracts.storage.delivery_machine import DeliveryMachine
 
 
 class SqliteDeliveryMachine(DeliveryMachine):

@@ -1,4 +1,4 @@
-"""The embedded store's exchange log keeps the port's promises, and those about its tables."""
+"""The tables of the embedded store's exchange log: what changed them is refused, or found when it is opened."""
 
 import sqlite3
 
@@ -8,11 +8,7 @@ from gateway.audit.opening import read_opening
 from gateway.engines.sqlite.migrate import STORE_FILE
 from gateway.engines.sqlite.store import SqliteStore
 from gateway.model.errors import Tampered
-from tests.contracts.log_suite import LogStorageSuite, verified_size
-
-
-class TestLog(LogStorageSuite):
-    pass
+from tests.contracts.storage.log_suite import verified_size
 
 
 @pytest.mark.parametrize("table", ["log_leaf", "log_tile", "log_checkpoint"])

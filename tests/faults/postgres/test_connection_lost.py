@@ -13,7 +13,7 @@ from gateway.engines.postgres import connection as connections
 from gateway.engines.postgres.store import PostgresStore
 from gateway.model.errors import Unavailable
 from gateway.ports.storage import Accepted, Replayed
-from tests.contracts.log_suite import verified_size
+from tests.contracts.storage.log_suite import verified_size
 from tests.support.stored import SetClock, Units
 
 pytestmark = pytest.mark.services

@@ -19,7 +19,7 @@ from gateway.model.agency import Office
 from gateway.model.delivery import DeliveryState
 from gateway.model.errors import Unavailable
 from gateway.ports.storage import Accepted, Concluded, Disclosed, Epochs, Replayed
-from tests.contracts.log_suite import verified_size
+from tests.contracts.storage.log_suite import verified_size
 from tests.support.stored import POLICE, SetClock, Units, alias_of
 
 S = DeliveryState

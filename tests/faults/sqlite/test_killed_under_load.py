@@ -14,7 +14,7 @@ from gateway.engines.sqlite.store import SqliteStore
 from gateway.engines.system.clock import SystemClock
 from gateway.model.delivery import DeliveryState
 from gateway.model.identifiers import DeliveryId, NoticeId
-from tests.contracts.log_suite import verified_size
+from tests.contracts.storage.log_suite import verified_size
 from tests.support.stored import POLICE, SetClock
 
 REPOSITORY = Path(__file__).parents[3]

@@ -36,7 +36,7 @@ async def erased(store, units, person):
     await store.retention.forget(erasure.id, person, key_of(person), units.clock.now(), [units.record()])
 
 
-class PersonStorageSuite:
+class PersonSuite:
     async def test_who_shares_a_likeness_is_listed_likeness_by_likeness(self, store, units):
         alone, shared, also = sorted(map(likeness, ("alone", "shared", "also")))[0], likeness("s"), likeness("t")
         first = await met(store, units, shared, also)

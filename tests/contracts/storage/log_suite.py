@@ -1,4 +1,4 @@
-"""What every engine's exchange log must do, said once against the port. Fixtures as in `storage_suite`."""
+"""What every engine's exchange log must do, said once against the port."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def links_of(store, subject) -> list[Link]:
     return links
 
 
-class LogStorageSuite:
+class LogSuite:
     async def test_an_empty_log_has_the_empty_root(self, store):
         head = await store.log.head()
         assert (head.size, head.root) == (0, EMPTY_ROOT)
@@ -181,3 +181,10 @@ class LogStorageSuite:
 
     async def test_an_unknown_event_has_no_record(self, store, units):
         assert await store.log.record(EventId(units.ids.event())) is None
+
+    async def test_the_index_grows_by_as_much_as_is_asked_and_says_what_is_left(self, store, units):
+        await store.log.append([units.record() for _ in range(7)])
+        assert await store.log.index(5) == 2
+        assert await store.log.index(5) == 0
+        await store.log.append([units.record()])
+        assert await store.log.index(0) == 1

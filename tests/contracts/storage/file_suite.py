@@ -1,4 +1,4 @@
-"""What every engine must do with bulk files, said once against the port. Fixtures as for `storage_suite`."""
+"""What every engine must do with bulk files, said once against the port."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def taken(store, unit):
     return await store.files.take(unit)
 
 
-class FileStorageSuite:
+class FileSuite:
     async def test_a_file_counts_from_its_taking_and_the_same_again_is_the_first(self, store, clock, units):
         unit = new_file(clock, units)
         with pytest.raises(Unavailable):

@@ -196,7 +196,8 @@ class BulkFiles:
                 continue
             if not worked:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._came.wait(), _LOOK_AGAIN_SECONDS)
+                    async with asyncio.timeout(_LOOK_AGAIN_SECONDS):
+                        await self._came.wait()
 
     async def work(self) -> bool:
         """Work off the oldest open file to its end; False when there is none."""

@@ -88,7 +88,8 @@ class MllpListener:
         frames = Frames(self._limits.max_message_bytes)
         while True:
             patience = self._limits.frame_seconds if frames.is_inside else self._limits.idle_seconds
-            data = await asyncio.wait_for(reader.read(READ_BYTES), patience)
+            async with asyncio.timeout(patience):
+                data = await reader.read(READ_BYTES)
             if not data:
                 return
             try:
@@ -98,7 +99,8 @@ class MllpListener:
                 return
             for message in messages:
                 writer.write(framed(await self._answer(message)))
-                await asyncio.wait_for(writer.drain(), self._limits.frame_seconds)
+                async with asyncio.timeout(self._limits.frame_seconds):
+                    await writer.drain()
 
     async def _too_large(self, large: FrameTooLarge, writer: asyncio.StreamWriter) -> None:
         head = heading(large.head)
@@ -106,7 +108,8 @@ class MllpListener:
         if head is not None:
             problem = Problem("too-large", "MSH", f"more than {self._limits.max_message_bytes} bytes", "send less")
             writer.write(framed(refused(head, self._now(), (problem,))))
-            await asyncio.wait_for(writer.drain(), self._limits.frame_seconds)
+            async with asyncio.timeout(self._limits.frame_seconds):
+                await writer.drain()
 
     async def _answer(self, message: bytes) -> bytes:
         head = heading(message)

@@ -27,6 +27,7 @@ from gateway.config import RabbitSettings
 from gateway.engines.rabbitmq.address import Address
 from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
 from gateway.engines.rabbitmq.frames import Message
+from gateway.engines.rabbitmq.insist import ended, insisted
 from gateway.engines.rabbitmq.management import Management
 from gateway.engines.rabbitmq.publisher import FIRST_PAUSE, LONGEST_PAUSE, Late, Publisher
 from gateway.engines.rabbitmq.silence import silent_queues
@@ -61,7 +62,7 @@ CLOUDEVENT, JOSE = "application/cloudevents+json", "application/jose"
 LEASE_HEADER = "hutong-lease-digest"
 SILENCES = 2
 DELETE_SECONDS = 30.0
-_CONNECT_SECONDS = 5.0
+_CONNECT_SECONDS, _CLOSE_SECONDS = 5.0, 5.0
 BROKEN = (AMQPError, OSError, asyncio.TimeoutError, aio_pika.exceptions.AMQPException)
 
 
@@ -93,7 +94,7 @@ class RabbitQueues:
         while True:
             address = self._addresses[place % len(self._addresses)]
             try:
-                connection = await connect(address, self._settings.heartbeat_seconds)
+                connection = await insisted(connect(address, self._settings.heartbeat_seconds))
             except BROKEN:
                 place += 1
                 if place % len(self._addresses) == 0:
@@ -104,8 +105,8 @@ class RabbitQueues:
             lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             connection.close_callbacks.add(lambda *_, lost=lost: None if lost.done() else lost.set_result(None))
             try:
-                await session.open(self._doorbell)
-                await session.serve(self._offices)
+                await insisted(session.open(self._doorbell))
+                await insisted(session.serve(self._offices))
                 self._session, pause = session, FIRST_PAUSE
                 await lost
                 self._signal("queues-lost")
@@ -167,7 +168,7 @@ class RabbitQueues:
 
     async def _asked(self, step: Coroutine[Any, Any, None]) -> None:
         try:
-            await asyncio.wait_for(step, self._settings.confirm_seconds)
+            await insisted(step, self._settings.confirm_seconds)
         except BROKEN as broken:
             raise Unavailable("RabbitMQ did not answer") from broken
 
@@ -246,11 +247,9 @@ class _Session:
             await channel.close()
 
     async def close(self) -> None:
-        for task in list(self._work):
-            task.cancel()
-        await asyncio.gather(*self._work, return_exceptions=True)
+        await ended(self._work)
         with suppress(*BROKEN):
-            await self._connection.close()
+            await insisted(self._connection.close(), _CLOSE_SECONDS)
 
     async def _declare(self, topology: Topology) -> frozenset[str]:
         try:
@@ -268,7 +267,7 @@ class _Session:
             self._begin(office, message)
 
         try:
-            await asyncio.wait_for(queue.consume(take), self._settings.confirm_seconds)
+            await insisted(queue.consume(take), self._settings.confirm_seconds)
         except TimeoutError as silent:
             await self._make_anew(submit_queue(office))
             raise Unavailable("a queue had to be made anew") from silent
@@ -285,7 +284,7 @@ class _Session:
         self._signal("queue-made-anew")
         with suppress(*BROKEN):
             async with await self._connect() as other:
-                await asyncio.wait_for((await other.channel()).queue_delete(name), DELETE_SECONDS)
+                await insisted((await other.channel()).queue_delete(name), DELETE_SECONDS)
         office = parse_office_id(name.partition(".")[2])
         with suppress(*BROKEN):
             async with await self._connect() as other:

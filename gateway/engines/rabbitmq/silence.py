@@ -15,6 +15,8 @@ import aio_pika
 from aio_pika.abc import AbstractConnection
 from aiormq.exceptions import AMQPError
 
+from gateway.engines.rabbitmq.insist import insisted
+
 _LOST = (AMQPError, OSError, asyncio.TimeoutError, aio_pika.exceptions.AMQPException, RuntimeError)
 
 
@@ -34,7 +36,7 @@ async def silent_queues(
             while waiting:
                 name = waiting.pop(0)
                 try:
-                    queue = await asyncio.wait_for(channel.declare_queue(name, passive=True), patience_seconds)
+                    queue = await insisted(channel.declare_queue(name, passive=True), patience_seconds)
                     if queue.declaration_result.message_count:
                         continue
                     held = await queue.get(fail=False, timeout=patience_seconds)

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import aio_pika
@@ -15,6 +16,7 @@ from gateway.engines.rabbitmq.queues import RabbitQueues, connect
 from gateway.engines.rabbitmq.silence import silent_queues
 from gateway.model.agency import QueueUse
 from gateway.ports.agency_queues import Answer, QueueFull, Release
+from tests.support.cut_proxy import CutProxy
 from tests.support.stored import POLICE, SCHOOL
 
 pytestmark = pytest.mark.services
@@ -202,3 +204,24 @@ async def test_a_queue_that_does_not_answer_is_found_and_what_the_others_hold_st
             found = [name async for name in silent_queues(lambda: connect(address, 5.0), names, 5.0)]
             assert found == ["receipts.missing", "receipts.gone"]
         assert (await held.get(timeout=10)).body == b"one"
+
+
+@pytest.mark.parametrize("turns", [5, 60])
+async def test_a_node_that_is_told_to_stop_while_the_broker_is_silent_ends(rabbitmq, vhost, turns):
+    async with CutProxy(rabbitmq.port) as proxy:
+        settings = rabbitmq.settings(vhost)
+        through = [replace(one, port=proxy.port) for one in addresses(settings)]
+        publisher = Publisher(through, 100, 5.0, lambda _: None)
+        bell, management = RabbitDoorbell(publisher), Management(settings.management, through[0])
+        queues = RabbitQueues(through, settings, publisher, bell, management, lambda _: None)
+        await queues.serve({POLICE: QueueUse.RELEASES, SCHOOL: QueueUse.DOORBELLS})
+        running = [asyncio.create_task(publisher.run()), asyncio.create_task(queues.run(Desk()))]
+        await publisher.wait_up()
+        for _ in range(turns):  # somewhere on the way of signing in and declaring
+            await asyncio.sleep(0)
+        proxy.hang()
+        for task in running:
+            task.cancel()
+        done, left = await asyncio.wait(running, timeout=20)
+        assert not left
+        assert all(task.cancelled() for task in done)

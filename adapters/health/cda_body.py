@@ -27,9 +27,8 @@ _BLANKS = re.compile(r"[ \t\r\n\u00a0]+")
 
 
 def _named(node: Any, name: str) -> Iterator[Any]:
-    for child in node:
-        if isinstance(child.tag, str) and child.tag.rpartition("}")[2] == name:
-            yield child
+    found: Iterator[Any] = node.iterchildren("{*}" + name)  # of any namespace, or of none
+    return found
 
 
 def _placed(node: Any, name: str, at: Position) -> list[tuple[Any, Position]]:

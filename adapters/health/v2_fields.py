@@ -49,8 +49,13 @@ def take_local(number: str, where: Position, target: Tree, reading: Reading) -> 
 
 def component(value: Any, number: str) -> str | None:
     """One component of a value as text; the first component of a plain text is the text."""
-    if isinstance(value, dict):
-        return text_of(scalar(value.get(number), "1"))
+    if value.__class__ is str:
+        return value if number == "1" and value.strip() else None
+    if value.__class__ is dict:
+        found = value.get(number)
+        if found.__class__ is str:
+            return found if found.strip() else None
+        return text_of(scalar(found, "1"))
     if number == "1":
         return text_of(scalar(value, "1"))
     return None

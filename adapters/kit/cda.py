@@ -46,6 +46,10 @@ def element_name(tag: str) -> str:
     return _PREFIXES.get(space[1:], "other:") + name
 
 
+def _size(document: Any) -> int:
+    return sum(1 for _ in document.iter())
+
+
 @dataclass(frozen=True)
 class CdaCodec:
     limits: Limits = DEFAULT_LIMITS
@@ -61,7 +65,8 @@ class CdaCodec:
             if isinstance(root.tag, str) and root.tag.startswith(_FHIR):
                 remedy = "send FHIR R4 as JSON, application/fhir+json; its XML form is not read"
             raise Unreadable("not-this-format", where, "no clinical document", remedy)
-        if sum(1 for document in found for _ in document.iter()) > self.limits.max_nodes:
+        # an element takes four bytes at least, so only a large input is counted
+        if len(raw) > 4 * self.limits.max_nodes and sum(_size(document) for document in found) > self.limits.max_nodes:
             raise Unreadable("too-large", "/", f"more than {self.limits.max_nodes} elements", "send smaller pieces")
         return [self._document(document, index, len(found), gaps) for index, document in enumerate(found)]
 

@@ -12,7 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
+
+_KEPT_LENGTH, _KEPT_COUNT = 32, 4096
+_Found = TypeVar("_Found")
 
 
 class Unmappable(ValueError):
@@ -35,6 +39,18 @@ class Noted:
     value: Any
     code: str
     message: str
+
+
+def remembered(read: Callable[[str], _Found]) -> Callable[[str], _Found]:
+    """A reader that keeps what short texts meant, up to 4,096 of them: for days and ages, of which a register spells the
+    same few over and over. Never for what names a person, since nothing kept here is ever erased."""
+    kept = lru_cache(maxsize=_KEPT_COUNT)(read)
+
+    @wraps(read)
+    def recalled(text: str) -> _Found:
+        return kept(text) if len(text) <= _KEPT_LENGTH else read(text)
+
+    return recalled
 
 
 @dataclass(frozen=True, slots=True)

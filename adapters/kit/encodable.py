@@ -16,12 +16,17 @@ from adapters.kit.native import NativeItem
 from gateway.model.notice import Gap
 
 _HALF = re.compile("[\ud800-\udfff]")
+_TEXT_ALONE = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
+
+
+def _nothing(_: Any) -> None:
+    """What a codec leaves in its tree beside text (an element of XML, a graph of references) has been encodable before."""
 
 
 def make_encodable(item: NativeItem) -> None:
     """Replace halves of characters in a message, names of its members included, and note it once as a gap."""
     try:
-        orjson.dumps(item.tree, option=orjson.OPT_NON_STR_KEYS)
+        orjson.dumps(item.tree, default=_nothing, option=_TEXT_ALONE)
     except TypeError:  # rare, so looked for only then
         if _whole(item.tree):
             return

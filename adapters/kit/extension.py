@@ -165,7 +165,12 @@ def untyped(node: Any, depth: int = 0) -> Any:
 
 def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Dotted rows for a format without nesting."""
-    if isinstance(value, dict) and (value or not prefix):
+    if value.__class__ is str:
+        if is_awkward(value) or value != value.strip() or not value:
+            yield prefix + ":j", json.dumps(value).replace("_x", "\\u005fx")
+        else:
+            yield prefix, value
+    elif isinstance(value, dict) and (value or not prefix):
         for key, below in value.items():
             name = key.replace("%", "%25").replace(".", "%2E").replace(":", "%3A")
             yield from flat(below, f"{prefix}.{name}" if prefix else name)
@@ -176,11 +181,6 @@ def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
         yield prefix + ":b", "1" if value else "0"
     elif isinstance(value, int):
         yield prefix + ":i", str(value)
-    elif isinstance(value, str):
-        if is_awkward(value) or value != value.strip() or not value:
-            yield prefix + ":j", json.dumps(value).replace("_x", "\\u005fx")
-        else:
-            yield prefix, value
     elif isinstance(value, list | dict):
         yield prefix + (":l" if isinstance(value, list) else ":o"), "1"
     else:

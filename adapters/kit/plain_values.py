@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from adapters.kit.conversion import Converter, Noted, Unmappable, Unwritable
+from adapters.kit.conversion import Converter, Noted, Unmappable, Unwritable, remembered
 from adapters.kit.text_values import half_width
 
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
@@ -108,6 +108,12 @@ def read_age(text: str) -> Any:
     """`13`, `13岁`, `8岁半`, `约10`, `3个月`, `20天` -> {years, months?, approximate?}. Days count as months 0, noted."""
     if text[-1:] == "岁" and text[:-1].isascii() and text[:-1].isdigit() and len(text) <= 3:
         return {"years": int(text[:-1])}
+    said = _age_said(text)
+    return Noted(dict(said.value), said.code, said.message) if isinstance(said, Noted) else dict(said)
+
+
+@remembered
+def _age_said(text: str) -> dict[str, Any] | Noted:
     plain = _arabic(half_width(text).strip())
     found = _AGE.fullmatch(plain)
     if found is None or not any(found[name] for name in ("bare", "y", "m", "d")):

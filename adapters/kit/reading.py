@@ -65,6 +65,8 @@ class CustomField(Protocol):
 
 def scalar(value: Any, key: str) -> Any:
     """The text of a leaf that may come as an element with attributes or components."""
+    if value.__class__ is str:
+        return value
     if isinstance(value, dict):
         return scalar(value.get(key), key)
     if isinstance(value, list):
@@ -79,7 +81,7 @@ def says_something(value: Any) -> bool:
 
 def text_of(value: Any) -> str | None:
     """A leaf as text: JSON numbers and booleans count, an empty text is nothing."""
-    if isinstance(value, str):
+    if value.__class__ is str:
         return value if value.strip() else None
     if value is True or value is False:
         return "1" if value else "0"

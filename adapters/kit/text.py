@@ -15,6 +15,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 # Two-byte GB18030 code -> character in the WHATWG index.
 _WHATWG_DIFFERENCES = {
@@ -71,6 +72,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_MARKED = frozenset(mark[:1] for mark, _ in _BOMS)
 _LOOKED_AT = 1024
 _TWO_BYTES = re.compile("[\x80-\u07ff]")
 # A run of three-byte UTF-8 sequences this long does not happen in real GB18030 text.
@@ -95,6 +97,7 @@ class Text:
     has_bom: bool = False
 
 
+@lru_cache(maxsize=256)
 def known_charset(name: str) -> str | None:
     """Our name (`utf-8`, `gb18030`, `latin-1` ...) for what a document declares, None when we do not read it."""
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
@@ -136,12 +139,12 @@ def _strict(raw: bytes, charset: str) -> str:
 
 
 def _is_chinese_utf8(raw: bytes) -> bool:
-    """Valid UTF-8 without the two-byte characters that a third of GB2312's look like by accident."""
+    """Valid UTF-8 with characters in a row, or without the two-byte ones that a third of GB2312's look like by accident."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
-        return False
-    return not text.isascii() and _TWO_BYTES.search(text) is None
+        return False  # where real GB18030 ends nearly always, at its first characters
+    return _UTF8_EVIDENCE.search(raw) is not None or (not text.isascii() and _TWO_BYTES.search(text) is None)
 
 
 def _attempt(raw: bytes, charset: str) -> str | int:
@@ -169,7 +172,7 @@ def decode_text(raw: bytes, declared: str | None = None) -> Text:
 
     Raises UndecodableText, naming the offset and never the bytes.
     """
-    for mark, charset in _BOMS:
+    for mark, charset in _BOMS if raw[:1] in _MARKED else ():
         if raw.startswith(mark):
             found = _attempt(raw[len(mark) :], charset)
             if isinstance(found, str):
@@ -188,8 +191,7 @@ def decode_text(raw: bytes, declared: str | None = None) -> Text:
             return Text(raw.decode("ascii"), "utf-8")
         order: tuple[str, ...] = ("utf-8", "gb18030")
     elif wanted == "gb18030":
-        is_utf8 = _UTF8_EVIDENCE.search(raw) is not None or _is_chinese_utf8(raw)
-        order = ("utf-8", "gb18030") if is_utf8 else ("gb18030", "utf-8")
+        order = ("utf-8", "gb18030") if _is_chinese_utf8(raw) else ("gb18030", "utf-8")
     elif wanted == "utf-8":
         order = ("utf-8", "gb18030")
     else:

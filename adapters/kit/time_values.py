@@ -10,7 +10,7 @@ import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
-from adapters.kit.conversion import Noted, Unmappable, Unwritable
+from adapters.kit.conversion import Noted, Unmappable, Unwritable, remembered
 from adapters.kit.text_values import half_width
 
 CHINA = timezone(timedelta(hours=8))
@@ -56,7 +56,8 @@ def _is_whole_date(text: str) -> bool:
     return size == 8 and text.isascii() and text.isdigit()
 
 
-def _read_any_date(text: str) -> Any:
+@remembered
+def _read_any_date(text: str) -> str:
     plain = half_width(text).strip()
     found = _COMPACT_DATE.fullmatch(plain) or _DATE.fullmatch(plain)
     if found is None or not "1850" <= found["y"] <= "2149":
@@ -135,6 +136,7 @@ def _at_midnight(text: str) -> Any:
     return Noted(f"{day}T00:00:00+08:00", "time-missing", "a date without a time of day where an instant is expected")
 
 
+@remembered
 def _read_any_instant(text: str) -> Any:
     plain = half_width(text).strip()
     found = _COMPACT_INSTANT.fullmatch(plain) or _INSTANT.fullmatch(plain)

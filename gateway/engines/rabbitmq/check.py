@@ -7,7 +7,8 @@ from contextlib import suppress
 
 from gateway.config import RabbitSettings
 from gateway.engines.rabbitmq.address import addresses
-from gateway.engines.rabbitmq.queues import BROKEN, connect
+from gateway.engines.rabbitmq.insist import BROKEN
+from gateway.engines.rabbitmq.queues import connect
 from gateway.engines.rabbitmq.topology import DEAD_SUBMIT, SHARED, Topology, differences, queues_of
 from gateway.model.agency import QueueUse
 from gateway.model.identifiers import OfficeId

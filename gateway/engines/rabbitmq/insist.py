@@ -1,4 +1,4 @@
-"""How does work with aio-pika end when it is told to?
+"""How does work with aio-pika end when it is told to, and how when the broker goes?
 
 Before Python 3.12 `asyncio.wait_for`, which aiormq uses for all that it asks a broker, loses a cancellation that comes
 in the same turn as the answer (CPython issue 86296): what was told to end goes on, and nobody tells it a second time.
@@ -11,7 +11,12 @@ import asyncio
 from collections.abc import Collection, Coroutine
 from typing import Any, TypeVar
 
-from aiormq.exceptions import AMQPConnectionError
+from aio_pika.exceptions import AMQPException
+from aiormq.exceptions import AMQPConnectionError, AMQPError
+
+# What asking a broker raises when it or the connection is gone. RuntimeError is aio-pika's word for a connection or channel
+# that ended before it was asked.
+BROKEN = (AMQPError, AMQPException, OSError, asyncio.TimeoutError, RuntimeError)
 
 Result = TypeVar("Result")
 AGAIN_SECONDS = 1.0

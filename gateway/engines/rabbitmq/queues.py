@@ -21,13 +21,13 @@ from uuid import uuid4
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
-from aiormq.exceptions import AMQPConnectionError, AMQPError, ChannelNotFoundEntity, ChannelPreconditionFailed
+from aiormq.exceptions import AMQPConnectionError, ChannelNotFoundEntity, ChannelPreconditionFailed
 
 from gateway.config import RabbitSettings
 from gateway.engines.rabbitmq.address import Address
 from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
 from gateway.engines.rabbitmq.frames import Message
-from gateway.engines.rabbitmq.insist import ended, insisted
+from gateway.engines.rabbitmq.insist import BROKEN, ended, insisted
 from gateway.engines.rabbitmq.management import Management
 from gateway.engines.rabbitmq.publisher import FIRST_PAUSE, LONGEST_PAUSE, Late, Publisher
 from gateway.engines.rabbitmq.silence import silent_queues
@@ -63,7 +63,6 @@ LEASE_HEADER = "hutong-lease-digest"
 SILENCES = 2
 DELETE_SECONDS = 30.0
 _CONNECT_SECONDS, _CLOSE_SECONDS = 5.0, 5.0
-BROKEN = (AMQPError, OSError, asyncio.TimeoutError, aio_pika.exceptions.AMQPException)
 
 
 class RabbitQueues:

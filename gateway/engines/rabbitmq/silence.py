@@ -8,16 +8,11 @@ whoever looked.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-import aio_pika
 from aio_pika.abc import AbstractConnection
-from aiormq.exceptions import AMQPError
 
-from gateway.engines.rabbitmq.insist import insisted
-
-_LOST = (AMQPError, OSError, asyncio.TimeoutError, aio_pika.exceptions.AMQPException, RuntimeError)
+from gateway.engines.rabbitmq.insist import BROKEN, insisted
 
 
 async def silent_queues(
@@ -42,7 +37,7 @@ async def silent_queues(
                     held = await queue.get(fail=False, timeout=patience_seconds)
                     if held is not None:
                         await held.nack(requeue=True)
-                except _LOST:
+                except BROKEN:
                     if name in doubted:
                         yield name
                     else:

@@ -11,7 +11,8 @@ from pamqp import commands, frame
 
 from gateway.config import RabbitSettings
 from gateway.engines.rabbitmq.address import addresses
-from gateway.engines.rabbitmq.queues import BROKEN, connect
+from gateway.engines.rabbitmq.insist import BROKEN
+from gateway.engines.rabbitmq.queues import connect
 
 START = frame.marshal(commands.Connection.Start(), 0)
 

@@ -225,3 +225,32 @@ async def test_a_node_that_is_told_to_stop_while_the_broker_is_silent_ends(rabbi
         done, left = await asyncio.wait(running, timeout=20)
         assert not left
         assert all(task.cancelled() for task in done)
+
+
+class Leaving(RabbitDoorbell):
+    """Loses the connection it was given before it could use it, once."""
+
+    is_fresh = True
+
+    async def listen(self, connection):
+        if self.is_fresh:
+            self.is_fresh = False
+            await connection.close()
+        await super().listen(connection)
+
+
+async def test_a_connection_that_ends_before_it_was_used_is_made_again(rabbitmq, vhost):
+    settings = rabbitmq.settings(vhost)
+    known, signals = addresses(settings), []
+    publisher = Publisher(known, 100, 5.0, lambda _: None)
+    bell, management = Leaving(publisher), Management(settings.management, known[0])
+    queues = RabbitQueues(known, settings, publisher, bell, management, signals.append)
+    async with asyncio.timeout(20), asyncio.TaskGroup() as running:
+        tasks = [running.create_task(publisher.run()), running.create_task(queues.run(Desk()))]
+        while not queues.is_up:
+            await queues.serve({})
+            await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+    assert signals == ["queues-trouble"]
+    assert not bell.is_fresh

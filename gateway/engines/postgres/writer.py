@@ -20,7 +20,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import asyncpg
 
@@ -30,9 +30,10 @@ from gateway.engines.postgres.connection import AWAY, LOST, FaultPoint, connect,
 from gateway.engines.postgres.dialect import Query
 from gateway.engines.postgres.locks import take_locks
 from gateway.engines.postgres.statements import Statements
+from gateway.engines.sql.group import Groups, Waiting, resolve
 from gateway.engines.sql.transaction import Kind, State, Transaction
 from gateway.engines.sql.values import blob_of, millis
-from gateway.model.errors import HutongError, Unavailable
+from gateway.model.errors import Unavailable
 from gateway.ports.storage import Epochs
 
 if TYPE_CHECKING:
@@ -58,14 +59,6 @@ class ClusterTransaction(Transaction):
 
 
 @dataclass(slots=True)
-class _Waiting:
-    kind: Kind[Any, Any]
-    request: Any
-    future: asyncio.Future[Any]
-    outcome: Any = None
-
-
-@dataclass(slots=True)
 class Writer:
     """The one write connection of a node. `close` ends it; everything happens in one event loop."""
 
@@ -76,7 +69,7 @@ class Writer:
     fault: FaultPoint = no_fault
     groups: int = 0
     _connection: asyncpg.Connection | None = None
-    _gathered: list[_Waiting] = field(default_factory=list)
+    _gathered: list[Waiting] = field(default_factory=list)
     _task: asyncio.Task[None] | None = None
     _is_closed: bool = False
 
@@ -89,7 +82,7 @@ class Writer:
         if self._is_closed or len(self._gathered) > MAX_WAITING:
             raise Unavailable("the store takes no more writes now")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._gathered.append(_Waiting(kind, request, future))
+        self._gathered.append(Waiting(kind, request, future))
         if self._task is None:
             self._task = asyncio.create_task(self._serve_all(), name="store-writer")
         return await future
@@ -110,17 +103,11 @@ class Writer:
                 group, self._gathered = self._gathered[:MAX_GROUP], self._gathered[MAX_GROUP:]
                 await self._serve(group)
                 self.groups += 1
-                for one in group:
-                    if one.future.done():
-                        continue  # its caller gave up; the write stands
-                    if isinstance(one.outcome, BaseException):
-                        one.future.set_exception(one.outcome)
-                    else:
-                        one.future.set_result(one.outcome)
+                resolve(group)
         finally:
             self._task = None
 
-    async def _serve(self, group: list[_Waiting]) -> None:
+    async def _serve(self, group: list[Waiting]) -> None:
         """Give every one of the group its outcome: a result, or an exception to be raised."""
         for _ in range(_TRIES):
             try:
@@ -138,7 +125,7 @@ class Writer:
                 return await self._lose(group, error)
         return await self._lose(group, Unavailable("the store is too busy with the same records"))
 
-    async def _lose(self, group: list[_Waiting], error: Exception) -> None:
+    async def _lose(self, group: list[Waiting], error: Exception) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             await _end(connection)
@@ -150,25 +137,25 @@ class Writer:
             with suppress(*AWAY):
                 await self._connection.execute("ROLLBACK")
 
-    async def _transact(self, connection: asyncpg.Connection, group: list[_Waiting]) -> None:
+    async def _transact(self, connection: asyncpg.Connection, group: list[Waiting]) -> None:
         sql = Statements(connection, self.queries, self.fault)
         self.fault("begin")
         await connection.execute("BEGIN")
         try:
-            has_logged = await crossing.run(lambda: self._apply_together(sql, group))
-        except (*LOST, *AWAY, Unavailable):
+            has_logged = await crossing.run(lambda: _GROUPS.together(self._begun(sql, group), group))
+        except _FATAL:
             raise
         except Exception:  # noqa: BLE001 - whose request it was shows in the second attempt, one by one
             await connection.execute("ROLLBACK")
             await connection.execute("BEGIN")
-            has_logged = await crossing.run(lambda: self._apply_one_by_one(sql, group))
+            has_logged = await crossing.run(lambda: _GROUPS.one_by_one(self._begun(sql, group), group))
         self.fault("commit")
         await connection.execute("COMMIT")
         self.fault("committed")
         if has_logged:
             self.logged()
 
-    def _begun(self, sql: Statements, group: list[_Waiting]) -> ClusterTransaction:
+    def _begun(self, sql: Statements, group: list[Waiting]) -> ClusterTransaction:
         requests = [one.request for one in group]
         take_locks(sql, [one.kind.name for one in group], requests, self.scatter)
         row = sql.one("epochs")
@@ -182,67 +169,22 @@ class Writer:
         # the tree's edge belongs to the sequencer
         return ClusterTransaction(sql, State(Epochs(*row), first, Edge()))
 
-    def _apply_together(self, sql: Statements, group: list[_Waiting]) -> bool:
-        return self._apply(self._begun(sql, group), group)
 
-    def _apply_one_by_one(self, sql: Statements, group: list[_Waiting]) -> bool:
-        tx = self._begun(sql, group)
-        has_logged = False
-        for one in group:
-            has_logged |= self._apply_alone(tx, one)
-        return has_logged
+def _write_outbox(tx: ClusterTransaction) -> None:
+    events = [blob_of(record.event_id) for record in tx.records]
+    # an event is told once, also when its record was given its place long ago
+    tx.sql.many("add_log_events", [(event,) for event in sorted(events)])
+    tx.sql.many(
+        "add_to_outbox",
+        [
+            (event, record.name, millis(record.at), record.dump())
+            for event, record in zip(events, tx.records, strict=True)
+        ],
+    )
 
-    def _apply(self, tx: ClusterTransaction, group: list[_Waiting]) -> bool:
-        by_kind: dict[str, list[_Waiting]] = {}
-        for one in group:
-            by_kind.setdefault(one.kind.name, []).append(one)
-        for same in sorted(by_kind.values(), key=lambda several: several[0].kind.rank):
-            results = same[0].kind.apply(tx, [one.request for one in same])
-            for one, result in zip(same, results, strict=True):
-                one.outcome = result
-        has_logged = bool(tx.records)
-        if has_logged:
-            self._write_outbox(tx)
-            tx.records.clear()
-        return has_logged
 
-    def _write_outbox(self, tx: ClusterTransaction) -> None:
-        events = [blob_of(record.event_id) for record in tx.records]
-        # an event is told once, also when its record was given its place long ago
-        tx.sql.many("add_log_events", [(event,) for event in sorted(events)])
-        tx.sql.many(
-            "add_to_outbox",
-            [
-                (event, record.name, millis(record.at), record.dump())
-                for event, record in zip(events, tx.records, strict=True)
-            ],
-        )
-
-    def _apply_alone(self, tx: ClusterTransaction, one: _Waiting) -> bool:
-        before = tx.state.copy()
-        tx.sql.bare("SAVEPOINT unit")
-        has_logged = False
-        try:
-            has_logged = self._apply(tx, [one])
-        except (*LOST, *AWAY, Unavailable):
-            raise
-        except Exception as error:  # noqa: BLE001 - goes to the caller whose request it is
-            tx.sql.bare("ROLLBACK TO unit")
-            tx.records.clear()
-            tx.state = before
-            one.outcome = self._second_look(tx, one, error)
-        tx.sql.bare("RELEASE unit")
-        return has_logged
-
-    def _second_look(self, tx: ClusterTransaction, one: _Waiting, error: Exception) -> Any:
-        if not isinstance(error, asyncpg.IntegrityConstraintViolationError):
-            return error
-        if one.kind.again is not None:
-            try:
-                return one.kind.again(tx, one.request)
-            except (LookupError, HutongError):
-                pass  # not a repetition: the first error stands
-        return HutongError(f"the store refuses this `{one.kind.name}`: an id in it is taken")
+_FATAL = (*LOST, *AWAY, Unavailable)
+_GROUPS: Groups[ClusterTransaction] = Groups(_FATAL, asyncpg.IntegrityConstraintViolationError, _write_outbox)
 
 
 async def _end(connection: asyncpg.Connection) -> None:

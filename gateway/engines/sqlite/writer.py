@@ -30,27 +30,18 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from gateway.engines.sql.group import Groups, Waiting, resolve
 from gateway.engines.sql.transaction import Kind, Request, Result, State, Transaction
 from gateway.engines.sqlite.connection import FaultPoint, Statements, no_fault, open_writer
-from gateway.model.errors import HutongError, Tampered, Unavailable
+from gateway.model.errors import Tampered, Unavailable
 
 MAX_GROUP = 256
 MAX_WAITING = 20_000
 
 
-@dataclass(slots=True)
-class _Waiting:
-    kind: Kind[Any, Any]
-    request: Any
-    future: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
-    outcome: Any = None
-
-
+_FATAL = (sqlite3.OperationalError, OSError)
 _NOTHING: Kind[None, None] = Kind("nothing", 99, lambda tx, units: [None for _ in units])
 
 
@@ -71,11 +62,11 @@ class Writer:
         self._path = path
         self._queries = queries
         self._load_state = load_state
-        self._write_log = write_log
+        self._groups: Groups[Transaction] = Groups(_FATAL, sqlite3.IntegrityError, write_log)
         self._cache_mib = cache_mib
         self._fault = testing_only_fault
-        self._gathered: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
-        self._waiting: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
+        self._gathered: dict[asyncio.AbstractEventLoop, list[Waiting]] = {}
+        self._waiting: queue.SimpleQueue[list[Waiting] | None] = queue.SimpleQueue()
         self._pending = 0  # handed over and not yet answered
         self._connection: sqlite3.Connection | None = None
         self._tampered: Tampered | None = None
@@ -110,7 +101,7 @@ class Writer:
 
     def _turn_away(self) -> None:
         """Answer those who came while the store was being closed."""
-        late: list[_Waiting] = []
+        late: list[Waiting] = []
         while not self._waiting.empty():
             late += self._waiting.get_nowait() or ()
         for one in late:
@@ -131,7 +122,7 @@ class Writer:
         if gathered is None:
             gathered = self._gathered[loop] = []
             loop.call_soon(self._hand_over, loop)
-        gathered.append(_Waiting(kind, request, future, loop))
+        gathered.append(Waiting(kind, request, future))
         self._pending += 1
         try:
             return await future
@@ -143,7 +134,7 @@ class Writer:
         if self._is_stopped:
             for one in gathered:
                 one.outcome = Unavailable("the store takes no more writes now")
-            _resolve(gathered)
+            resolve(gathered)
             return
         for start in range(0, len(gathered), MAX_GROUP):
             self._waiting.put(gathered[start : start + MAX_GROUP])
@@ -172,7 +163,7 @@ class Writer:
     def _run(self) -> None:
         last = False
         while not last:
-            group: list[_Waiting] = []
+            group: list[Waiting] = []
             item = self._waiting.get()
             while True:
                 if item is None:
@@ -196,7 +187,7 @@ class Writer:
                 if self._checkpointer.wants_restart and self._connection is not None:
                     self._checkpointer.restart(self._connection)
 
-    def _serve(self, group: list[_Waiting]) -> None:
+    def _serve(self, group: list[Waiting]) -> None:
         """Give every one of the group its outcome: a result, or an exception to be raised."""
         try:
             if self._connection is None:
@@ -211,7 +202,7 @@ class Writer:
             for one in group:
                 one.outcome = tampered
 
-    def _transact(self, group: list[_Waiting]) -> None:
+    def _transact(self, group: list[Waiting]) -> None:
         connection = self._connection
         if connection is None:
             raise sqlite3.OperationalError("the store is not open")
@@ -220,55 +211,18 @@ class Writer:
         sql.bare("BEGIN IMMEDIATE")
         tx = Transaction(sql, self.state.copy())
         try:
-            self._apply(tx, group)
-        except (sqlite3.OperationalError, OSError):
+            self._groups.together(tx, group)
+        except _FATAL:
             raise
         except Exception:  # noqa: BLE001 - whose request it was shows in the second attempt, one by one
             sql.bare("ROLLBACK")
             sql.bare("BEGIN IMMEDIATE")
             tx = Transaction(sql, self.state.copy())
-            for one in group:
-                self._apply_alone(tx, one)
+            self._groups.one_by_one(tx, group)
         self._fault("commit")
         sql.bare("COMMIT")
         self._fault("committed")
         self.state = tx.state
-
-    def _apply(self, tx: Transaction, group: list[_Waiting]) -> None:
-        by_kind: dict[str, list[_Waiting]] = {}
-        for one in group:
-            by_kind.setdefault(one.kind.name, []).append(one)
-        for same in sorted(by_kind.values(), key=lambda several: several[0].kind.rank):
-            results = same[0].kind.apply(tx, [one.request for one in same])
-            for one, result in zip(same, results, strict=True):
-                one.outcome = result
-        if tx.records:
-            self._write_log(tx)
-            tx.records.clear()
-
-    def _apply_alone(self, tx: Transaction, one: _Waiting) -> None:
-        before = tx.state.copy()
-        tx.sql.bare("SAVEPOINT unit")
-        try:
-            self._apply(tx, [one])
-        except (sqlite3.OperationalError, OSError):
-            raise
-        except Exception as error:  # noqa: BLE001 - goes to the caller whose request it is
-            tx.sql.bare("ROLLBACK TO unit")
-            tx.records.clear()
-            tx.state = before
-            one.outcome = self._second_look(tx, one, error)
-        tx.sql.bare("RELEASE unit")
-
-    def _second_look(self, tx: Transaction, one: _Waiting, error: Exception) -> Any:
-        if not isinstance(error, sqlite3.IntegrityError):
-            return error
-        if one.kind.again is not None:
-            try:
-                return one.kind.again(tx, one.request)
-            except (LookupError, HutongError):
-                pass  # not a repetition: the first error stands
-        return HutongError(f"the store refuses this `{one.kind.name}`: an id in it is taken")
 
     def _open(self) -> None:
         if self._tampered is not None:
@@ -297,23 +251,13 @@ class Writer:
             self._open()
 
 
-def _wake(group: Sequence[_Waiting]) -> None:
-    loops: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
+def _wake(group: Sequence[Waiting]) -> None:
+    loops: dict[asyncio.AbstractEventLoop, list[Waiting]] = {}
     for one in group:
-        loops.setdefault(one.loop, []).append(one)
+        loops.setdefault(one.future.get_loop(), []).append(one)
     for loop, several in loops.items():
         if not loop.is_closed():
-            loop.call_soon_threadsafe(_resolve, several)
-
-
-def _resolve(group: Sequence[_Waiting]) -> None:
-    for one in group:
-        if one.future.done():
-            continue  # its caller gave up; the write stands
-        if isinstance(one.outcome, BaseException):
-            one.future.set_exception(one.outcome)
-        else:
-            one.future.set_result(one.outcome)
+            loop.call_soon_threadsafe(resolve, several)
 
 
 class _Checkpointer:

@@ -16,13 +16,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import BinaryIO
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from gateway.assembly_amqp import BrokerMetrics, begin_relay
-from gateway.assembly_engines import ROOT_KEY, Documents, Engines, open_engines, root_key
+from gateway.assembly_engines import ROOT_KEY, Documents, Engines, EventLogMetrics, open_engines, root_key
 from gateway.assembly_ground import pause, policies_of
 from gateway.assembly_log import (
     create_log_keys,
@@ -43,6 +42,8 @@ from gateway.engines.files.documents import default_catalogue
 from gateway.engines.files.keystore import create_key_store
 from gateway.engines.files.packs import pack_files
 from gateway.engines.files.root_key import RootKeyFile
+from gateway.engines.system.logs import Stream
+from gateway.engines.system.outlet import Outlet
 from gateway.http.admin import AdminServices, make_admin_app
 from gateway.http.admin_analysis import analysis_routes
 from gateway.http.admin_conflicts import conflict_routes
@@ -104,15 +105,19 @@ async def create(settings: Settings, *, by: str) -> None:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, *, log_stream: BinaryIO | None = None, port: int | None = None, clock: Clock | None = None
+    settings: Settings, *, log_stream: Stream | None = None, port: int | None = None, clock: Clock | None = None
 ) -> AsyncIterator[Gateway]:
     """Open everything, serve, and close everything in the reverse order.
 
-    `port` overrides the settings' (0: any free one), `clock` the system's.
+    `port` overrides the settings' (0: any free one), `clock` the system's, `log_stream` where the event log goes: to the
+    standard error stream, whether or not anybody reads it.
     """
     documents = Documents.read(settings)
     async with AsyncExitStack() as stack:
-        engines = await stack.enter_async_context(open_engines(settings, log_stream or sys.stderr.buffer, clock))
+        if log_stream is None:
+            log_stream = outlet = Outlet(sys.stderr.fileno())
+            stack.callback(outlet.close)
+        engines = await stack.enter_async_context(open_engines(settings, log_stream, clock))
         listener = socket.create_server(
             (settings.server.host, settings.server.port if port is None else port), backlog=1024, reuse_port=False
         )
@@ -144,6 +149,7 @@ def _api(settings: Settings, engines: Engines, services: Services) -> ApiService
     registry = CollectorRegistry()
     registry.register(services.proof.watch.metrics)
     registry.register(BrokerMetrics(engines.broker))
+    registry.register(EventLogMetrics(engines.events))
     return ApiServices(
         submit=services.submit,
         bulk=services.bulk,

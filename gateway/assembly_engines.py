@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from adapters.registry import load_adapters
 from gateway.assembly_amqp import Broker, open_broker
@@ -28,7 +30,7 @@ from gateway.engines.files.root_key import RootKey, RootKeyFile, RootPassphrase
 from gateway.engines.http_courier.courier import CourierSettings, HttpCourier
 from gateway.engines.system.clock import SystemClock
 from gateway.engines.system.ids import SystemIds
-from gateway.engines.system.logs import EventLog
+from gateway.engines.system.logs import EventLog, Stream
 from gateway.geography.divisions import DivisionTree
 from gateway.model.geography import Jurisdiction
 from gateway.policy.routing_rules import RoutingTables
@@ -97,8 +99,19 @@ class Engines:
         return self.broker.doorbell
 
 
+class EventLogMetrics(Collector):
+    """Whether a node's own lines are read at all."""
+
+    def __init__(self, events: EventLog) -> None:
+        self._events = events
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        text = "Lines of the event log that nobody took in time"
+        yield CounterMetricFamily("hutong_event_lines_lost", text, self._events.lost)
+
+
 @asynccontextmanager
-async def open_engines(settings: Settings, log_stream: BinaryIO, clock: Clock | None = None) -> AsyncIterator[Engines]:
+async def open_engines(settings: Settings, log_stream: Stream, clock: Clock | None = None) -> AsyncIterator[Engines]:
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         keys = open_keys(settings, root_key(settings))

@@ -7,6 +7,7 @@ import signal
 import ssl
 import sys
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from gateway.engines.files.lock import OwnerLock
 from gateway.engines.mllp.listener import ListenerLimits, MllpListener
 from gateway.engines.system.clock import SystemClock
 from gateway.engines.system.logs import EventLog
+from gateway.engines.system.outlet import Outlet
 from gateway.model.errors import HutongError, Refusal
 from gateway.ports.submission import Pushed
 
@@ -117,7 +119,8 @@ async def _agent(
         raise Refusal("receipts of MLLP messages need a folder", remedy="say --receipts DIR")
     who = Profile.load(profile, office)
     clock = SystemClock()
-    lines = EventLog(sys.stderr.buffer, clock)
+    outlet = Outlet(sys.stderr.fileno())
+    lines = EventLog(outlet, clock)
 
     def tell(event: str, **fields: Any) -> None:
         lines.write(event, **{name: " ".join(v) if isinstance(v, list) else v for name, v in fields.items()})
@@ -130,7 +133,9 @@ async def _agent(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with AgencyClient(who) as client:
+    async with AsyncExitStack() as stack:
+        stack.callback(outlet.close)
+        client = await stack.enter_async_context(AgencyClient(who))
         push = Forward(client)
         dropped = None
         if drop is not None:

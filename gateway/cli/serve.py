@@ -24,9 +24,11 @@ def serve(config: Path) -> None:
         uvloop.run(_serve(settings))
     except HutongError as error:
         raise SystemExit(fail(error)) from error
-    except BackgroundEnded as ended:
-        click.echo(f"错误 error: {ended}", err=True)
+    except BackgroundEnded:
         raise SystemExit(1) from None
+
+
+_ENDED = "后台任务意外结束，节点随之退出 a background task ended, and the node with it; see its log"
 
 
 class BackgroundEnded(Exception):
@@ -44,21 +46,22 @@ async def _serve(settings: Settings) -> None:
     try:
         async with running(settings) as gateway:
             set_for_serving()
-            click.echo(f"护通运行于 Hutong serves {gateway.url}", err=True)
+            events = gateway.engines.events
+            events.say(f"护通运行于 Hutong serves {gateway.url}")
             stopping = asyncio.ensure_future(stop.wait())
             await asyncio.wait({stopping, gateway.background}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             failed = gateway.background.exception() if gateway.background.done() else None
             for one in _each(failed):
-                gateway.engines.events.error("background_ended", one)
-            click.echo("正在收尾 draining", err=True)
+                events.error("background_ended", one)
+            if failed is not None:
+                events.say(f"错误 error: {_ENDED}")
+            events.say("正在收尾 draining")
     except BaseExceptionGroup:
         if failed is None:
             raise
     if failed is not None:
-        raise BackgroundEnded(
-            "后台任务意外结束，节点随之退出 a background task ended, and the node with it; see its log"
-        )
+        raise BackgroundEnded
 
 
 def _each(error: BaseException | None) -> list[BaseException]:

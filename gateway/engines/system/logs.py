@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final, Protocol
 
 import orjson
 
@@ -29,13 +29,23 @@ _LINE: Final = orjson.OPT_APPEND_NEWLINE
 _ROOT = str(Path(__file__).resolve().parents[3])
 
 
-class EventLog:
-    """Writes event lines to a binary stream. A stream that cannot be written does not stop the node: lines are counted
-    in `lost` instead, for the metrics to tell."""
+class Stream(Protocol):
+    """What lines are written to: any binary stream, or an `Outlet`, which never blocks."""
 
-    def __init__(self, stream: BinaryIO, clock: Clock) -> None:
+    def write(self, line: bytes, /) -> int | None:
+        """None, as a raw stream says it: the line was not taken."""
+        ...
+
+    def flush(self) -> None: ...
+
+
+class EventLog:
+    """Writes event lines to a stream. One that cannot be written does not stop the node: lines are counted in `lost`
+    instead, for the metrics, and the next line that is taken comes after a `lines_lost` that says how many are missing."""
+
+    def __init__(self, stream: Stream, clock: Clock) -> None:
         self._stream, self._clock = stream, clock
-        self.lost = 0
+        self.lost = self._told = 0
 
     def write(self, event: str, /, **fields: Field) -> None:
         """One line, at once on its way."""
@@ -51,15 +61,35 @@ class EventLog:
             line = _careful_line(now, event, fields)
         if len(line) > _LONG_LINE or not line.isascii() or b":null" in line:
             line = _careful_line(now, event, fields)
-        try:
-            self._stream.write(line)
-        except (OSError, ValueError):
-            self.lost += 1
+        if self.lost != self._told:
+            self._tell_of_the_lost(now)
+        self._take(line)
+
+    def say(self, text: str) -> None:
+        """One line that is no event, for whoever started the node, at once on its way."""
+        self._take(text.encode() + b"\n")
+        self.flush()
 
     def error(self, event: str, error: BaseException, /, **fields: Field) -> None:
         """An unforeseen error: its kind and where it came from in this code, never its text."""
         told: dict[str, Field] = {**fields, "error": type(error).__name__, "where": where(error)}
         self.write(event, **told)
+
+    def _take(self, line: bytes) -> bool:
+        """Whether the stream has it now; else it counts as lost."""
+        try:
+            is_taken = self._stream.write(line) is not None
+        except (OSError, ValueError):
+            is_taken = False
+        self.lost += not is_taken
+        return is_taken
+
+    def _tell_of_the_lost(self, now: datetime) -> None:
+        lost = self.lost
+        if self._take(_careful_line(now, "lines_lost", {"count": lost - self._told})):
+            self._told = lost
+        else:
+            self.lost = lost  # that line was nobody's
 
     def flush(self) -> None:
         try:

@@ -65,6 +65,25 @@ def test_a_stream_that_is_full_stops_nothing_and_is_counted():
     assert log.lost == 1
 
 
+def test_what_was_lost_is_told_once_by_the_next_line_that_is_taken():
+    class Narrow(io.BytesIO):
+        is_full = True
+
+        def write(self, line):
+            return None if self.is_full else super().write(line)
+
+    stream = Narrow()
+    log = log_to(stream)
+    for _ in range(3):
+        log.write("x")
+    stream.is_full = False
+    for event in ("y", "z"):
+        log.write(event)
+    lines = [json.loads(raw) for raw in stream.getvalue().splitlines()]
+    assert [(line["event"], line.get("count")) for line in lines] == [("lines_lost", 3), ("y", None), ("z", None)]
+    assert log.lost == 3
+
+
 def test_what_libraries_log_loses_its_text():
     stream, root = io.BytesIO(), logging.getLogger()
     before, level = root.handlers[:], root.level

@@ -52,6 +52,7 @@ from adapters.health.people import (
 )
 from adapters.kit.adapter import MappedAdapter, Outgoing, Source
 from adapters.kit.fhir import GRAPH, FhirCodec, Place, References, To, codings
+from adapters.kit.fhir_xml import is_fhir_xml
 from adapters.kit.lens import CustomField, Reading
 from adapters.kit.mapping import AgencyMapping, load_mapping
 from adapters.kit.native import NativeItem, Tree, as_list
@@ -59,7 +60,7 @@ from adapters.kit.persons import fold_roles
 from gateway.model.agency import Office
 from gateway.model.errors import Problem
 from gateway.model.notice import SubmittedNotice
-from gateway.ports.translation import RefusedItem
+from gateway.ports.translation import Encoded, RefusedItem
 
 NOTICE_URL, BLOCK_URL = "urn:hutong:fhir:notice", "urn:hutong:fhir:extension-block"
 KIND_SYSTEM = f"{OURS}notice-type"
@@ -73,6 +74,15 @@ _FIRST = ("Bundle", "Notice", "MessageHeader", "Patient", "RelatedPerson", "Comp
 
 
 class HealthFhir(MappedAdapter):
+    codec: FhirCodec
+
+    def recognises(self, raw: bytes) -> bool:
+        return is_fhir_xml(raw)
+
+    def to_bytes(self, tree: Tree, media_type: str) -> Encoded:
+        chosen = self.written_media_type(media_type)
+        return Encoded(self.codec.write_as(tree, chosen), chosen, {})
+
     def read_item(self, item: NativeItem, source: Source, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
         graph: References = item.tree[GRAPH]
         _logical_patients(item.tree, graph)

@@ -94,6 +94,10 @@ class MappedAdapter:
 
     # --- what an agency may add ---
 
+    def recognises(self, raw: bytes) -> bool:
+        """Whether the bytes are of this format and no other, where neither media type nor first sign tells."""
+        return False
+
     def before_reading(self, tree: Tree, reading: Reading) -> None:
         """Put right what the format says in an odd place. The reporter's fields are still in the tree."""
 

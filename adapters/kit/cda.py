@@ -63,7 +63,7 @@ class CdaCodec:
             where = "/" + (root.tag.rpartition("}")[2] if isinstance(root.tag, str) else "")
             remedy = "send a ClinicalDocument (CDA R2)"
             if isinstance(root.tag, str) and root.tag.startswith(_FHIR):
-                remedy = "send FHIR R4 as JSON, application/fhir+json; its XML form is not read"
+                remedy = "send FHIR R4 as application/fhir+xml or application/fhir+json"
             raise Unreadable("not-this-format", where, "no clinical document", remedy)
         # an element takes four bytes at least, so only a large input is counted
         if len(raw) > 4 * self.limits.max_nodes and sum(_size(document) for document in found) > self.limits.max_nodes:

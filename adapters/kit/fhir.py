@@ -1,8 +1,8 @@
-"""How is FHIR R4 JSON read as one notice, and written so that R4 validators accept it?
+"""How is FHIR R4 read as one notice, from JSON or XML, and written so that R4 validators accept it?
 
 A message, document, collection, transaction or search bundle, or one resource
 alone, becomes a tree of resource type -> list of resources. Contained resources
-stand beside the others. A bundle of bundles, an array, or NDJSON is a batch.
+stand beside the others. A bundle of bundles, an array, or NDJSON is a batch. XML becomes what JSON would be (`fhir_xml`).
 Positions are FHIRPath from the root: `Bundle.entry[3].resource.birthDate`.
 
 References are resolved as R4 2.36.4.1 says: a full URL first, then relative to
@@ -25,8 +25,9 @@ from uuid import UUID, uuid5
 
 import orjson
 
+from adapters.kit.fhir_xml import is_fhir_xml, read_xml, write_xml
 from adapters.kit.json_codec import charset_parameter, parse_strict, text_of_bytes
-from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable
+from adapters.kit.native import DEFAULT_LIMITS, SKIPPED, Limits, NativeItem, Position, Tree, Unreadable
 from gateway.model.notice import Gap
 
 GRAPH = "~graph"
@@ -106,6 +107,9 @@ class FhirCodec:
     extension_style: str = "flat"
 
     def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
+        if is_fhir_xml(raw) or ("xml" in media_type and raw[:64].lstrip(SKIPPED)[:1] not in (b"{", b"[")):
+            resource, gaps = read_xml(raw, self.limits)
+            return list(self._items(resource, "", gaps))
         text, gaps = text_of_bytes(raw, self.limits, charset_parameter(media_type))
         if "ndjson" in media_type:
             values = [(f"line {n}", line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
@@ -202,6 +206,10 @@ class FhirCodec:
         return place
 
     # --- writing ---
+
+    def write_as(self, tree: Tree, media_type: str) -> bytes:
+        written = self.write(tree)
+        return write_xml(orjson.loads(written)) if "xml" in media_type else written
 
     def write(self, tree: Tree) -> bytes:
         """`tree` is what `read` gives, with `Bundle` carrying an identifier; lists are written in the tree's order."""

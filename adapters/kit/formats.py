@@ -2,7 +2,8 @@
 
 An office is enrolled with one adapter and sends whichever of its formats its
 system of the day writes. The media type chooses; where it says nothing
-(`application/xml`, `application/json`, `text/plain`) the first bytes do. Going
+(`application/xml`, `application/json`, `text/plain`) the input does, by a format
+that recognises it, else by its first sign. Going
 out, the media type asked for chooses, and the first format is the default.
 """
 
@@ -12,12 +13,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.kit.adapter import MappedAdapter, Outgoing
+from adapters.kit.native import SKIPPED
 from gateway.model.agency import Office
 from gateway.model.identifiers import AgencyName, NoticeType
 from gateway.model.notice import ReleasedNotice
 from gateway.ports.translation import Decoded, Encoded
-
-_SKIPPED = b" \t\r\n\x0b\x0c\xef\xbb\xbf\xff\xfe\x00"
 
 
 class FormatChoice:
@@ -55,7 +55,10 @@ class FormatChoice:
         known = self._by_media_type.get(plain)
         if known is not None:
             return known
-        start = raw[:64].lstrip(_SKIPPED)[:1]
+        certain = next((adapter for adapter in self.formats.values() if adapter.recognises(raw)), None)
+        if certain is not None:
+            return certain
+        start = raw[:64].lstrip(SKIPPED)[:1]
         return next((adapter for begin, adapter in self._beginnings if start and start in begin), self._otherwise)
 
     def decode(self, raw: bytes, media_type: str, sender: Office, headers: Mapping[str, str]) -> Decoded:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from gateway.model.errors import Problem
 from gateway.model.notice import Gap
 
+SKIPPED = b" \t\r\n\x0b\x0c\xef\xbb\xbf\xff\xfe\x00"  # what may stand before the first sign of an input
 Tree = dict[str, Any]
 Position = tuple[str | int, ...]
 

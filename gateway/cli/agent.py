@@ -35,6 +35,7 @@ SUFFIXES = {
     "application/cloudevents+json": ".json",
     "application/json": ".json",
     "application/fhir+json": ".fhir.json",
+    "application/fhir+xml": ".fhir.xml",
     "application/hl7-v2": ".hl7",
     "application/hl7-v2+er7": ".hl7",
     "application/hl7-v3+xml": ".cda.xml",

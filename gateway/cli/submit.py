@@ -15,6 +15,7 @@ MEDIA_TYPES = {
     ".json": "application/cloudevents+json",
     ".hl7": "application/hl7-v2+er7",
     ".fhir.json": "application/fhir+json",
+    ".fhir.xml": "application/fhir+xml",
     ".ndjson": "application/fhir+ndjson",
     ".cda.xml": "application/cda+xml",
     ".cda": "application/cda+xml",

@@ -115,6 +115,8 @@ def _table(body: bytes, media_type: str) -> None:
 def _health(body: bytes, media_type: str) -> None:
     if "json" in media_type:
         assert json.loads(body)["resourceType"] == "Bundle"
+    elif "fhir" in media_type:
+        assert ElementTree.fromstring(body).tag == "{http://hl7.org/fhir}Bundle"
     elif "xml" in media_type:
         assert ElementTree.fromstring(body).tag == "{urn:hl7-org:v3}ClinicalDocument"
     else:

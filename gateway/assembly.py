@@ -38,7 +38,6 @@ from gateway.assembly_store import (
     create_record,
 )
 from gateway.config import Settings
-from gateway.engines.files.documents import default_catalogue
 from gateway.engines.files.keystore import create_key_store
 from gateway.engines.files.packs import pack_files
 from gateway.engines.files.root_key import RootKeyFile
@@ -97,7 +96,7 @@ async def create(settings: Settings, *, by: str) -> None:
     await create_record(settings)
     async with open_engines(settings, sys.stderr.buffer) as engines:
         teller = Teller(engines.keys, engines.ids)
-        policies = policies_of(settings, default_catalogue(), engines, teller)
+        policies = policies_of(settings, Documents.read(settings), engines, teller)
         await policies.install(pack_files(settings.policy_directory), by=by)
         staff = LocalStaff(storage=engines.store.staff, teller=teller, clock=engines.clock)
         await staff.grant(by, Role.SECURITY_ADMINISTRATOR, by=by)
@@ -213,6 +212,7 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
                     services.administer_policies,
                     services.policies,
                     services.replays,
+                    services.replay_routing,
                     services.preview,
                     services.staff,
                     StaleGrants(

@@ -51,7 +51,7 @@ ROOT_KEY = "root.key"
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """What is read once from files: schemas, codes, divisions, routing, adapters."""
+    """What is read once from files: schemas, codes, divisions, adapters. Routing and safeguards hold only until a pack in force says them."""
 
     catalogue: Catalogue
     codes: CodeTables
@@ -65,18 +65,15 @@ class Documents:
     @classmethod
     def read(cls, settings: Settings) -> Documents:
         own = settings.policy_directory
-        codes = default_codes()
         return cls(
             catalogue=default_catalogue(),
-            codes=codes,
+            codes=default_codes(),
             rules=default_rules(),
             tree=read_divisions(None if own is None else own / "directory" / "divisions.csv"),
             jurisdictions=read_jurisdictions(None if own is None else own / "directory" / "jurisdictions.csv"),
             routing=read_routing(None if own is None else own / "routing"),
             adapters=load_adapters(),
-            safeguards=load_safeguards(
-                safeguards_text(own), questions=codes.codes("question"), answers=codes.codes("answer")
-            ),
+            safeguards=load_safeguards(safeguards_text(own)),
         )
 
 

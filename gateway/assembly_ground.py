@@ -20,7 +20,7 @@ from gateway.services.conflicts import ConflictsOnRecord
 from gateway.services.consents import Consents
 from gateway.services.directory import Directories
 from gateway.services.formats import Formats
-from gateway.services.govern import Policies
+from gateway.services.govern import AtStart, Policies
 from gateway.services.keep import Keeper
 from gateway.services.kin import Kin
 from gateway.services.people import People
@@ -28,7 +28,6 @@ from gateway.services.recall import Recall
 from gateway.services.receipts import ReceiptMaker
 from gateway.services.roles import LocalStaff
 from gateway.services.tell import Teller
-from gateway.validation.catalogue import Catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ async def lay_ground(settings: Settings, documents: Documents, engines: Engines,
     teller = Teller(keys, ids)
     directories = Directories(store.directory, documents.tree, documents.jurisdictions)
     await directories.refresh()
-    policies = policies_of(settings, documents.catalogue, engines, teller)
+    policies = policies_of(settings, documents, engines, teller)
     await policies.refresh()
     directories.follow_policies(policies.refresh)
     kin = Kin(store.persons)
@@ -148,10 +147,11 @@ async def lay_ground(settings: Settings, documents: Documents, engines: Engines,
     )
 
 
-def policies_of(settings: Settings, catalogue: Catalogue, engines: Engines, teller: Teller) -> Policies:
+def policies_of(settings: Settings, documents: Documents, engines: Engines, teller: Teller) -> Policies:
     return Policies(
         storage=engines.store.policies,
-        fields=catalogue.fields,
+        at_start=AtStart(documents.routing, documents.safeguards),
+        fields=documents.catalogue.fields,
         region=settings.region,
         teller=teller,
         clock=engines.clock,

@@ -40,7 +40,7 @@ def validator(ground: Ground) -> Callable[[SubmittedNotice, datetime], ValidNoti
 
 def join_intake(ground: Ground) -> Intake:
     """Join what takes notices in. Starts nothing."""
-    settings, engines, documents = ground.settings, ground.engines, ground.documents
+    settings, engines = ground.settings, ground.engines
     store, keys, clock, ids = engines.store, engines.keys, engines.clock, engines.ids
     then: dict[NoticeType, Callable[[NoticeId], Awaitable[bool]]] = {}
     attachments = Attachments(
@@ -92,7 +92,10 @@ def join_intake(ground: Ground) -> Intake:
 
     then[CONSENT_TYPE] = consent_said
     then[QUERY] = AnswerQuestion(
-        rules=documents.safeguards.sealed, notices=store.notices, keeper=ground.keeper, tell=gateway_notices
+        rules=lambda: ground.policies.safeguards().sealed,
+        notices=store.notices,
+        keeper=ground.keeper,
+        tell=gateway_notices,
     )
     bulk = BulkFiles(
         settings=settings,
@@ -121,12 +124,12 @@ def _admission(ground: Ground) -> Admission:
         keeper=ground.keeper,
         teller=ground.teller,
         receipts=ground.receipts,
-        route=lambda valid, finder, case, on: route(valid, documents.routing, finder, case, on),
+        route=lambda valid, finder, case, on: route(valid, ground.policies.routing(), finder, case, on),
         scrub=lambda data, reporter: scrub(
             data, reporter, fields.values(), reporter_is_child=reporter.get("relation") == "01"
         ),
         set_apart=ground.layout.set_apart,
-        sealed=documents.safeguards.sealed,
+        sealed=lambda: ground.policies.safeguards().sealed,
         notices=engines.store.notices,
         directories=ground.directories,
         keys=engines.keys,

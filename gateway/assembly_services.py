@@ -46,6 +46,7 @@ from gateway.services.record_use import RecordUse
 from gateway.services.relay import Relay
 from gateway.services.release_held import ReleaseHeld
 from gateway.services.replay import Replays
+from gateway.services.replay_routing import ReplayRouting
 from gateway.services.roles import LocalStaff
 from gateway.services.show_consent import ShowConsent
 from gateway.services.submit import Submit
@@ -65,6 +66,7 @@ class Services:
     administer_policies: AdministerPolicies
     analyse_policies: AnalysePolicies
     replays: Replays
+    replay_routing: ReplayRouting
     preview: Preview
     submit: Submit
     bulk: BulkFiles
@@ -160,13 +162,22 @@ def _joined(ground: Ground, intake: Intake, handover: Handover) -> Services:
             clock=clock,
         ),
         replays=replays,
+        replay_routing=ReplayRouting(
+            log=store.log,
+            notices=store.notices,
+            keeper=ground.keeper,
+            policies=policies,
+            staff=staff,
+            teller=teller,
+            clock=clock,
+        ),
         preview=Preview(
-            duty_of=lambda agency: documents.routing.duties.get(agency),
+            tables=lambda policy: policy.document.routing or policies.routing(),
             adapter_for=ground.formats.reader,
             validate=validator(ground),
-            routes=lambda valid, now: {
+            routes=lambda valid, tables, now: {
                 one.office: (one.purpose, one.legal_basis, one.rule, one.role)
-                for one in route(valid, documents.routing, directories.current.finder, NO_CASE, now).recipients
+                for one in route(valid, tables, directories.current.finder, NO_CASE, now).recipients
             },
             directories=directories,
             gather=handover.gather,
@@ -225,7 +236,7 @@ def _joined(ground: Ground, intake: Intake, handover: Handover) -> Services:
             clock=clock,
         ),
         emergency=EmergencyAccess(
-            rules=documents.safeguards.emergency,
+            rules=lambda: policies.safeguards().emergency,
             reasons=documents.codes.codes("emergency_reason"),
             storage=store.emergencies,
             notices=store.notices,

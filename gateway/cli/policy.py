@@ -72,7 +72,13 @@ async def check(which: str, as_of: str, division: str | None, operator: str, con
         click.echo(
             f"规则 rules {told['rules']}  字段组 field groups {told['field_groups']}  已证明 matches proved {told['matches_checked']}"
         )
-        click.echo(f"协议 agreements {told['agreements']}  时限 clocks {told['clocks']}")
+        click.echo(
+            f"协议 agreements {told['agreements']}  时限 clocks {told['clocks']}  路由规则 routing rules {told['routing']}"
+        )
+        if not told["is_whole"]:
+            click.echo(
+                "缺少 safeguards.yaml 或 routing/，不能提交 it lacks safeguards.yaml or routing/ and cannot be handed in"
+            )
         if own := [one for one in told["divisions"] if one]:
             click.echo(f"含地方规则 with the rules of: {' '.join(own)}")
         click.echo(f"防护 guards: {' '.join(told['guards']) or '-'}")

@@ -83,7 +83,8 @@ def join(group: click.Group) -> None:
 @click.command(
     "replay",
     help="重算一次披露 · decide a recorded disclosure again: WHAT is the event of the log, or a file of recorded decisions."
-    " A disclosure of the log is decided under the policy it names; --policy is for a file. Exit 1 when it differs",
+    " A disclosure of the log is decided under the policy it names; of an accepted notice the event tells by which tables and"
+    " rules it was routed. --policy is for a file. Exit 1 when it differs",
 )
 @click.argument("what", metavar="WHAT")
 @which_option
@@ -104,6 +105,8 @@ async def replay(
         holds = bool(found["holds"])
         if as_json:
             show(found)
+        elif "rules" in found:
+            _print_routing(found)
         else:
             _print_replay(found)
     if not holds:
@@ -122,6 +125,18 @@ async def stale_grants(days: int, operator: str, config: Path, as_json: bool) ->
         show(found)
     else:
         table(found, {"rule": "规则 rule", "title": "名称 title", "citation": "依据 citation"})
+
+
+def _print_routing(found: dict[str, Any]) -> None:
+    click.echo(f"{found['event']}  {found['at']}  {found['type']} {found['notice']}")
+    click.echo(f"当时的策略 policy then in force: {found['policy'] or '节点自身的文件 the files of the node'}")
+    click.echo(f"当时的路由表 routing tables: {found['tables']}")
+    columns = {"id": "规则 rule", "zh": "名称 title", "holds": "成立 holds", "recipients": "送给 recipients", "citation": "依据 citation"}  # fmt: skip
+    table(found["rules"], columns)
+    if found["undecidable"]:
+        click.echo(f"无法重算 undecidable: {found['undecidable']}")
+    else:
+        click.echo("= 与规则相符 it follows from these rules" if found["holds"] else "≠ 与规则不符 it does not follow")
 
 
 def _print_replay(found: dict[str, Any]) -> None:

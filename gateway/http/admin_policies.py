@@ -26,6 +26,7 @@ from gateway.services.administer_policies import AdministerPolicies, Submitted
 from gateway.services.govern import Policies
 from gateway.services.preview import Preview, Previewed, Seen
 from gateway.services.replay import Replayed, Replays
+from gateway.services.replay_routing import ReplayRouting, RoutedThen
 from gateway.services.roles import ROLE_TITLES, LocalStaff, Role
 from gateway.services.stale_grants import DEFAULT_DAYS, StaleGrants
 
@@ -37,6 +38,7 @@ class PolicyServices:
     administer: AdministerPolicies
     policies: Policies
     replays: Replays
+    replay_routing: ReplayRouting
     preview: Preview
     staff: LocalStaff
     stale_grants: StaleGrants
@@ -120,7 +122,11 @@ class _PolicyAdmin:
         return answer([{"rule": rule.id, "title": str(rule.title), "citation": list(rule.citation)} for rule in rules])
 
     async def replay(self, request: web.Request) -> web.Response:
+        """Of a disclosure, or of the routing of an accepted notice."""
         event = EventId(request.match_info["event"])
+        routed = await self._services.replay_routing(event, by=operator_of(request))
+        if routed is not None:
+            return answer(_routed(routed))
         return answer(_replayed(await self._services.replays.replay(event, by=operator_of(request))))
 
     async def simulate(self, request: web.Request) -> web.Response:
@@ -222,6 +228,30 @@ def _replayed(found: Replayed) -> dict[str, Any]:
         "same_outcome": found.same_outcome,
         "undecidable": found.undecidable,
         "differences": [{"field": one.field, "recorded": one.recorded, "now": one.now} for one in found.differences],
+    }
+
+
+def _routed(found: RoutedThen) -> dict[str, Any]:
+    return {
+        "event": found.event,
+        "at": found.at.isoformat(),
+        "notice": found.notice,
+        "type": found.type,
+        "policy": found.policy,
+        "tables": found.tables,
+        "rules": [
+            {
+                "id": one.id,
+                "zh": "" if one.rule is None else one.rule.title_zh,
+                "en": "" if one.rule is None else one.rule.title_en,
+                "citation": [] if one.rule is None else list(one.rule.citation),
+                "holds": one.holds.value,
+                "recipients": list(one.offices),
+            }
+            for one in found.rules
+        ],
+        "holds": found.holds,
+        "undecidable": found.undecidable,
     }
 
 

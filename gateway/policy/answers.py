@@ -59,6 +59,9 @@ def check(
         "waivers": sorted(proved.waivers_used),
         "agreements": len(document.agreements.listed),
         "clocks": len(document.clocks),
+        "routing": 0 if document.routing is None else sum(len(one.rules) for one in document.routing.by_type.values()),
+        "tables": "" if document.routing is None else document.routing.version,
+        "is_whole": document.routing is not None and document.safeguards is not None,
         "exact": EXACT,
     }
 

@@ -33,7 +33,7 @@ from gateway.model.errors import InvalidDocument
 from gateway.model.identifiers import FieldId, RuleId
 from gateway.policy.compile import Policy
 from gateway.policy.decide import decide
-from gateway.policy.document import FACETS
+from gateway.policy.disclosure_document import FACETS
 from gateway.policy.facts import Facts, UnknownFactValue, facts
 from gateway.policy.reading import Node, Problems, read_files
 from gateway.policy.rows import facet_names

@@ -10,27 +10,15 @@ is delivered; delivery itself is the field `notice.deliver`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from gateway.model.access import Facet
-from gateway.model.consent import ConsentRules
 from gateway.model.identifiers import FieldId
-from gateway.policy.agreements import Agreement
-from gateway.policy.clocks import Clock, Limit
 from gateway.policy.compile import Group, Policy
+from gateway.policy.diff_beside import Beside, changes_beside
 from gateway.policy.rows import Row, describe, merge_rows
-from gateway.policy.rules import PolicyDocument
 from gateway.policy.space import Space, SpaceTooLarge
 from gateway.policy.vocabulary import Text, Vocabulary
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """One change in a document beside the rules: consent, agreements, clocks, purposes. Which facts it gives to whom
-    depends on records and dates, so it has no row of circumstances."""
-
-    document: str
-    text: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,57 +135,8 @@ def diff(old: Policy, new: Policy) -> Diff:
         rules=_rule_changes(old, new),
         vocabulary=changed_words,
         too_large=tuple(too_large),
-        beside=_beside(old.document, new.document),
+        beside=changes_beside(old.document, new.document),
     )
-
-
-def _beside(old: PolicyDocument, new: PolicyDocument) -> tuple[Beside, ...]:
-    found: list[Beside] = []
-
-    def told(document: str, what: str, before: object, after: object) -> None:
-        if before != after:
-            had, has = _plain(before), _plain(after)
-            found.append(Beside(document, Text(f"{what}：{had.zh} → {has.zh}", f"{what}: {had.en} -> {has.en}")))
-
-    for one in fields(ConsentRules):
-        told("consent", one.name, getattr(old.consent, one.name), getattr(new.consent, one.name))
-    told("agreements", "unlisted", old.agreements.unlisted_count, new.agreements.unlisted_count)
-    before, after = ({one.id: one for one in side.agreements.listed} for side in (old, new))
-    for name in dict.fromkeys((*before, *after)):
-        told("agreements", name, before.get(name), after.get(name))
-    for name in dict.fromkeys((*old.clocks, *new.clocks)):
-        told("clocks", name, old.clocks.get(name), new.clocks.get(name))
-    for name in dict.fromkeys((*old.vocabulary.legal_bases, *new.vocabulary.legal_bases)):
-        kinds = [side.vocabulary.legal_bases.get(name) for side in (old, new)]
-        told("purposes", name, *(None if one is None else one.kind for one in kinds))
-    return tuple(found)
-
-
-def _plain(value: object) -> Text:
-    """A value as somebody would write it down."""
-    match value:
-        case None:
-            return Text("无", "none")
-        case Clock():
-            limits = [_limit(one) for one in value.limits]
-            zh, en = "、".join(one.zh for one in limits), ", ".join(one.en for one in limits)
-            return Text(f"{zh}（{value.standing}）", f"{en} ({value.standing})")
-        case Agreement():
-            until = "" if value.valid_to is None else value.valid_to
-            purposes = " ".join(sorted(value.purposes)) or "any"
-            plain = f"{' '.join(sorted(value.parties))} {value.region} {purposes} {value.valid_from}..{until}"
-        case frozenset():
-            plain = " ".join(sorted(map(str, value)))
-        case tuple():
-            plain = " > ".join("=".join(rank) if isinstance(rank, tuple) else str(rank) for rank in value)
-        case _:
-            plain = str(value)
-    return Text(plain, plain)
-
-
-def _limit(one: Limit) -> Text:
-    number = one.unit.replace("_", " ") if one.unit == "at_once" else f"{one.number} {one.unit.replace('_', ' ')}"
-    return Text(number, number) if one.when is None else Text(f"{one.when.zh} {number}", f"{one.when.en} {number}")
 
 
 def _compare(

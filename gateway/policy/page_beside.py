@@ -1,4 +1,4 @@
-"""What does the legal reviewer read of the documents beside the rules: consent, agreements, clocks?"""
+"""What does the legal reviewer read of the documents beside the rules: consent, safeguards, agreements, clocks, routing?"""
 
 from __future__ import annotations
 
@@ -44,6 +44,38 @@ def beside(document: PolicyDocument) -> list[str]:
         "| 编号 | 事项 | 期限 | 起算 | 办结 | 可靠程度 | 依据 | 说明 |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
         *(_clock(one) for one in document.clocks.values()),
+        *_safeguards(document),
+        *_routing(document),
+    ]
+
+
+def _safeguards(document: PolicyDocument) -> list[str]:
+    if document.safeguards is None:
+        return []
+    emergency, sealed = document.safeguards.emergency, document.safeguards.sealed
+    names = {str(name): title.zh for name, title in document.vocabulary.agencies.items()}
+    duty, may_ask = (
+        "、".join(names.get(one, one) for one in sorted(some)) for some in (emergency.duty, sealed.may_ask)
+    )
+    return [
+        "",
+        "## 特别保护 / Safeguards",
+        "",
+        f"* 紧急破例：{duty}的值班单位；每次 {int(emergency.life.total_seconds()) // 3600} 小时，至多该个案的 {emergency.notices} 份通报；{emergency.review_working_days} 个工作日内复核；{emergency.unjustified_within.days} 日内不正当使用满 {emergency.unjustified} 次即停止该权利。",
+        f"* 封存记录可能作答的查询（{'、'.join(sorted(sealed.questions))}）：只有{may_ask}可经审批通道询问数据提供方；对其他机构，无论有无封存记录，一律答复“无记录”。",
+    ]
+
+
+def _routing(document: PolicyDocument) -> list[str]:
+    if document.routing is None:
+        return []
+    rules = sum(len(table.rules) for table in document.routing.by_type.values())
+    return [
+        "",
+        "## 路由 / Routing",
+        "",
+        f"{len(document.routing.by_type)} 种通报，{rules} 条规则，全文见 [routing.md](routing.md)。路由只决定可能的接收单位和目的，看到什么另由以上规则决定。强制报告一律送有管辖权的公安机关；涉及侵害、危险或情况不明的发现报告也是如此：任何策略都不能改变，装载时核对。",
+        "Who might receive a notice, and for which purpose; what each sees is decided by the rules above. That a report of harm reaches the competent police is checked at load, and no pack can change it.",
     ]
 
 

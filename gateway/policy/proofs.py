@@ -8,6 +8,7 @@ UNKNOWN facts included; exact over the modelled facts:
     hidden     no outcome depends on a fact that tells a field the recipient does not see
     dead       every permit shows something that would be hidden without it
     no-rule    every field of the catalogue may be seen by somebody, or is withheld from all by a limit
+    floor      a report of harm shows the competent police at least what `report_floor` names, under any facts
 
 Floors hold by construction (they are joined last, and obligations do not
 touch them); the loader refuses floors that could be undone. A limit that binds
@@ -24,6 +25,7 @@ from gateway.model.access import Facet
 from gateway.model.errors import Problem
 from gateway.model.identifiers import FieldId, RuleId
 from gateway.policy.compile import Group, Policy, reachable
+from gateway.policy.report_floor import hidden_from_police
 from gateway.policy.rows import Row, describe, fields_text, merge_rows
 from gateway.policy.rules import Direction, RuleKind, Waiver
 from gateway.policy.space import Space, SpaceTooLarge, Tables, with_marks
@@ -55,6 +57,7 @@ class Failure:
             "hidden": "let the rule not look at this fact, or write a waiver with the reason",
             "dead": "remove the permit, or narrow the others",
             "no-rule": "permit it to somebody, or withhold it by a limit",
+            "floor": "put these fields into a floor without `unless` and without an end",
         }
         return Problem(f"proof-{self.proof}", str(self.origin), f"{self.message}{told}", remedies[self.proof])
 
@@ -342,6 +345,20 @@ class _Prover:
             )
             self.failures.append(Failure("no-rule", field_id, near, (field_id,), message))
 
+    def report_floor(self) -> None:
+        """Of a pack that routes by itself. A pack without tables of its own is no whole pack, and is never handed in."""
+        if self.policy.document.routing is None:
+            return
+        floors = [rule.origin for rule in self.policy.rules if rule.kind is RuleKind.FLOOR]
+        origin = min(floors, key=lambda one: (one.file, one.line), default=Origin("policies", 1))
+        for report, lost in hidden_from_police(self.policy.rules):
+            what = fields_text(lost, self.policy.document)
+            message = Text(
+                f"报告 {report} 送主管公安时不保证给到：{what.zh}",
+                f"a report {report} would not surely show the competent police: {what.en}",
+            )
+            self.failures.append(Failure("floor", report, origin, lost, message))
+
     def _neighbour(self, field_id: FieldId) -> Origin:
         """Where such a field would be written: the rule that decides most fields of its kind."""
         prefix = field_id.split(".", 1)[0] + "."
@@ -383,6 +400,7 @@ def prove(policy: Policy) -> Proofs:
     prover.hidden()
     guards = prover.effects()
     prover.ungoverned()
+    prover.report_floor()
     failures = sorted(
         prover.failures, key=lambda failure: (failure.origin.file, failure.origin.line, failure.proof, failure.fields)
     )

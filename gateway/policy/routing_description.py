@@ -61,27 +61,29 @@ def _section(table: NoticeTable) -> Iterator[str]:
     yield f"发送方 senders: {senders}"
     yield ""
     for refusal in table.refusals:
-        yield f"不受理 refused (`{refusal.id}`): {refusal.title_zh} / {refusal.title_en}；{_conditions(refusal.where)}；{'、'.join(refusal.citation)}"
+        yield f"不受理 refused (`{refusal.id}`): {refusal.title_zh} / {refusal.title_en}；{conditions(refusal.where)}；{'、'.join(refusal.citation)}"
         yield ""
     yield "| 规则 rule | 送给 to | 角色 as | 目的 purpose | 条件 when | 依据 basis |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for rule in table.rules:
-        yield f"| `{rule.id}`<br>{rule.title_zh}<br>{rule.title_en} | {_target(rule)} | {rule.role} | {rule.purpose} | {_when(rule)} | {' '.join(rule.legal_basis)}；{'、'.join(rule.citation)} |"
+        yield f"| `{rule.id}`<br>{rule.title_zh}<br>{rule.title_en} | {routed_to(rule)} | {rule.role} | {rule.purpose} | {routed_when(rule)} | {' '.join(rule.legal_basis)}；{'、'.join(rule.citation)} |"
     yield ""
 
 
-def _target(rule: RoutingRule) -> str:
+def routed_to(rule: RoutingRule) -> str:
+    """Whose offices a rule names."""
     agencies = "" if rule.agencies is None else " " + ", ".join(sorted(rule.agencies))
     matter = "" if rule.matter is None else f" ({rule.matter.value})"
     return f"{SOURCES_ZH[rule.source]}{agencies}{matter}"
 
 
-def _when(rule: RoutingRule) -> str:
+def routed_when(rule: RoutingRule) -> str:
+    """In which circumstances."""
     parts = []
     if rule.where:
-        parts.append(_conditions(rule.where))
+        parts.append(conditions(rule.where))
     if rule.unless:
-        parts.append(f"除非 unless {_conditions(rule.unless)}")
+        parts.append(f"除非 unless {conditions(rule.unless)}")
     if rule.setting is not None:
         parts.append(f"开关 setting `{rule.setting}`")
     if rule.reach_suspended:
@@ -89,7 +91,8 @@ def _when(rule: RoutingRule) -> str:
     return "<br>".join(parts) or "总是 always"
 
 
-def _conditions(clauses: tuple[Clause, ...]) -> str:
+def conditions(clauses: tuple[Clause, ...]) -> str:
+    """Alternatives, each of which must hold whole."""
     return " 或 or ".join(
         " 且 and ".join(f"{name} = {'/'.join(sorted(values))}" for name, values in clause.needs) for clause in clauses
     )

@@ -14,15 +14,15 @@ purpose are checked against it.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from gateway.model.errors import InvalidDocument
 from gateway.model.geography import Matter
 from gateway.model.identifiers import AgencyName, DivisionCode, NoticeType
 from gateway.model.notice import REPORTS
 from gateway.policy.reading import Node, Problems, read_files
+from gateway.policy.report_floor import routed_away
 from gateway.policy.routing_rules import (
     ATTRIBUTES,
     OWN_DUTY,
@@ -37,7 +37,7 @@ from gateway.policy.routing_rules import (
     Setting,
     Source,
 )
-from gateway.policy.vocabulary import Vocabulary
+from gateway.policy.vocabulary import Origin, Vocabulary
 
 _CODE_SHAPES: Mapping[str, re.Pattern[str]] = {
     "harm": re.compile(r"H[0-9]{1,2}|none"),
@@ -59,18 +59,21 @@ _RULE_OPTIONAL = frozenset({"agencies", "matter", "where", "unless", "setting", 
 
 
 def load_routing(files: Mapping[str, str], vocabulary: Vocabulary | None = None) -> RoutingTables:
-    """Read all routing files. Raises InvalidDocument with every problem; the version names the exact texts."""
+    """Read routing files that stand alone. Raises InvalidDocument with every problem."""
     problems = Problems()
-    reader = _Reader(problems, vocabulary)
-    for _, root in read_files(files, problems):
-        reader.file(root)
-    reader.finish()
+    tables = read_tables([root for _, root in read_files(files, problems)], vocabulary, problems)
     if problems.found:
         raise InvalidDocument("the routing tables do not hold", problems=tuple(problems.found))
-    digest = hashlib.sha256()
-    for name in sorted(files):
-        digest.update(f"{name}\0{files[name]}\0".encode())
-    return RoutingTables(reader.tables, reader.settings or {}, reader.duties, digest.hexdigest())
+    return tables
+
+
+def read_tables(roots: Iterable[Node], vocabulary: Vocabulary | None, problems: Problems) -> RoutingTables:
+    """All routing files of a pack. What is wrong is added to `problems`, and the tables mean nothing then."""
+    reader = _Reader(problems, vocabulary)
+    for root in roots:
+        reader.file(root)
+    reader.finish()
+    return RoutingTables.of(reader.tables, reader.settings or {}, reader.duties)
 
 
 class _Reader:
@@ -82,6 +85,7 @@ class _Reader:
         self.duties: dict[AgencyName, str] = {}
         self.named_settings: dict[str, Node] = {}
         self.rule_ids: set[str] = set()
+        self.places: dict[str, Origin] = {}  # of each notice type
 
     def file(self, root: Node) -> None:
         entries = root.entries()
@@ -114,6 +118,17 @@ class _Reader:
         for name, node in self.named_settings.items():
             if name not in known:
                 node.problem("unknown-value", f"there is no setting `{name}`", f"one of: {', '.join(sorted(known))}")
+        for report in sorted(REPORTS):
+            table = self.tables.get(report)
+            lost = ("always: it has no table",) if table is None else routed_away(table)
+            if lost:
+                self.problems.add(
+                    "report-kept-from-police",
+                    self.places.get(report, Origin("routing", 1)),
+                    f"a report `{report}` would not reach whom it must: {'; '.join(lost)}",
+                    "a rule `to: competent`, `agencies: [police]`, `matter: investigation`, `as: competent`, "
+                    "`reach_suspended: yes`, each circumstance a clause of its own, without `unless` and `setting`",
+                )
 
     def _setting(self, name: str, node: Node) -> Setting:
         read = node.members(required=frozenset({"zh", "en", "default"}), optional=frozenset({"except"}))
@@ -133,6 +148,7 @@ class _Reader:
         self._shape(_TYPE, name, key, "a notice type such as RPT-M")
         if name in self.tables:
             key.problem("duplicate-type", f"`{name}` has two tables")
+        self.places[name] = key.origin
         read = node.members(
             required=frozenset({"title", "senders", "recipients"}), optional=frozenset({"party", "refuse"})
         )

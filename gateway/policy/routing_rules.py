@@ -9,10 +9,13 @@ domain (`ATTRIBUTES`), so a table can be checked without running it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from typing import Any
 
+from gateway.model.canonical import canonical_json
 from gateway.model.geography import Matter
 from gateway.model.identifiers import AgencyName, DivisionCode, NoticeType
 
@@ -171,7 +174,34 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class RoutingTables:
+    """`version` names what the tables mean (SHA-256); how they are laid out in files does not matter."""
+
     by_type: Mapping[NoticeType, NoticeTable]
     settings: Mapping[str, Setting] = field(default_factory=dict)
     duties: Mapping[AgencyName, str] = field(default_factory=dict)
     version: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        by_type: Mapping[NoticeType, NoticeTable],
+        settings: Mapping[str, Setting],
+        duties: Mapping[AgencyName, str],
+    ) -> RoutingTables:
+        meant = canonical_json([_plain(by_type), _plain(settings), _plain(duties)])
+        return cls(by_type, settings, duties, "sha256:" + hashlib.sha256(meant).hexdigest())
+
+
+def _plain(meant: Any) -> Any:
+    """What a part of the tables means, as JSON: sets in order, lists as they stand, since the order of rules counts."""
+    match meant:
+        case None | str() | bool():
+            return meant
+        case Mapping():
+            return {str(name): _plain(value) for name, value in meant.items()}
+        case frozenset():
+            return sorted(meant)
+        case tuple():
+            return [_plain(one) for one in meant]
+        case _:
+            return {one.name: _plain(getattr(meant, one.name)) for one in fields(meant)}

@@ -18,6 +18,8 @@ from gateway.model.fields import FieldSpec
 from gateway.model.identifiers import FieldId, RuleId
 from gateway.policy.agreements import FROM_THE_DIRECTORY, Agreements
 from gateway.policy.clocks import Clock
+from gateway.policy.routing_rules import RoutingTables
+from gateway.policy.safeguards import Safeguards
 from gateway.policy.vocabulary import Origin, Text, Vocabulary
 
 # One box of contexts: fact name to the values it may have. Facts not named are free. Empty: all contexts.
@@ -125,3 +127,5 @@ class PolicyDocument:
     consent: ConsentRules = BY_LAW
     agreements: Agreements = FROM_THE_DIRECTORY
     clocks: Mapping[str, Clock] = field(default_factory=dict)
+    routing: RoutingTables | None = None  # None, like the safeguards: a pack older than these documents
+    safeguards: Safeguards | None = None

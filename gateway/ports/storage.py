@@ -104,9 +104,8 @@ class Acceptance:
     replies_to: DeliveryId | None = None
     reply: ReplyMove | None = None
     supersedes: NoticeId | None = None
-    directory_epoch: int | None = (
-        None  # routing and sender's state rest on it; policy and consent do not bear on intake
-    )
+    directory_epoch: int | None = None  # routing and the sender's state rest on it
+    policy_epoch: int | None = None  # so do the routing tables and the safeguards; consent does not bear on intake
     rests_on: Epochs | None = None  # of a message that another decision lets through: all three must still be in force
 
 

@@ -73,7 +73,7 @@ class Admission:
         route: Route,
         scrub: Scrub,
         set_apart: Callable[[JsonObject], SetApart],
-        sealed: SealedQuestions,
+        sealed: Callable[[], SealedQuestions],
         notices: NoticeStorage,
         directories: Directories,
         keys: KeyStore,
@@ -124,7 +124,7 @@ class Admission:
         )  # fmt: skip
         await in_step()
         deliveries: tuple[NewDelivery, ...] = ()
-        if not stays_here(submitted, self._sealed):
+        if not stays_here(submitted, self._sealed()):
             deliveries = self._deliveries(valid, routing, link.case, now, is_on_hold=PROVISIONAL in flags)
         purposes = sorted({recipient.purpose for recipient in routing.recipients})
         slots = self._teller.slots(persons.values(), data.get("persons", ()), link.case, china_day(now))
@@ -184,6 +184,7 @@ class Admission:
             if link.answered is None
             else reply_move(submitted, link.answered, notice_id, now, self._teller, caller.officer),
             directory_epoch=snapshot.epochs.directory,
+            policy_epoch=snapshot.epochs.policy,
         )
         return Admitted(unit, link)
 
@@ -213,7 +214,7 @@ class Admission:
 
     def _counted(self, caller: Caller, submitted: SubmittedNotice, now: datetime) -> tuple[PreparedRecord, ...]:
         """A question that a sealed record could answer, counted whether or not there is one."""
-        question = counted_question(submitted, self._sealed)
+        question = counted_question(submitted, self._sealed())
         if question is None:
             return ()
         return (self._teller.event(EventName.SEALED_QUESTION_COUNTED, now, question, actor=caller.office.id),)

@@ -7,6 +7,8 @@ one was asked and never what the answer would have been.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gateway.model.identifiers import NoticeId, agency_of
 from gateway.policy.safeguards import SealedQuestions
 from gateway.ports.storage import NoticeStorage
@@ -15,16 +17,23 @@ from gateway.services.keep import Keeper
 
 
 class AnswerQuestion:
-    def __init__(self, *, rules: SealedQuestions, notices: NoticeStorage, keeper: Keeper, tell: GatewayNotices) -> None:
+    def __init__(
+        self,
+        *,
+        rules: Callable[[], SealedQuestions],
+        notices: NoticeStorage,
+        keeper: Keeper,
+        tell: GatewayNotices,
+    ) -> None:
         self._rules, self._notices, self._keeper, self._tell = rules, notices, keeper, tell
 
     async def __call__(self, notice: NoticeId) -> bool:
         """Answer an accepted query where the asker has no right to one. Repeating it changes nothing; nothing ends by it."""
-        stored = await self._notices.load(notice)
-        if stored is None or agency_of(stored.sender) in self._rules.may_ask:
+        stored, rules = await self._notices.load(notice), self._rules()
+        if stored is None or agency_of(stored.sender) in rules.may_ask:
             return False
         question = self._keeper.open(stored).data.get("query", {}).get("question")
-        if question in self._rules.questions:
-            data = {"in_reply_to": notice, "answer": {"code": self._rules.answer}}
+        if question in rules.questions:
+            data = {"in_reply_to": notice, "answer": {"code": rules.answer}}
             await self._tell("ANS", f"answer.{notice}", data)
         return False

@@ -83,7 +83,7 @@ class EmergencyAccess:
     def __init__(
         self,
         *,
-        rules: EmergencyRules,
+        rules: Callable[[], EmergencyRules],
         reasons: Sequence[str],
         storage: EmergencyStorage,
         notices: NoticeStorage,
@@ -120,7 +120,7 @@ class EmergencyAccess:
         if named.urgency != URGENT:
             await self._refused(caller, asked, "not-urgent", named.id, now)
         case, chosen = await self._scope(caller.office.id, case, named)
-        until = now + self._rules.life
+        until = now + self._rules().life
         emergency = (
             "e"
             + keyed_digest(self._secret, caller.office.id.encode(), case.encode(), self._ids.event().encode()).hex()[
@@ -204,12 +204,11 @@ class EmergencyAccess:
         office = caller.office
         if office.state is not OfficeState.ACTIVE or caller.is_report_only:
             return "suspended"
-        if office.agency not in self._rules.duty or office.attributes.get("on_duty") == "no":
+        rules = self._rules()
+        if office.agency not in rules.duty or office.attributes.get("on_duty") == "no":
             return "not-on-duty"
-        unjustified = await self._storage.count_outcomes(
-            office.id, "not-justified", now - self._rules.unjustified_within
-        )
-        return "right-suspended" if unjustified >= self._rules.unjustified else None
+        unjustified = await self._storage.count_outcomes(office.id, "not-justified", now - rules.unjustified_within)
+        return "right-suspended" if unjustified >= rules.unjustified else None
 
     async def _refused(self, caller: Caller, asked: Asked, code: str, notice: NoticeId | None, now: datetime) -> None:
         values: dict[str, LogValue | None] = {"code": code, "notice": notice, "reason_code": asked.reason_code}
@@ -258,7 +257,7 @@ class EmergencyAccess:
             for one in summaries
             if one.sender != office and one.type not in _LEFT_OUT and one.sender.split(".")[0] != GATEWAY_AGENCY
         ]
-        return told[-self._rules.notices :]
+        return told[-self._rules().notices :]
 
     def _delivery(self, office: OfficeId, case: CaseId, until: datetime) -> NewDelivery:
         return NewDelivery(

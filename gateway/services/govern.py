@@ -5,6 +5,9 @@ was handed in and is compiled again at start-up, and on each day on which other 
 of it begin or end. A change raises the policy epoch in the transaction that records
 it, so whatever was decided under the older pack is decided again. How a pack comes
 into force is told in `services/administer_policies.py`.
+
+Routing tables and safeguards are documents of the pack. Where no pack is in force, or one that is older than this (of a
+store made before), those of the files read at start hold: a report of harm is taken in and routed all the same.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import orjson
 
 from gateway.model.audit import EventName
 from gateway.model.canonical import canonical_json
-from gateway.model.errors import Unavailable
+from gateway.model.errors import InvalidDocument, Unavailable
 from gateway.model.fields import FieldSpec
 from gateway.model.identifiers import FieldId, PolicyHash
 from gateway.policy.compile import Policy, compile_policy, next_change
@@ -27,6 +30,8 @@ from gateway.policy.document import load_document
 from gateway.policy.life import PolicyVersion as Life
 from gateway.policy.life import installed, pack_hash
 from gateway.policy.load import load_policy
+from gateway.policy.routing_rules import RoutingTables
+from gateway.policy.safeguards import Safeguards
 from gateway.ports.clock import Clock
 from gateway.ports.registry_storage import PolicyChange, PolicyStorage, PolicyVersion
 from gateway.services.facts import china_day
@@ -69,18 +74,27 @@ def _compiled(documents: bytes, fields: _Fields, day: date, region: str) -> _Com
     return _Compiled(documents, compile_policy(document, day, region), next_change(document, day))
 
 
+@dataclass(frozen=True, slots=True)
+class AtStart:
+    """What the files of this node say, for as long as no pack in force says it."""
+
+    routing: RoutingTables
+    safeguards: Safeguards
+
+
 class Policies:
     def __init__(
         self,
         *,
         storage: PolicyStorage,
+        at_start: AtStart,
         fields: Mapping[FieldId, FieldSpec],
         region: str,
         teller: Teller,
         clock: Clock,
     ) -> None:
         self._storage, self._fields, self._region = storage, _Fields(fields), region
-        self._teller, self._clock = teller, clock
+        self._teller, self._clock, self._at_start = teller, clock, at_start
         self._now: _Compiled | None = None
         self._next: _Compiled | None = None  # for the day on which other rules begin, made ahead of it
 
@@ -99,6 +113,16 @@ class Policies:
                 ready = self._compiled(now.documents, today)
             now = self._now = ready
         return now.policy
+
+    def routing(self) -> RoutingTables:
+        """The tables in force. Never raises: what comes in must not wait for a policy."""
+        now = self._now
+        return (None if now is None else now.policy.document.routing) or self._at_start.routing
+
+    def safeguards(self) -> Safeguards:
+        """Emergency access and sealed questions, as in force. Never raises."""
+        now = self._now
+        return (None if now is None else now.policy.document.safeguards) or self._at_start.safeguards
 
     async def refresh(self) -> None:
         """Read the version in force and compile it, when it is another than the one at hand."""
@@ -119,7 +143,7 @@ class Policies:
         """Put the pack that comes with a new gateway in force. Raises InvalidDocument with file and line of what does not hold."""
         now = self._clock.now()
         documents = canonical_json(dict(files))
-        policy = self.prove(documents, now)
+        policy = self.prove_whole(documents, now)
         hash_ = pack_hash(documents)
         life = installed(Life(hash_, "hutong", self._region), by, now)
         record = self._teller.event(
@@ -138,9 +162,27 @@ class Policies:
         """Load and prove a pack for one instant in this region. Takes up to seconds: never on the hot path."""
         return _proved(documents, self._fields, china_day(at), self._region)
 
+    def prove_whole(self, documents: bytes, at: datetime) -> Policy:
+        """The same of a pack that is to come into force: it must say how reports are routed, and hold the safeguards."""
+        policy = self.prove(documents, at)
+        said = policy.document
+        if said.routing is None or said.safeguards is None:
+            raise InvalidDocument(
+                "the pack is not whole: it lacks `safeguards.yaml` or `routing/`",
+                remedy="hutong policy copy shipped FOLDER gives a whole one",
+            )
+        return policy
+
     async def as_of(self, documents: bytes, day: date) -> Policy:
         """What a pack said on a day, in this region; it was proved then."""
         return (await asyncio.to_thread(self._compiled, documents, day)).policy
+
+    async def tables_of(self, pack: PolicyHash | None, at: datetime) -> RoutingTables:
+        """The routing tables of a pack of the store, as they were; those of the files at start where it is none, or has none."""
+        documents = None if pack is None else await self._storage.documents(pack)
+        if documents is None:
+            return self._at_start.routing
+        return (await self.as_of(documents, china_day(at))).document.routing or self._at_start.routing
 
     async def decided_by(self, policy: PolicyHash, at: datetime) -> Policy | None:
         """The compiled policy of this hash that was in force around an instant, made again from its documents."""

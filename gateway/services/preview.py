@@ -20,12 +20,13 @@ from gateway.model.agency import Office
 from gateway.model.audit import EventName, LogValue, shown_name
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.errors import InvalidDocument, InvalidNotice, NotFound, NotPermitted, Problem
-from gateway.model.identifiers import AgencyName, CaseId, DeliveryId, FieldId, KeyId, NoticeId, NoticeType, OfficeId
+from gateway.model.identifiers import CaseId, DeliveryId, FieldId, KeyId, NoticeId, NoticeType, OfficeId
 from gateway.model.notice import JsonObject, SubmittedNotice, ValidNotice
 from gateway.policy.compile import Policy
 from gateway.policy.decide import decide
 from gateway.policy.facts import Facts
 from gateway.policy.facts import facts as make_facts
+from gateway.policy.routing_rules import RoutingTables
 from gateway.ports.clock import Clock, Ids
 from gateway.ports.log_storage import LogStorage
 from gateway.ports.storage import NoticeStorage, StoredNotice
@@ -43,8 +44,8 @@ from gateway.services.tell import Teller
 SYNTHETIC_AREA = "999999"
 PREVIEW_PURPOSE = "P01"
 
-# (notice, type) -> what the routing says of each recipient: office, purpose, basis, rule, role
-Routes = Callable[[ValidNotice, datetime], Mapping[OfficeId, tuple[str, tuple[str, ...], str, str]]]
+# (notice, tables) -> what the routing says of each recipient: office, purpose, basis, rule, role
+Routes = Callable[[ValidNotice, RoutingTables, datetime], Mapping[OfficeId, tuple[str, tuple[str, ...], str, str]]]
 Validate = Callable[[SubmittedNotice, datetime], "ValidNotice | tuple[Problem, ...]"]
 
 
@@ -92,7 +93,7 @@ class Preview:
         gather: FactGatherer,
         projector: Projector,
         fields_in: Callable[[JsonObject, NoticeType], frozenset[FieldId]],
-        duty_of: Callable[[AgencyName], str | None],
+        tables: Callable[[Policy], RoutingTables],
         notices: NoticeStorage,
         keeper: Keeper,
         staff: StaffDirectory,
@@ -103,7 +104,7 @@ class Preview:
     ) -> None:
         self._adapter_for, self._validate, self._routes = adapter_for, validate, routes
         self._directories, self._gather, self._projector = directories, gather, projector
-        self._fields_in, self._duty_of, self._notices, self._keeper = fields_in, duty_of, notices, keeper
+        self._fields_in, self._tables, self._notices, self._keeper = fields_in, tables, notices, keeper
         self._staff, self._teller, self._log, self._clock, self._ids = staff, teller, log, clock, ids
 
     async def message(
@@ -125,7 +126,7 @@ class Preview:
         persons = {str(one.get("ref")): one for one in valid.notice.data.get("persons", ())}
         stored = self._stored(valid, office, now)
         opened = OpenedNotice(stored, valid.notice.data, {}, {})
-        routed = self._routes(valid, now)
+        routed = self._routes(valid, self._tables(policy), now)
         seen = [
             await self._seen(opened, self._office(one), routed, policy, now, with_values=True) for one in recipients
         ]
@@ -163,7 +164,7 @@ class Preview:
     ) -> Seen:
         meant = routed.get(recipient.id)
         purpose, basis, rule, role = meant or (
-            self._duty_of(recipient.agency) or _usual(routed),
+            self._tables(policy).duties.get(recipient.agency) or _usual(routed),
             _bases(routed),
             "preview",
             "copy",

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from gateway.cli.frame import Admin
+from gateway.client.agency import AgencyClient
 from gateway.engines.files.packs import pack_files
 from gateway.model.errors import Refusal
 from gateway.ports.log_storage import LogQuery
@@ -72,6 +73,23 @@ def narrower() -> dict[str, str]:
     return files
 
 
+def routed_otherwise() -> dict[str, str]:
+    """The same, where the procuratorate gets no filing copy, and hospitals are not on duty for emergency access."""
+    files = narrower()
+    settings, safeguards = files["routing/settings.yaml"], files["safeguards.yaml"]
+    assert settings.count("default: yes") == 1 and safeguards.count(", health, hotline]") == 1
+    files["routing/settings.yaml"] = settings.replace("default: yes", "default: no")
+    files["safeguards.yaml"] = safeguards.replace(", health, hotline]", ", hotline]")
+    return files
+
+
+async def accepted(whole):
+    """The events of accepted notices, the newest first."""
+    return [
+        one.event for one in await whole.gateway.engines.store.log.search(LogQuery(event="notice_accepted"), None, 9)
+    ]
+
+
 async def refused(call) -> str:
     with pytest.raises(Refusal) as found:
         await call
@@ -120,6 +138,15 @@ async def test_what_does_not_hold_is_not_kept_and_says_file_and_line(whole, staf
     with pytest.raises(Refusal) as found:
         await staff["li"].call("POST", "/admin/v1/policies", {"files": files})
     assert any(problem.position.startswith("disclosure/case.yaml:") for problem in found.value.problems)
+    parts = {name: text for name, text in narrower().items() if not name.startswith("routing/")}
+    assert await refused(staff["li"].call("POST", "/admin/v1/policies", {"files": parts})) == "invalid-document"
+    away = narrower()
+    away["routing/reports.yaml"] = away["routing/reports.yaml"].replace("agencies: [police]", "agencies: [health]")
+    with pytest.raises(Refusal) as found:
+        await staff["li"].call("POST", "/admin/v1/policies", {"files": away})
+    assert ("report-kept-from-police", "routing/reports.yaml:53") in {
+        (p.code, p.position) for p in found.value.problems
+    }
     assert len(await staff["li"].call("GET", "/admin/v1/policies")) == 1
 
 
@@ -198,8 +225,15 @@ async def test_every_disclosure_is_decided_again_from_its_record_under_the_polic
         assert await whole.clients[office].pull()
     events = await decided(whole)
     assert len(events) == 2
-    made = await staff["li"].call("POST", "/admin/v1/policies", {"files": narrower()})
+    shipped = await whole.gateway.services.administer_policies.in_force()
+    draft = {"files": routed_otherwise()}
+    told = (await staff["sun"].call("POST", "/admin/v1/policies:diff", {"old": "in-force", "new": draft}))["beside"]
+    assert [(one["document"], one["en"].partition(":")[0]) for one in told] == [
+        ("routing", "setting filing_copy_to_procuratorate"), ("safeguards", "emergency.duty")
+    ]  # fmt: skip
+    made = await staff["li"].call("POST", "/admin/v1/policies", draft)
     await staff["wang"].call("POST", f"/admin/v1/policies/{made['policy']}/approval", {})
+    assert "health" in whole.gateway.services.policies.safeguards().emergency.duty
     await staff["test"].call("POST", f"/admin/v1/policies/{made['policy']}/activation", {})
     for event in events:
         again = await staff["sun"].call("GET", f"/admin/v1/replays/{event}")
@@ -213,6 +247,29 @@ async def test_every_disclosure_is_decided_again_from_its_record_under_the_polic
     assert all(one["less"] == 1 and one["more"] == 0 for one in simulated["fields"])
     nobody = Admin(whole.gateway.settings, "nobody")
     assert await refused(nobody.call("GET", f"/admin/v1/replays/{events[0]}")) == "role-missing"
+    await routed_by_the_pack_then_in_force(whole, staff, shipped, made["policy"])
+
+
+async def routed_by_the_pack_then_in_force(whole, staff, before, after):
+    """Routing and safeguards came into force with the rules, and the log tells which pack routed which notice."""
+    receipt = await whole.clients[SENDER].submit(report(2), CANONICAL)
+    assert await whole.clients["procuratorate.440113"].pull() == []
+    assert await whole.clients[POLICE].pull()
+    urgent = {"reason_code": "suicide", "reason": "测试", "notice": receipt["notice"]}
+    async with AgencyClient(whole.clients[SENDER].profile, officer="o-1") as doctor:
+        with pytest.raises(Refusal):
+            await doctor.emergency_access(urgent)
+    (refusal,) = await whole.gateway.engines.store.log.search(LogQuery(event="emergency_access_refused"), None, 9)
+    assert orjson.loads(refusal.opening)["envelope"]["fields"]["code"] == "not-on-duty"
+    assert "health" not in whole.gateway.services.policies.safeguards().emergency.duty
+    now, then = [await staff["sun"].call("GET", f"/admin/v1/replays/{event}") for event in await accepted(whole)]
+    assert (then["policy"], now["policy"]) == (before, after) and then["tables"] != now["tables"]
+    assert then["holds"] and now["holds"]
+    named = [{one["id"]: one["recipients"] for one in found["rules"]} for found in (then, now)]
+    assert named[0]["RPT-M.procuratorate-filing"] == ["procuratorate.440113"]
+    assert named[1]["RPT-M.procuratorate-filing"] == []
+    assert all(one["RPT-M.police"] == [POLICE] for one in named)
+    assert "李小测" not in json.dumps([now, then], ensure_ascii=False)
 
 
 async def test_a_preview_shows_two_offices_side_by_side_and_stores_nothing(whole, staff):

@@ -1,6 +1,6 @@
-"""Do the files that stand beside a policy pack hold: routing tables, safeguards, the map of the law?
+"""Do the files that stand beside a policy pack hold: the map of the law, and nothing that nobody reads?
 
-They are read at start and are no part of what is handed in; whoever edits the folder wants to know of their faults all the same.
+They are no part of what is handed in; whoever edits the folder wants to know of their faults all the same.
 """
 
 from __future__ import annotations
@@ -10,16 +10,14 @@ from importlib.resources import files as shipped
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from gateway.engines.files.documents import default_catalogue, default_codes
+from gateway.engines.files.documents import default_catalogue
 from gateway.model.errors import InvalidDocument, Problem
 from gateway.policy.document import load_document
 from gateway.policy.page import read_law
-from gateway.policy.routing_document import load_routing
 from gateway.policy.rules import PolicyDocument
-from gateway.policy.safeguards import load_safeguards
 
-_PACK = frozenset({"vocabulary", "fieldgroups", "purposes", "consent", "agreements", "clocks"})
-_BESIDE = frozenset({"law", "safeguards"})
+_PACK = frozenset({"vocabulary", "fieldgroups", "purposes", "consent", "agreements", "clocks", "safeguards"})
+_BESIDE = frozenset({"law"})
 
 
 def problems_beside(folder: Path | None, pack: Mapping[str, str]) -> tuple[Problem, ...]:
@@ -35,16 +33,6 @@ def problems_beside(folder: Path | None, pack: Mapping[str, str]) -> tuple[Probl
             found.append(
                 Problem("unread-file", f"{label}/{name}:1", message, "move it, or give it the name of its kind")
             )
-    routing = root / "routing"
-    if routing.is_dir():
-        texts = _texts(routing, f"{label}/routing")
-        found += _wrong(lambda: load_routing(texts, None if document is None else document.vocabulary))
-    if (safeguards := root / "safeguards.yaml").is_file():
-        codes, text = default_codes(), safeguards.read_text(encoding="utf-8")
-        name = f"{label}/safeguards.yaml"
-        found += _wrong(
-            lambda: load_safeguards(text, questions=codes.codes("question"), answers=codes.codes("answer"), name=name)
-        )
     if (law := root / "law.yaml").is_file() and document is not None:
         entries = {f"{label}/law.yaml": law.read_text(encoding="utf-8")}
         found += _wrong(lambda: read_law(entries, document))
@@ -56,11 +44,6 @@ def _document(pack: Mapping[str, str]) -> PolicyDocument | None:
         return load_document(pack, default_catalogue().fields)
     except InvalidDocument:
         return None  # told by the check of the pack itself
-
-
-def _texts(folder: Traversable, label: str) -> dict[str, str]:
-    entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
-    return {f"{label}/{one.name}": one.read_text(encoding="utf-8") for one in entries if one.name.endswith(".yaml")}
 
 
 def _wrong(read: Callable[[], object]) -> tuple[Problem, ...]:

@@ -1,7 +1,7 @@
 """Where are the policy files: those that ship with the gateway, or an operator's own folder?
 
 A pack is what goes through the life of a policy as one: the vocabulary with all that stands beside it, the disclosure
-rules, the worked cases. Routing tables, the directory and the safeguards stand in the same folder and are read at start.
+rules, the routing tables, the worked cases. The map of the law and the directory stand in the same folder and are no part of it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,16 @@ from pathlib import Path
 from gateway.model.errors import InvalidDocument
 
 _FILES = ("vocabulary.yaml", "fieldgroups.yaml")
-_BESIDE = ("purposes.yaml", "consent.yaml", "agreements.yaml", "clocks.yaml")  # each may be absent
-_CASES = "cases"
-_FOLDERS = ("disclosure", _CASES)
+_BESIDE = (
+    "purposes.yaml",
+    "consent.yaml",
+    "agreements.yaml",
+    "clocks.yaml",
+    "safeguards.yaml",
+)  # each may be absent; a pack is whole when it is handed in
+ROUTING = "routing"
+_MAY_LACK = (ROUTING, "cases")  # a pack without them loads; handed in, one is refused, the other stays a draft
+_FOLDERS = ("disclosure", *_MAY_LACK)
 
 
 def pack_files(directory: Path | None = None) -> dict[str, str]:
@@ -28,15 +35,15 @@ def pack_files(directory: Path | None = None) -> dict[str, str]:
             name: root.joinpath(name).read_text(encoding="utf-8") for name in _BESIDE if root.joinpath(name).is_file()
         }
         for folder in _FOLDERS:
-            if folder == _CASES and not root.joinpath(folder).is_dir():
-                continue  # a pack without cases loads; handed in, it stays a draft
+            if folder in _MAY_LACK and not root.joinpath(folder).is_dir():
+                continue
             for file in sorted(root.joinpath(folder).iterdir(), key=lambda entry: entry.name):
                 if file.name.endswith(".yaml"):
                     texts[f"{folder}/{file.name}"] = file.read_text(encoding="utf-8")
     except OSError as missing:
         raise InvalidDocument(
             "the policy folder lacks a file",
-            remedy="it holds vocabulary.yaml, fieldgroups.yaml, disclosure/ and, to be approved, cases/",
+            remedy="it holds vocabulary.yaml, fieldgroups.yaml, disclosure/ and, to be approved, safeguards.yaml, routing/ and cases/",
         ) from missing
     return texts
 

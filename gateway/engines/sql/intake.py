@@ -130,6 +130,8 @@ class Intake:
             return Replayed(before[1]) if before[0] == unit.body_digest else Conflict()
         if unit.directory_epoch not in (None, self.tx.state.epochs.directory):
             return Stale("directory")
+        if unit.policy_epoch not in (None, self.tx.state.epochs.policy):
+            return Stale("policy")
         if unit.rests_on is not None and (overtaken := self.tx.stale(unit.rests_on)) is not None:
             return overtaken
         if unit.is_first_of_id and unit.native_id_key in used:

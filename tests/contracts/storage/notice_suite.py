@@ -162,8 +162,13 @@ class NoticeSuite:
         assert await store.notices.accept(units.acceptance(directory_epoch=0)) == Stale("directory")
         assert await store.notices.accept(units.acceptance(directory_epoch=1)) != Stale("directory")
 
+    async def test_older_routing_tables_make_the_write_stale(self, store, units):
+        await change(store, units, "policy")
+        assert await store.notices.accept(units.acceptance(policy_epoch=0)) == Stale("policy")
+        assert await store.notices.accept(units.acceptance(policy_epoch=1)) != Stale("policy")
+
     @pytest.mark.parametrize("what", ["policy", "consent"])
-    async def test_a_change_of_policy_or_consent_does_not_hold_up_what_comes_in(self, store, units, what):
+    async def test_a_change_does_not_hold_up_what_does_not_rest_on_it(self, store, units, what):
         await change(store, units, what)
         unit = units.acceptance(directory_epoch=0)
         assert await store.notices.accept(unit) == Accepted(unit.receipt)

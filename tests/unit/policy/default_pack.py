@@ -30,8 +30,9 @@ def catalogue() -> Mapping[FieldId, FieldSpec]:
 
 def files() -> dict[str, str]:
     folder = ROOT / "policies"
-    words = ["vocabulary", "fieldgroups", "purposes", "consent", "agreements", "clocks"]
+    words = ["vocabulary", "fieldgroups", "purposes", "consent", "agreements", "clocks", "safeguards"]
     names = [*(folder / f"{word}.yaml" for word in words), *(folder / "disclosure").glob("*.yaml")]
+    names += (folder / "routing").glob("*.yaml")
     return {str(path.relative_to(ROOT)): path.read_text() for path in names}
 
 

@@ -43,9 +43,13 @@ notices:
 """
 
 
+# Tables without those of the reports are refused.
+REPORTS = {name: text for name, text in routing_files().items() if name in ("reports.yaml", "settings.yaml")}
+
+
 def problems_of(text: str) -> list[tuple[str, str]]:
     with pytest.raises(InvalidDocument) as refused:
-        load_routing({"mine.yaml": text})
+        load_routing({"mine.yaml": text, **REPORTS})
     return [(problem.code, problem.position) for problem in refused.value.problems]
 
 
@@ -54,7 +58,7 @@ def test_every_notice_type_of_the_domain_has_a_table() -> None:
 
 
 def test_the_good_table_loads() -> None:
-    assert [rule.id for rule in load_routing({"mine.yaml": GOOD}).by_type["LED"].rules] == ["LED.up"]  # type: ignore[index]
+    assert [rule.id for rule in load_routing({"mine.yaml": GOOD, **REPORTS}).by_type["LED"].rules] == ["LED.up"]  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +88,7 @@ def test_a_mistake_is_named_with_file_and_line(written: str, instead: str, code:
 
 def test_an_id_given_twice_is_refused_across_files() -> None:
     with pytest.raises(InvalidDocument) as refused:
-        load_routing({"a.yaml": GOOD, "b.yaml": GOOD})
+        load_routing({"a.yaml": GOOD, "b.yaml": GOOD, **REPORTS})
     assert {problem.code for problem in refused.value.problems} == {"duplicate-type", "duplicate-id"}
 
 
@@ -103,13 +107,22 @@ def test_the_shipped_tables_use_only_words_of_the_shipped_vocabulary() -> None:
         GOOD.replace("P07", "P10").replace("basis: [L23]", "basis: [L99]").replace("[civil_affairs]", "[civil_affair]")
     )
     with pytest.raises(InvalidDocument) as refused:
-        load_routing({"mine.yaml": unclaimed}, vocabulary)
+        load_routing({"mine.yaml": unclaimed, **REPORTS}, vocabulary)
     assert {problem.code for problem in refused.value.problems} >= {"unknown-value"}
 
 
-def test_the_version_names_the_exact_texts() -> None:
-    assert load_routing({"mine.yaml": GOOD}).version == load_routing({"mine.yaml": GOOD}).version
-    assert load_routing({"mine.yaml": GOOD}).version != load_routing({"mine.yaml": GOOD + "\n"}).version
+def test_the_version_names_what_the_tables_mean_and_not_how_they_are_laid_out() -> None:
+    version = load_routing({"mine.yaml": GOOD, **REPORTS}).version
+    assert load_routing({"yours.yaml": GOOD + "# the same\n", **REPORTS}).version == version
+    for written, instead in (
+        ("[L23]", "[L22]"),
+        ("as: competent", "as: copy"),
+        ("matter: support", "matter: schooling"),
+    ):
+        assert load_routing({"mine.yaml": GOOD.replace(written, instead), **REPORTS}).version != version, written
+    two = GOOD + GOOD[GOOD.index("      - id") :].replace("LED.up", "LED.on")
+    turned = two.replace("LED.up", "LED.x").replace("LED.on", "LED.up").replace("LED.x", "LED.on")
+    assert load_routing({"m": two, **REPORTS}).version != load_routing({"m": turned, **REPORTS}).version
 
 
 def test_the_editors_schema_accepts_the_shipped_tables_and_knows_the_same_words() -> None:

@@ -15,6 +15,7 @@ import orjson
 
 from gateway.audit.commitment import ABSENT, SALT_BYTES, SALT_TAG, TAG, framed
 from gateway.audit.leaf import entry_bytes
+from gateway.audit.merkle import row_root
 from gateway.audit.record import committed_names
 from gateway.model.audit import HEADER, OFFICER, PERSON, ROOT_BYTES
 from gateway.model.audit_events import EVENTS
@@ -71,14 +72,14 @@ def _holds(entry: bytes, opening: bytes) -> bool:
         at = end
     if found != len(fields):
         return False
-    roots = [_root(leaves)]
+    roots = [row_root(leaves)]
     for slot in slots:
         root = _strict(slot["root"])
         if len(root) != ROOT_BYTES or slot["kind"] not in _KINDS:
             return False
         _strict(slot["sealed"])
         roots.append(root)
-    return entry == entry_bytes(_root(roots))
+    return entry == entry_bytes(row_root(roots))
 
 
 def _strict(text: str) -> bytes:
@@ -93,15 +94,3 @@ def _strict(text: str) -> bytes:
 
 
 _DIGITS = {digit: n for n, digit in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")}
-
-
-def _root(row: list[bytes]) -> bytes:
-    """Root of the tree over a few hashes (RFC 6962): pairs row by row, an odd last one moves up."""
-    new = sha256
-    while (width := len(row)) > 1:
-        pairs = iter(row)
-        above = [new(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=False)]
-        if width & 1:
-            above.append(row[-1])
-        row = above
-    return row[0]

@@ -43,7 +43,7 @@ from gateway.audit.commitment import (
 )
 from gateway.audit.forms import Encode, encoder, instant_text, is_id
 from gateway.audit.leaf import entry_bytes
-from gateway.audit.merkle import leaf_hash
+from gateway.audit.merkle import leaf_hash, row_root
 from gateway.audit.packed import pack_slot, pack_start
 from gateway.model.audit import (
     FIRST_LINK,
@@ -144,19 +144,7 @@ def _commit(
     if len(members) != len(values):
         unknown = sorted(name for name in values if name not in fields.names or values[name] is None)
         raise ValueError(f"the event has no field {', '.join(f'`{name}`' for name in unknown)}")
-    return _root(leaves), b"{" + b",".join(members) + b"}"
-
-
-def _root(row: list[bytes]) -> bytes:
-    """Root of the tree over a few hashes: pairs row by row, an odd last one moves up, as RFC 6962 has it."""
-    new = sha256
-    while (width := len(row)) > 1:
-        pairs = iter(row)
-        above = [new(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=False)]
-        if width & 1:
-            above.append(row[-1])
-        row = above
-    return row[0]
+    return row_root(leaves), b"{" + b",".join(members) + b"}"
 
 
 class PreparedRecord:
@@ -236,7 +224,7 @@ class PreparedRecord:
             root = new(node + new(commit_link + text).digest()).digest()
             roots.append(root)
             sealed.append((fixed ^ stream).to_bytes(LINK_BYTES, "big") + rest)
-        return _root(self._roots + roots), roots, sealed
+        return row_root(self._roots + roots), roots, sealed
 
 
 def load_prepared(raw: bytes) -> PreparedRecord:

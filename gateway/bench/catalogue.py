@@ -58,7 +58,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         "logging_tree", "records", ("log-record-make", "log-record-open", "log-record-disclosure")
     ),
     "log-evidence": Measurement("logging_tree", "evidence", ("log-bundle",)),
-    "log-store": Measurement("logging_store", "store", ("log-commit-one", "log-commit-ten")),
+    "log-store": Measurement("logging_store", "store", ("log-commit-one", "log-commit-ten", "log-commit-rate")),
     "log-pymerkle": Measurement("logging_peer", "pymerkle", ("log-pymerkle-append", "log-pymerkle-proof")),
     "adapters": Measurement("adapting", "adapting", _ADAPTER_ROWS),
     "relay": Measurement("relaying", "relaying", ("relay",)),

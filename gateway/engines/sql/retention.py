@@ -145,6 +145,7 @@ def _forgotten(tx: Transaction, unit: _Forgetting) -> int:
         tx.sql.run(query, (unit.person,))
     forget_pairs(tx, unit.person)
     tx.sql.run("forget_subject", (unit.subject,))
+    tx.state.chains.forget(unit.subject)
     tx.sql.run("erasure_done", (unit.at, unit.erasure))
     tx.log(unit.records)
     return raw

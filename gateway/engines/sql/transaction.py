@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from gateway.audit.merkle import Edge
+from gateway.engines.sql.chains import Chains
 from gateway.ports.storage import Epochs, Stale
 
 if TYPE_CHECKING:
@@ -79,9 +80,10 @@ class State:
     epochs: Epochs
     next_notice: int
     edge: Edge
+    chains: Chains = field(default_factory=Chains)
 
     def copy(self) -> State:
-        return State(self.epochs, self.next_notice, self.edge.copy())
+        return State(self.epochs, self.next_notice, self.edge.copy(), self.chains.copy())
 
 
 @dataclass(slots=True)

@@ -56,18 +56,20 @@ def write_log(tx: Transaction) -> None:
     """Append the gathered records: places, links, leaves, full tiles, head."""
     sql, edge = cast("Statements", tx.sql), tx.state.edge  # the writer of this engine makes no other
     named = [[subject_blob(subject) for subject in record.subjects] for record in tx.records]
-    heads = _chain_heads(sql, {name for names in named for name in names})
+    chains = tx.state.chains
+    for name, link in _chain_heads(sql, {one for names in named for one in names if chains.get(one) is None}):
+        chains.move(name, link)
     rows: list[tuple[int, bytes, bytes]] = []
     kept: list[tuple[int, str, int, bytes]] = []
     hashes: list[bytes] = []
     subjects: list[tuple[bytes, int, int]] = []
     place = edge.size
     for prepared, names in zip(tx.records, named, strict=True):
-        links = [heads.get(name, FIRST_LINK) for name in names]
+        links = [chains.get(name) or FIRST_LINK for name in names]
         root, packed = prepared.keep(links)
         for name, link in zip(names, links, strict=True):
             subjects.append((name, link.seq, place))
-            heads[name] = Link(link.seq + 1, prepared.event_id, root)
+            chains.move(name, Link(link.seq + 1, prepared.event_id, root))
         entry = entry_bytes(root)
         hashes.append(leaf_hash(entry))
         rows.append((place, blob_of(prepared.event_id), entry))
@@ -87,13 +89,13 @@ def write_log(tx: Transaction) -> None:
         sql.run("move_log_head", (edge.size, edge.root()))
 
 
-def _chain_heads(sql: Statements, subjects: set[bytes]) -> dict[bytes, Link]:
+def _chain_heads(sql: Statements, subjects: set[bytes]) -> list[tuple[bytes, Link]]:
     """The link that the next record of each known subject gets."""
     if not subjects:
-        return {}
+        return []
     rows = sql.gathered("chain_heads", {"subjects": b"".join(sorted(subjects)), "count": len(subjects)})
     blob = bytes.fromhex
-    return {
-        blob(subject): Link(chain + 1, EventId(text_of(blob(event))), entry_root(blob(entry)))
+    return [
+        (blob(subject), Link(chain + 1, EventId(text_of(blob(event))), entry_root(blob(entry))))
         for subject, chain, event, entry in rows
-    }
+    ]

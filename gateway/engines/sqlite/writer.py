@@ -222,6 +222,7 @@ class Writer:
         self._fault("commit")
         sql.bare("COMMIT")
         self._fault("committed")
+        tx.state.chains.settle()
         self.state = tx.state
 
     def _open(self) -> None:

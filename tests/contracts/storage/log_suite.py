@@ -13,6 +13,7 @@ from gateway.model.audit import EventName, Link
 from gateway.model.delivery import DeliveryState
 from gateway.model.identifiers import EventId
 from gateway.ports.log_storage import LogQuery
+from gateway.ports.retention_storage import Erasure
 from tests.support.stored import POLICE, SCHOOL, WELFARE, key_of
 
 SECRET = b"s" * 32  # of every person slot that `Units.record` makes
@@ -136,6 +137,22 @@ class LogSuite:
         events = [(await store.log.record_at(place)).event for place in range(5)]
         roots = [entry_root(entry) for entry in await store.log.entries(0, 5)]
         assert links == [Link(1)] + [Link(n + 1, events[n - 1], roots[n - 1]) for n in range(1, 5)]
+
+    async def test_an_erased_persons_chain_begins_anew(self, store, units):
+        person, name = units.ids.person(), EventName.NOTICE_WITHDRAWN
+
+        async def logged():
+            (place,) = await store.log.append([units.record(name, persons=(person,), notice=units.ids.notice())])
+            return place
+
+        await logged(), await logged()
+        erasure = Erasure(str(units.ids.event()), person, "rights-request", "li", units.clock.now())
+        await store.retention.ask_erasure(erasure, [])
+        await store.retention.forget(erasure.id, person, key_of(person), units.clock.now(), [])
+        assert await store.log.places_of(key_of(person)) == []
+        again = await logged()
+        assert await links_of(store, key_of(person)) == [Link(1)]
+        assert await store.log.places_of(key_of(person)) == [again]
 
     async def test_search_finds_by_every_condition_newest_first(self, store, units, clock):
         start = clock.now()

@@ -14,13 +14,15 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.audit.leaf import entry_root
 from gateway.engines.sqlite.store import SqliteStore
 from gateway.model.agency import Office
+from gateway.model.audit import EventName, Link
 from gateway.model.delivery import DeliveryState
 from gateway.model.errors import Unavailable
 from gateway.ports.storage import Accepted, Concluded, Disclosed, Epochs, Replayed
-from tests.contracts.storage.log_suite import verified_size
-from tests.support.stored import POLICE, SetClock, Units, alias_of
+from tests.contracts.storage.log_suite import links_of, verified_size
+from tests.support.stored import POLICE, SetClock, Units, alias_of, key_of
 
 S = DeliveryState
 MINUTE = timedelta(minutes=1)
@@ -114,6 +116,28 @@ async def count_of_steps(tmp_path):
     await story(store, Units(clock, store.delivery_ids), clock)
     await store.close()
     return fault.seen
+
+
+@pytest.mark.parametrize("n", range(8))
+async def test_a_persons_chain_stays_whole_whichever_step_of_an_append_fails(store, clock, fault, n):
+    """Lost, or stored and reported lost: the next record names the one before it that is there, kept in memory or not."""
+    units = Units(clock, store.delivery_ids)
+    person, name = units.ids.person(), EventName.NOTICE_WITHDRAWN
+
+    def record():
+        return [units.record(name, persons=(person,), notice=units.ids.notice())]
+
+    await store.log.append(record())
+    for broken in (record(), record()):
+        fault.fail_at = len(fault.seen) + n
+        await insist(lambda broken=broken: store.log.append(broken))
+        fault.fail_at = None
+    await store.log.append(record())
+    links, size = await links_of(store, key_of(person)), (await store.log.head()).size
+    events = [(await store.log.record_at(place)).event for place in range(size)]
+    roots = [entry_root(entry) for entry in await store.log.entries(0, size)]
+    assert links == [Link(1)] + [Link(at + 1, events[at - 1], roots[at - 1]) for at in range(1, size)]
+    assert size == 4
 
 
 async def test_every_step_of_every_write_may_fail_once(tmp_path):

@@ -3,7 +3,8 @@
 An accepted CON notice says it (`PUT /v1/consents/{id}` and its withdrawal write one). The steps, and what
 a crash after each leaves behind:
 
-1. the CON notice is accepted, like any other: the office has no answer yet, so it sends again and gets here again.
+1. the CON notice is accepted, like any other: the office has no answer yet, so it sends again and gets here again. What
+   was said since is not undone by it.
 2. for each child one record under the child's own key, with its log event and a new consent epoch, in one
    transaction: whatever was decided under the older epoch is `Stale`. Doing it again changes nothing.
 3. after a withdrawal, stop-use notices to whoever received on the strength of it, each under an id of its own.
@@ -125,7 +126,9 @@ class RecordConsent:
             one = await self._draft(opened, child, person, said, group)
             known = before.get(one.consent.id)
             ended = ended or known is not None or one.consent.answer is Answer.REFUSED
-            if known is not None and _same_words(known.consent, one.consent):
+            if known is not None and (
+                _same_words(known.consent, one.consent) or _is_outdated_yes(one, known, opened.stored.id)
+            ):
                 kept.append(known)
                 continue
             answer = one.consent.answer.value
@@ -176,8 +179,9 @@ class RecordConsent:
         )
 
     async def _end(self, one: KeptConsent, opened: OpenedNotice) -> KeptConsent:
-        """End a yes, or lift a no, from the moment the withdrawal came in."""
-        if one.consent.withdrawn_at is not None:
+        """End a yes, or lift a no, from the moment the withdrawal came in. One that is repeated lifts no later no."""
+        is_later_no = one.consent.answer is Answer.REFUSED and one.consent.at >= opened.stored.received_at
+        if one.consent.withdrawn_at is not None or is_later_no:
             return one
         secret = self._keys.open(one.key)
         if secret is None:
@@ -277,6 +281,13 @@ def _covers(consent: Consent, recipient: OfficeId, purpose: str) -> bool:
 def _same_words(known: Consent, new: Consent) -> bool:
     """Whether a notice says what is on record already, whatever became of it since."""
     return replace(known, withdrawn_at=None, at=new.at, standing=new.standing) == new
+
+
+def _is_outdated_yes(new: KeptConsent, known: KeptConsent, notice: NoticeId) -> bool:
+    """Whether a yes is repeated, or comes to be recorded, after another notice said something else: a retry of an old yes
+    opens nothing. A no is never too old: clocks of two nodes may differ, and doubt is a no."""
+    stands_since = max(known.consent.at, known.consent.withdrawn_at or known.consent.at)
+    return new.consent.answer is Answer.GIVEN and known.notice != notice and new.consent.at <= stands_since
 
 
 def _until(text: object) -> datetime | None:

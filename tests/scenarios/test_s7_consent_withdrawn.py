@@ -171,3 +171,30 @@ async def test_another_office_cannot_see_or_withdraw_what_it_did_not_record(tmp_
             with pytest.raises(Answered) as refused:
                 await call
             assert refused.value.status == 404
+
+
+async def test_a_yes_that_is_repeated_opens_nothing_that_was_refused_or_withdrawn_since(tmp_path):
+    """Senders repeat what was not answered, and brokers hand over twice: the older of two notices never wins."""
+    ticket = {"ticket_seconds": 0.2}
+    async with town(tmp_path, **ticket) as whole, await join(whole, CONTRACTOR, contract_until="2099-12-31") as office:
+        committee = whole.clients[CITY]
+
+        async def say(number, status, *purposes):
+            said = {**agreed(*purposes), "status": status, "consent_id": "c-1"}
+            people, subject = said.pop("persons"), said.pop("subject")
+            data = {"consent": said, "persons": people}
+            await committee.submit(notice("CON", CITY, number, data, subject), CANONICAL)
+            return [one["state"] for one in await committee.consent("c-1")]
+
+        assert await say("yes", "given") == ["given"]
+        assert await say("no", "refused") == ["refused"]
+        assert await say("yes", "given") == ["refused"], "the first receipt again, and nothing else"
+        await committee.submit(referral(1), CANONICAL)
+        assert [kind for kind, _ in await received(office)] == ["CON", "CON"]
+        assert await say("wider", "given", "P08", "P04") == ["given"], "a new notice says something new"
+        assert await say("end", "withdrawn") == ["withdrawn"]
+        for repeated in (("yes", "given"), ("wider", "given", "P08", "P04")):
+            assert await say(*repeated) == ["withdrawn"]
+        assert await say("again", "refused") == ["refused"]
+        assert await say("end", "withdrawn") == ["refused"], "nor does a withdrawal lift a no that came after it"
+        assert not whole.failures()

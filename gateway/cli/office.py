@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,41 +20,77 @@ def office() -> None:
     pass
 
 
+_ENTRY = (
+    click.option("--name-en", help="英文名 English name"),
+    click.option("--adapter", help="适配器 adapter, see `hutong adapter list`"),
+    click.option("--media-type", help="接收格式，默认为适配器的首选 what it receives; by default its adapter's first"),
+    click.option(
+        "--queue",
+        type=click.Choice(["doorbells", "releases", "none"]),
+        help="在消息中间件的收件队列：只提示，或加密内容 its inbox at the message broker: bells, or encrypted releases",
+    ),
+    click.option(
+        "--encryption-key",
+        type=click.Path(exists=True, path_type=Path),
+        help="加密公钥 public P-256 JWK that releases are encrypted to",
+    ),
+    click.option("--webhook", help="推送地址 https URL to push to; none: no more"),
+    click.option(
+        "--accept-obligation", "obligations", multiple=True, help="承诺履行的义务 obligation its system honours"
+    ),
+    click.option("--agreement", "agreements", multiple=True, help="会签文件编号 agreement on record"),
+    click.option(
+        "--attribute", "attributes", multiple=True, metavar="NAME=VALUE",
+        help="属性 attribute: contract_until=2026-12-31, log_role=auditor|witness|compliance, school_code=...",
+    ),
+)  # fmt: skip
+
+
+def _entry_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What an office's entry says beside its id, name and signing key."""
+    for option in reversed(_ENTRY):
+        command = option(command)
+    return command
+
+
+def _entry(**given: Any) -> dict[str, Any]:
+    """What was given, as the admin API takes it; what was not is left as it is."""
+    document = {name: given[name] for name in ("name_zh", "name_en", "adapter", "media_type") if given[name]}
+    if given["queue"]:
+        document["queue"] = None if given["queue"] == "none" else given["queue"]
+    if given["webhook"]:
+        document["webhook"] = None if given["webhook"] == "none" else {"url": given["webhook"]}
+    if given["obligations"]:
+        document["accepts_obligations"] = list(given["obligations"])
+    if given["agreements"]:
+        document["agreements"] = list(given["agreements"])
+    if given["attributes"]:
+        pairs = [one.partition("=") for one in given["attributes"]]
+        if not all(name and sign and value for name, sign, value in pairs):
+            raise InvalidDocument("an attribute is NAME=VALUE")
+        document["attributes"] = {name: value for name, _, value in pairs}
+    return document
+
+
+def _encryption_key(file: Path | None) -> dict[str, Any] | None:
+    return None if file is None else {**json.loads(file.read_text(encoding="utf-8")), "use": "enc"}
+
+
 @office.command("add", help="登记单位 · enrol an office. ID 如 police.440113")
 @click.argument("id_", metavar="ID")
 @click.option("--name", "name_zh", required=True, help="单位全称 full Chinese name")
-@click.option("--name-en", default="", help="英文名 English name")
-@click.option("--adapter", default="canonical", help="适配器 adapter, see `hutong adapter list`")
-@click.option("--media-type", help="接收格式，默认为适配器的首选 what it receives; by default its adapter's first")
 @click.option(
     "--key", "key_file", type=click.Path(exists=True, path_type=Path), help="公钥 JWK public key of the office"
 )
 @click.option(
     "--profile", type=click.Path(path_type=Path), help="生成密钥与配置到此目录 make a key and a profile there"
 )
-@click.option(
-    "--queue",
-    type=click.Choice(["doorbells", "releases"]),
-    help="在消息中间件的收件队列：只提示，或加密内容 its inbox at the message broker: bells, or encrypted releases",
-)
-@click.option(
-    "--encryption-key",
-    type=click.Path(exists=True, path_type=Path),
-    help="加密公钥 public P-256 JWK that releases are encrypted to",
-)
-@click.option("--webhook", help="推送地址 https URL to push to")
-@click.option("--accept-obligation", "obligations", multiple=True, help="承诺履行的义务 obligation its system honours")
-@click.option("--agreement", "agreements", multiple=True, help="会签文件编号 agreement on record")
-@click.option(
-    "--attribute", "attributes", multiple=True, metavar="NAME=VALUE",
-    help="属性 attribute: contract_until=2026-12-31, log_role=auditor|witness|compliance, school_code=...",
-)  # fmt: skip
+@_entry_options
 @config_option
 @json_option
 @speaks
 async def add(
-    id_: str, name_zh: str, name_en: str, adapter: str, media_type: str | None, key_file: Path | None, profile: Path | None,
-    queue: str | None, encryption_key: Path | None, webhook: str | None, obligations: tuple[str, ...], agreements: tuple[str, ...], attributes: tuple[str, ...], config: Path, as_json: bool,
+    id_: str, key_file: Path | None, profile: Path | None, encryption_key: Path | None, config: Path, as_json: bool, **given: Any
 ) -> None:  # fmt: skip
     settings = settings_of(config)
     key = None
@@ -63,28 +100,31 @@ async def add(
         key = new_signing_key()
         jwk = key.public().jwk()
     else:
-        raise InvalidDocument("an office needs a key of its own", remedy="give --key JWK or --profile DIR")
-    document: dict[str, Any] = {
-        "id": id_, "name_zh": name_zh, "name_en": name_en, "adapter": adapter, "media_type": media_type,
-        "keys": [jwk], "accepts_obligations": list(obligations), "agreements": list(agreements),
-    }  # fmt: skip
-    if attributes:
-        pairs = [one.partition("=") for one in attributes]
-        if not all(name and sign and value for name, sign, value in pairs):
-            raise InvalidDocument("an attribute is NAME=VALUE")
-        document["attributes"] = {name: value for name, _, value in pairs}
-    if encryption_key is not None:
-        document["keys"].append({**json.loads(encryption_key.read_text(encoding="utf-8")), "use": "enc"})
-    if queue:
-        document["queue"] = queue
-    if webhook:
-        document["webhook"] = {"url": webhook}
+        raise InvalidDocument(
+            "an office needs a key of its own",
+            remedy="give --key JWK or --profile DIR; of an office that is enrolled: hutong office change",
+        )
+    encrypts_to = _encryption_key(encryption_key)
+    document = {"id": id_, "keys": [jwk, *([] if encrypts_to is None else [encrypts_to])], **_entry(**given)}
     added = await Admin(settings).call("POST", "/admin/v1/offices", document)
     if key is not None and profile is not None:
         write_profile(profile, id_, settings.public_url, key)
     show(added) if as_json else click.echo(
         f"已登记 added {added['id']} {added['name_zh']} kid {added['keys'][-1]['kid']}"
     )
+
+
+@office.command("change", help="变更单位 · change some of an office's entry: what is given replaces, the rest stays")
+@click.argument("id_", metavar="ID")
+@click.option("--name", "name_zh", help="单位全称 full Chinese name")
+@_entry_options
+@config_option
+@speaks
+async def change_(id_: str, encryption_key: Path | None, config: Path, **given: Any) -> None:
+    document = _entry(**given)
+    if (encrypts_to := _encryption_key(encryption_key)) is not None:
+        document["encryption_key"] = encrypts_to
+    show(await Admin(settings_of(config)).call("PATCH", f"/admin/v1/offices/{id_}", document))
 
 
 @office.command("list", help="列出单位 · all offices")

@@ -15,10 +15,11 @@ from typing import Any
 from aiohttp import web
 
 from gateway.http.admin_answers import answer, document_of, instant_of, operator_of
-from gateway.model.agency import Office, OfficeState, QueueUse, Webhook
+from gateway.http.office_entry import entry_of
+from gateway.model.agency import Office, OfficeState
 from gateway.model.delivery import Delivery
 from gateway.model.errors import HutongError, InvalidDocument, NotFound, Problem, Refusal, Unavailable
-from gateway.model.identifiers import CaseId, DeliveryId, NoticeId, NoticeType, OfficeId, parse_office_id
+from gateway.model.identifiers import CaseId, DeliveryId, NoticeId, OfficeId, parse_office_id
 from gateway.ports.storage import DeadLetterFilter, NoticeStorage, NoticeSummary
 from gateway.services.dead_letters import DeadLetters
 from gateway.services.enrol import Enrol, office_document
@@ -48,6 +49,7 @@ def make_admin_app(services: AdminServices, more: Iterable[web.RouteDef] = ()) -
             web.get("/admin/v1/offices", admin.list_offices),
             web.post("/admin/v1/offices", admin.add_office),
             web.get("/admin/v1/offices/{office}", admin.show_office),
+            web.patch("/admin/v1/offices/{office}", admin.change_office),
             web.post("/admin/v1/offices/{office}/state", admin.set_state),
             web.post("/admin/v1/offices/{office}/keys", admin.rotate_key),
             web.get("/admin/v1/cases/{case}", admin.show_case),
@@ -87,26 +89,12 @@ class _Admin:
         return answer(office_document(self._services.enrol.office(OfficeId(request.match_info["office"]))))
 
     async def add_office(self, request: web.Request) -> web.Response:
-        document = await document_of(request)
+        document = {name: value for name, value in (await document_of(request)).items() if value is not None}
         enrol = self._services.enrol
         try:
-            webhook = document.get("webhook")
+            fields = entry_of(document, enrol)
             office = Office(
-                id=parse_office_id(str(document["id"])),
-                name_zh=str(document["name_zh"]),
-                name_en=str(document.get("name_en", "")),
-                adapter=str(document.get("adapter", "canonical")),
-                media_type=str(
-                    document.get("media_type") or enrol.media_type(str(document.get("adapter", "canonical")))
-                ),
-                keys=tuple(enrol.key(jwk, str(jwk.get("use", "sig"))) for jwk in document["keys"]),
-                scope=tuple(document.get("scope", ())),
-                webhook=None if webhook is None else Webhook(str(webhook["url"]), webhook.get("trust_pem")),
-                queue=QueueUse(str(document["queue"])) if "queue" in document else None,
-                sends=None if "sends" not in document else frozenset(map(NoticeType, document["sends"])),
-                accepts_obligations=frozenset(document.get("accepts_obligations", ())),
-                agreements=frozenset(document.get("agreements", ())),
-                attributes=dict(document.get("attributes", {})),
+                **{"id": parse_office_id(str(document["id"])), "media_type": enrol.media_type("canonical"), **fields}
             )
         except (KeyError, TypeError, AttributeError, ValueError) as broken:
             raise InvalidDocument(
@@ -115,6 +103,25 @@ class _Admin:
         added = await enrol.add(office, by=operator_of(request))
         await enrol.known_everywhere()
         return answer(office_document(added), 201)
+
+    async def change_office(self, request: web.Request) -> web.Response:
+        document, enrol = await document_of(request), self._services.enrol
+        office = enrol.office(OfficeId(request.match_info["office"]))
+        try:
+            key = document.pop("encryption_key", None)
+            changes = entry_of(document, enrol)
+        except (KeyError, TypeError, AttributeError, ValueError) as broken:
+            raise InvalidDocument(
+                "this changes nothing of an office", remedy="see `hutong office change --help`"
+            ) from broken
+        if key is not None:
+            kept = tuple(one for one in office.keys if one.use != "enc")
+            changes["keys"] = (*kept, enrol.key(key, "enc"))
+        if not changes:
+            raise InvalidDocument("nothing is changed", remedy="see `hutong office change --help`")
+        changed = await enrol.change(office.id, changes, by=operator_of(request))
+        await enrol.known_everywhere()
+        return answer(office_document(changed))
 
     async def set_state(self, request: web.Request) -> web.Response:
         document = await document_of(request)

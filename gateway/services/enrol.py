@@ -61,16 +61,35 @@ class Enrol:
         self._teller, self._clock, self._pause = teller, clock, pause
 
     async def add(self, office: Office, *, by: str) -> Office:
-        """Enrol an office or replace its entry. Raises InvalidDocument with every problem found."""
+        """Enrol an office or replace its entry; its state stays what it was. Raises InvalidDocument with every problem
+        found."""
         await self._directories.refresh()  # another node may have changed it since
+        known = self._directories.current.offices.get(office.id)
+        if known is None:
+            return await self._enter(
+                office, None, EventName.OFFICE_ADDED, {"adapter": office.adapter.replace("_", "-")}, by
+            )
+        office = dataclasses.replace(office, state=known.state)
+        return await self._enter(office, known, EventName.OFFICE_CHANGED, {}, by)
+
+    async def change(self, office_id: OfficeId, changes: Mapping[str, Any], *, by: str) -> Office:
+        """Change these fields of an office's entry; everything else of it stays. Raises InvalidDocument with every
+        problem found, NotFound."""
+        await self._directories.refresh()
+        known = self.office(office_id)
+        told = tuple(sorted(name.replace("_", "-") for name in changes))
+        return await self._enter(
+            dataclasses.replace(known, **changes), known, EventName.OFFICE_CHANGED, {"changed": told}, by
+        )
+
+    async def _enter(
+        self, office: Office, known: Office | None, name: EventName, about: Mapping[str, LogValue | None], by: str
+    ) -> Office:
         problems = self._problems(office)
         if problems:
             raise InvalidDocument("the office's entry does not hold", problems=tuple(problems))
-        known = self._directories.current.offices.get(office.id)
-        name = EventName.OFFICE_ADDED if known is None else EventName.OFFICE_CHANGED
         if known is not None and known.queue is not office.queue:
             await self._cut_off(office.id, "office-changed")
-        about: dict[str, LogValue | None] = {"adapter": office.adapter.replace("_", "-")} if known is None else {}
         stored = await self._put(office, name, about, by)
         await self._release_held.for_office(office.id)
         return stored

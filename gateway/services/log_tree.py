@@ -16,6 +16,7 @@ from gateway.model.errors import Tampered
 from gateway.ports.log_storage import LogStorage
 
 KEPT_TILES = 256
+KEPT_ROOTS = 4096  # of full tiles: an unfinished tile needs those of the 256 below it
 _T = TypeVar("_T")
 
 
@@ -66,6 +67,8 @@ class LogTree:
             if data is None or len(data) != TILE_WIDTH * HASH_BYTES:
                 raise Tampered(f"tile {index} of level {level} is missing from the store")
             root = fold([data[n : n + HASH_BYTES] for n in range(0, len(data), HASH_BYTES)])
+            while len(self._roots) >= KEPT_ROOTS:
+                self._roots.pop(next(iter(self._roots)))
             self._roots[level, index] = root
         return root
 

@@ -21,12 +21,13 @@ import asyncpg
 
 from gateway.audit.record import prepare
 from gateway.bench.clustered import fresh_database
-from gateway.bench.store import _RECIPIENTS, UnitMaker, accept_time
+from gateway.bench.store import RECIPIENTS, UnitMaker, accept_time
 from gateway.engines.postgres.store import PostgresStore
 from gateway.engines.system.clock import SystemClock
 from gateway.engines.system.ids import SystemIds
 from gateway.model.audit import EventName, LogEvent
 from gateway.ports.log_storage import LogQuery
+from tests.support.plans import plans
 
 SMALL = 10_000
 _FILL = """
@@ -85,7 +86,7 @@ async def measure(store: PostgresStore, maker: UnitMaker, ids: SystemIds) -> dic
     leases, searches, lookups = [], [], []
     for n in range(60):
         begun = time.perf_counter()
-        leased = await store.deliveries.lease_due(_RECIPIENTS[n % 40], datetime.now(UTC), timedelta(seconds=60), 20)
+        leased = await store.deliveries.lease_due(RECIPIENTS[n % 40], datetime.now(UTC), timedelta(seconds=60), 20)
         leases.append(time.perf_counter() - begun)
         assert leased
         begun = time.perf_counter()
@@ -111,12 +112,16 @@ async def main(server: str, notices: int, records: int) -> None:
             await accept_time(store, maker, SMALL, 100)
             await fill_log(store, ids, SMALL)
             small = [await measure(store, maker, ids) for _ in range(2)]
+            small_plans = await plans(url)
             print("10k:", [{name: round(value, 3) for name, value in one.items()} for one in small], flush=True)
             begun = time.perf_counter()
             await fill(url, 100_000_000, 100_000_000 + notices - SMALL)
             await fill_log(store, ids, records)
             print(f"filled in {time.perf_counter() - begun:.0f} s", flush=True)
             large = [await measure(store, maker, ids) for _ in range(3)]
+            large_plans = await plans(url)
+            others = {name: (small_plans[name], now) for name, now in large_plans.items() if now != small_plans[name]}
+            print(f"{len(large_plans)} query plans, {len(others)} of them others than before: {others}")
             print(f"{notices}:", [{name: round(value, 3) for name, value in one.items()} for one in large], flush=True)
             for name in small[0]:
                 ratio = min(one[name] for one in large) / min(one[name] for one in small)

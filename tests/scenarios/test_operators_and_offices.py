@@ -109,6 +109,30 @@ def test_a_suspended_office_may_still_report_and_nothing_else(gateway, tmp_path)
     gateway.here("office", "resume", "health.440113")
 
 
+def test_what_is_changed_of_an_office_replaces_and_the_rest_stays_its_suspension_too(gateway):
+    office = "judiciary.440113"
+    gateway.add_office(office, "judiciary")
+
+    def shown():
+        return json.loads(gateway.here("office", "show", office).stdout)
+
+    before = shown()
+    gateway.here("office", "suspend", office)
+    change = ("office", "change", office, "--accept-obligation", "log_use", "--attribute", "on_duty=no")
+    assert json.loads(gateway.here(*change).stdout)["accepts_obligations"] == ["log_use"]
+    expected = {"state": "suspended", "accepts_obligations": ["log_use"], "attributes": {"on_duty": "no"}}
+    assert shown() == {**before, **expected}
+    gateway.here("office", "change", office, "--adapter", "canonical")
+    assert (shown()["media_type"], shown()["keys"]) == ("application/cloudevents+json", before["keys"])
+    for wrong in (("--queue", "doorbells"), ("--webhook", "http://127.0.0.1/"), ("--adapter", "none-such"), ()):
+        refused = gateway.here("office", "change", office, *wrong, check=False)
+        assert refused.returncode == 3, wrong
+    gateway.add_office(office, "judiciary")
+    assert shown()["state"] == "suspended", "enrolling again lets nobody back in"
+    found = gateway.here("log", "search", "--event", "office_changed", "--json").stdout
+    assert "accepts-obligations" in found
+
+
 def test_the_reporter_goes_to_the_vault_and_the_log_says_so_without_saying_who(gateway, tmp_path):
     receipt = submit(gateway, "WJ-5", tmp_path, **{"||||||F\nZMR": "||||||F|||||测试医生\nZMR"})
     rows = json.loads(gateway.here("log", "search", "--event", "reporter_vaulted", "--json").stdout)

@@ -22,6 +22,7 @@ from gateway.model.errors import InvalidDocument, Tampered, Unavailable
 from gateway.ports.storage import Accepted, Concluded, Disclosed, Epochs, Replayed, Stale
 from tests.contracts.storage.log_suite import verified_size
 from tests.contracts.storage.steps import change
+from tests.support.plans import plans
 from tests.support.stored import POLICE, SCHOOL, alias_of
 
 pytestmark = pytest.mark.services
@@ -73,6 +74,15 @@ async def test_every_query_is_one_this_server_understands(database):
             raise AssertionError(f"{name}: {wrong}") from wrong
     assert len(QUERIES) > 130
     await connection.close()
+
+
+async def test_no_query_reads_a_table_as_a_whole_that_grows(database):
+    """On an empty store, where the server would think that cheapest, as on one whose statistics are old."""
+    whole = {
+        name for name, reads in (await plans(database)).items() if any(one.endswith("as a whole") for one in reads)
+    }
+    of_one_row = {"epochs", "set_epochs", "indexed_until", "log_head"}
+    assert whole <= of_one_row | {"forget_words", "pairs"}, "the index is thrown away; every pair is wanted"
 
 
 _SHAPE = """

@@ -19,11 +19,6 @@ SELECT max(place) + 1 FROM log_leaf;
 -- The entries of leaves from a place up to before another.
 SELECT entry FROM log_leaf WHERE place >= ? AND place < ? ORDER BY place;
 
--- name: joined_entries
--- The entries of leaves from a place up to before another, end to end; how many there are and how long the shortest and the longest is.
-SELECT count(*), min(length(entry)), max(length(entry)), CAST(group_concat(entry, '') AS BLOB)
-FROM (SELECT entry FROM log_leaf WHERE place >= ? AND place < ? ORDER BY place);
-
 -- name: chain_heads
 -- The newest record of each subject: subject, running number, event, entry. The subjects come end to end, 32 bytes each, with their count;
 -- one row with all answers.

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from gateway.crypto.scatter import Scatter
 from gateway.engines.files.lock import OwnerLock
-from gateway.engines.sql import QUERIES
+from gateway.engines.queries import load
+from gateway.engines.sql import QUERIES as SHARED
 from gateway.engines.sql.deliveries import SqlDeliveries
 from gateway.engines.sql.emergencies import SqlEmergencies
 from gateway.engines.sql.files import SqlFiles
@@ -38,6 +39,9 @@ from gateway.model.errors import InvalidDocument, Unavailable
 from gateway.ports.clock import Clock
 from gateway.ports.retention_storage import Discarded
 from gateway.ports.storage import Epochs
+
+# What is said to this engine alone stands in its own file, as on the other.
+QUERIES = {**SHARED, **load("gateway.engines.sqlite", "queries.sql")}
 
 
 def load_state(sql: Statements) -> State:

@@ -79,6 +79,7 @@ def join_handover(ground: Ground, intake: Intake) -> Handover:
         doorbell=engines.doorbell,
         clock=clock,
         signal=lambda name: ground.signal("queue_trouble", name),
+        report=lambda error: engines.events.error("queue_failed", error),
     )
     return Handover(
         gather=gather,
@@ -103,6 +104,7 @@ def join_handover(ground: Ground, intake: Intake) -> Handover:
             doorbell=engines.doorbell,
             clock=clock,
             signal=lambda name: ground.signal("push_trouble", name),
+            report=lambda error: engines.events.error("push_failed", error),
         ),
         relay=relay,
         desk=SubmissionDesk(

@@ -232,7 +232,8 @@ class Enrol:
         try:
             url = urlsplit(text)
             host, _ = url.hostname or "", url.port
-        except ValueError:
+            host.encode("idna")
+        except ValueError:  # also for what no resolver takes as the name of a host: an empty or endless part
             return False
         if not host or url.username or url.password or url.fragment or len(text) > MAX_URL_CHARS:
             return False

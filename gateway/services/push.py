@@ -1,7 +1,8 @@
 """How does the gateway call an office that has a webhook?
 
 One loop finds the offices for which something is due; each office has its own
-back-off, breaker and number in flight, so a slow or dead one never delays another.
+back-off, breaker and number in flight, so a slow or dead one never delays another, and
+what nobody foresaw with one is told and counts as a failure of that one.
 Connect first, then lease and decide, so that the ticket's two seconds are not spent on
 a handshake.
 """
@@ -63,8 +64,10 @@ class Push:
         doorbell: Doorbell,
         clock: Clock,
         signal: Callable[[str], None],
+        report: Callable[[Exception], None],
     ) -> None:
         self._settings, self._directories, self._deliveries = settings, directories, deliveries
+        self._report = report
         self._attempt, self._acknowledge, self._courier = attempt, acknowledge, courier
         self._doorbell, self._clock, self._signal = doorbell, clock, signal
         self._timeout = timedelta(seconds=settings.delivery.webhook_timeout_seconds)
@@ -107,9 +110,15 @@ class Push:
         """Send what is due for one office until nothing is, or until it fails."""
         try:
             while await self._page(office):
-                pass
+                now = self._directories.current.offices.get(office.id)
+                if now is None or now.webhook is None:
+                    return
+                office = now
         except Unavailable:
             self._signal("push-unavailable")
+        except Exception as unforeseen:  # noqa: BLE001 - any error with one office must stay that office's own
+            self._report(unforeseen)
+            self._failed(office)
         finally:
             self._busy.discard(office.id)
 
@@ -171,8 +180,11 @@ class Push:
         made = await self._attempt(delivery, office, Way("webhook", office.media_type))
         if not isinstance(made, Sendable):
             return None
-        if self._clock.monotonic() >= made.send_before:
-            await self._attempt.void(delivery, made.release.revision, "expired")
+        # the ticket stands under the directory as it is now: it is for nobody at an address from before
+        now = self._directories.current.offices.get(office.id)
+        has_moved = now is None or now.webhook != office.webhook
+        if has_moved or self._clock.monotonic() >= made.send_before:
+            await self._attempt.void(delivery, made.release.revision, "moved" if has_moved else "expired")
             return None
         return made
 

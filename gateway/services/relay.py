@@ -75,8 +75,9 @@ class Relay:
         doorbell: Doorbell,
         clock: Clock,
         signal: Callable[[str], None],
+        report: Callable[[Exception], None],
     ) -> None:
-        limits = settings.rabbitmq
+        limits, self._report = settings.rabbitmq, report
         self._max_waiting = limits.max_waiting
         self._waiting = timedelta(seconds=limits.waiting_seconds)
         self._lease = settings.lease
@@ -153,8 +154,7 @@ class Relay:
     async def _drain(self, office: Office) -> None:
         """Put what is due for one office until nothing is, its queue holds enough, or something fails."""
         try:
-            key = encryption_key_of(office, self._clock.now())
-            while key is not None and self._queues.is_up:
+            while (key := self._key_now(office.id)) is not None and self._queues.is_up:
                 now = self._clock.now()
                 room = self._max_waiting - (await self._deliveries.backlog(office.id, now)).leased
                 if room <= 0:
@@ -164,6 +164,8 @@ class Relay:
                     return
         except Unavailable:
             self._signal("relay-unavailable")
+        except Exception as unforeseen:  # noqa: BLE001 - any error with one office must stay that office's own
+            self._report(unforeseen)
         finally:
             self._busy.discard(office.id)
 
@@ -187,8 +189,10 @@ class Relay:
         handout = handout_of(made)
         locked = encrypt(key.jwk, canonical_json(listed(handout)), HANDOUT)
         release = Release(locked, f"{handout.delivery}.{handout.revision}", lease_digest(handout.lease_token))
-        if self._clock.monotonic() >= handout.send_before:
-            await self._attempt.void(delivery, handout.revision, "expired")
+        # the ticket stands under the directory as it is now: nothing goes under a key from before
+        has_changed = self._key_now(office.id) != key
+        if has_changed or self._clock.monotonic() >= handout.send_before:
+            await self._attempt.void(delivery, handout.revision, "key-changed" if has_changed else "expired")
             return _End.NOTHING_TO_PUT
         try:
             await self._queues.put(office.id, release, self._waiting)
@@ -199,6 +203,10 @@ class Relay:
             await self._due_again(delivery, "no-answer", self._clock.now() + IDLE)
             return _End.NO_MORE_NOW
         return _End.PUT
+
+    def _key_now(self, office: OfficeId) -> OfficeKey | None:
+        entry = self._directories.current.offices.get(office)
+        return None if entry is None else encryption_key_of(entry, self._clock.now())
 
     async def _due_again(self, delivery: Delivery, why: str, due_at: datetime) -> None:
         now = self._clock.now()

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from uuid import uuid4
 
 import aio_pika
@@ -197,3 +198,33 @@ async def test_withdrawn_notices_and_consents_are_taken_out_of_the_queue(shared,
             await office.acknowledge(item)
             await message.ack()
         assert set(kinds) == {"CON"}, "of what rested on the consent nothing waits any more"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_key_that_an_office_gave_up_while_its_releases_were_decided_encrypts_none_of_them(
+    shared, rabbitmq, monkeypatch
+):
+    whole, vhost = shared
+    (_, given_up), (key, jwk) = encryption_pair(), encryption_pair()
+    await use_queue(whole, rabbitmq, vhost, COMMITTEE, QueueUse.RELEASES, given_up)
+    relay, enrol = whole.gateway.services.relay, whole.gateway.services.enrol
+    decide = relay._attempt
+
+    async def after_a_change_of_the_key(delivery, office, way):
+        monkeypatch.undo()
+        known = enrol.office(office.id)
+        kept = tuple(one for one in known.keys if one.use != "enc")
+        await enrol.add(replace(known, keys=(*kept, enrol.key(jwk, "enc"))), by="test")
+        return await decide(delivery, office, way)
+
+    after_a_change_of_the_key.void = decide.void
+    monkeypatch.setattr(relay, "_attempt", after_a_change_of_the_key)
+    receipt = await whole.clients[SENDER].submit(report(300), CANONICAL)
+    told = await whole.gateway.engines.store.notices.summary(receipt["notice"])
+    (mine,) = [one.delivery for one in told.deliveries if one.recipient == COMMITTEE]
+    async with AmqpOffice(rabbitmq, vhost, whole.clients[COMMITTEE], key) as office:
+        await office.read_inbox()
+        while not (message := await office.next()).message_id.startswith(mine):
+            await message.ack()
+        assert office.open(message)["delivery"] == mine
+    assert [one["why"] for one in await events(whole, "ticket_voided", delivery=mine)] == ["key-changed"]

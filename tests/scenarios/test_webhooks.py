@@ -107,7 +107,8 @@ async def test_a_webhook_needs_the_offices_signature_and_a_decent_address(whole,
         await client._json("PUT", "/v1/webhook", {"url": receiver.url})
     assert unsigned.value.problem["code"] == "bad-signature"
     for url in ("http://10.1.2.3/hook", "https://127.0.0.1/hook", "https://169.254.169.254/x", "https://localhost/x",
-                "https://user:word@example.org/", "https://[::1]/"):  # fmt: skip
+                "https://user:word@example.org/", "https://[::1]/", "https://a..b/hook",
+                f"https://{'a' * 64}.example/"):  # fmt: skip
         with pytest.raises(Answered) as refused:
             await client.set_webhook({"url": url})
         assert refused.value.problem["code"] == "invalid-document", url
@@ -174,6 +175,43 @@ async def test_a_slow_office_has_no_more_in_flight_than_its_quota_and_delays_nob
         await until(whole, notice, "acknowledged")
     most = max(sum(a.at <= b.at < a.ended_at for a in receiver.calls) for b in receiver.calls)
     assert 2 <= most <= whole.gateway.settings.delivery.max_in_flight_per_office
+
+
+async def test_what_was_decided_before_an_office_moved_does_not_leave_for_its_old_address(tmp_path, receiver):
+    async with town(tmp_path, **QUICK, ticket_seconds=0.3) as whole:
+        elsewhere, police = await Receiver().start(), whole.clients[POLICE]
+        notices = [await send(whole, number) for number in range(12)]
+        receiver.will(*[204] * 4, wait=0.6)  # a page is under way there
+        await police.set_webhook({"url": receiver.url})
+        await receiver.has(4)
+        await police.set_webhook({"url": elsewhere.url})
+        for notice in notices:
+            await until(whole, notice, "acknowledged")
+        assert (len(receiver.calls), len(elsewhere.calls)) == (4, 8)
+        await elsewhere.stop()
+
+
+async def test_an_error_nobody_foresaw_with_one_office_stays_that_offices_own(whole, receiver, monkeypatch):
+    courier, other = whole.gateway.engines.courier, await Receiver().start()
+    connect = courier.connect
+
+    async def fails_for_the_police(webhook, timeout):
+        if webhook.url == receiver.url:
+            raise ZeroDivisionError("李小测 must not be told")
+        return await connect(webhook, timeout)
+
+    monkeypatch.setattr(courier, "connect", fails_for_the_police)
+    await whole.clients["civil_affairs.440113"].set_webhook({"url": other.url})
+    notice = await send(whole, 1)
+    await other.has(1)
+    assert not whole.gateway.background.done()
+    monkeypatch.undo()
+    await until(whole, notice, "acknowledged")
+    whole.gateway.engines.events.flush()
+    lines = whole.lines.getvalue().decode()
+    assert '"push_failed"' in lines
+    assert "李小测" not in lines
+    await other.stop()
 
 
 async def test_order_is_kept_within_a_case_and_not_across_cases(whole, receiver):

@@ -104,7 +104,7 @@ class _OfficeSession:
         request = ClientRequest("POST", url, loop=asyncio.get_running_loop(), ssl=True)
         try:
             return await self._connector.connect(request, [], aiohttp.ClientTimeout(connect=seconds))
-        except (aiohttp.ClientError, OSError, TimeoutError) as failed:
+        except (aiohttp.ClientError, OSError, TimeoutError, UnicodeError) as failed:  # no name of a host: UnicodeError
             raise Unavailable("the office cannot be reached", retry_after=timedelta(seconds=5)) from failed
 
     async def close(self) -> None:
@@ -193,7 +193,7 @@ def _retry_after(text: str | None, now: datetime) -> timedelta | None:
     else:
         try:
             at = parsedate_to_datetime(text)
-        except ValueError:
+            wish = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
+        except (ValueError, OverflowError):  # no date, or one beyond all calendars
             return None
-        wish = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
     return min(max(wish, timedelta(0)), _LONGEST_RETRY_AFTER)

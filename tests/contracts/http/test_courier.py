@@ -112,6 +112,9 @@ async def test_a_redirect_is_an_answer_and_is_not_followed(courier, receiver):
         ("Mon, 02 Mar 2020 01:01:00 GMT", timedelta(0)),
         ("soon", None),
         ("-1", None),
+        ("Mon, 01 Jan 99999999999 00:00:00 GMT", None),
+        ("Mon, 01 Jan 2026 00:00:00 +99999999999999999999", None),
+        ("Mon, 99999999999999999999 Jan 2026 00:00:00 GMT", None),
     ],
 )
 async def test_the_offices_own_wish_to_be_left_alone_is_heard(courier, receiver, text, wish):
@@ -120,6 +123,12 @@ async def test_the_offices_own_wish_to_be_left_alone_is_heard(courier, receiver,
     connection = await courier.connect(Webhook(receiver.url), SOON)
     answer = await connection.send(b"x", HEADERS, SOON)
     assert (answer.status, answer.retry_after) == (503, wish)
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example"])
+async def test_what_no_resolver_takes_as_a_host_is_an_office_that_cannot_be_reached(courier, host):
+    with pytest.raises(Unavailable):
+        await courier.connect(Webhook(f"https://{host}/hook"), SOON)
 
 
 async def test_an_endless_answer_is_not_read_to_its_end(courier, receiver):

@@ -27,7 +27,7 @@ from gateway.model.agency import Caller, Office, OfficeState
 from gateway.model.audit import EventName, LogValue
 from gateway.model.canonical import canonical_json
 from gateway.model.delivery import NewDelivery, lane_of
-from gateway.model.errors import InvalidDocument, NotFound, NotPermitted
+from gateway.model.errors import IdempotencyConflict, InvalidDocument, NotFound, NotPermitted
 from gateway.model.identifiers import CaseId, DeliveryId, NoticeId, OfficeId, PersonId
 from gateway.policy.safeguards import EmergencyRules
 from gateway.ports.broker import Doorbell
@@ -291,7 +291,10 @@ class EmergencyAccess:
                     "until": grant.until.isoformat(timespec="seconds"),
                 },
             }
-            receipt = await self._tell("BGN", f"after-notice.{grant.id}.{owner}", data)
+            try:
+                receipt = await self._tell("BGN", f"after-notice.{grant.id}.{owner}", data)
+            except IdempotencyConflict:
+                continue  # told, before the case held the newest of these notices
             record = self._teller.event(
                 EventName.EMERGENCY_NOTICE_SENT,
                 self._clock.now(),

@@ -20,14 +20,14 @@ def girl(**said):
     return person("p1", "minor", years=13, name="李小测", serial=2, **said)
 
 
-def roll(*harm):
+def roll(*harm, name="roll"):
     """What the school has told civil affairs of her before, with parts that no emergency opens."""
     mother = person("p2", "guardian", years=38, name="王测乙", serial=4, relation="52", of="p1", phone="13800000000")
     home = {"residence": {"region": "440113102", "address": "测试路一号"}, "phone": "13900000000"}
     return notice(
         "RPT",
         SCHOOLS,
-        "roll",
+        name,
         {
             "urgency": 1,
             "purpose": "P01",
@@ -133,6 +133,18 @@ async def test_a_second_person_reviews_and_repeated_unjustified_use_ends_the_rig
         assert await refusal(hotline.emergency_access(asked(called))) == 403
         assert (await events(whole, "emergency_access_refused"))[-1]["code"] == "right-suspended"
         assert await access.queue() == []
+
+
+async def test_after_a_start_owners_that_were_told_of_an_access_are_not_told_again(tmp_path):
+    async with town(tmp_path) as whole, await join(whole, HOTLINE) as hotline:
+        owner = whole.clients[SCHOOLS]
+        await owner.submit(roll(), CANONICAL)
+        called = await hotline.submit(call(), CANONICAL)
+        await hotline.emergency_access(asked(called))
+        await owner.submit(roll("H21", name="roll-2"), CANONICAL)  # the case goes on, and is asked for once more
+        await hotline.emergency_access(asked(called))
+        assert await whole.gateway.services.emergency.tell_again() == 2
+        assert [kind for kind, _ in await received(owner)].count("BGN") == 2
 
 
 async def test_two_hours_later_nothing_more_comes(tmp_path):

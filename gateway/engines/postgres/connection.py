@@ -44,6 +44,7 @@ AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.ObjectNotInPrerequisiteStateError,  # a lock that was not to be had in time
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,  # it became a standby, or its operator's guard against a full disk closed it
     asyncpg.PostgresIOError,
     asyncpg.InternalServerError,
     OSError,

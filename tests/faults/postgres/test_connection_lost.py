@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import pytest
 
 from gateway.engines.postgres import connection as connections
@@ -137,3 +138,36 @@ async def test_a_half_open_connection_is_given_up_in_time(cabled, monkeypatch):
     assert answer.receipt == unit.receipt
     assert (await insist_head(store)).size == 2
     await store.close()
+
+
+async def test_a_database_that_takes_no_writes_is_away_and_everything_goes_on_when_it_does(postgres):
+    """A node meets one after a failover that left it with the old primary, or where the disk of a hosted one is full."""
+    url = await postgres.make_database()
+    await PostgresStore.create(url)
+    clock = SetClock()
+    store = await PostgresStore.open(url, clock, readers=2)
+    units = Units(clock, store.delivery_ids)
+    unit, administrator = units.acceptance(units.delivery()), await asyncpg.connect(url)
+
+    async def let_write(word):
+        await administrator.execute(
+            f'ALTER DATABASE "{urlsplit(url).path[1:]}" SET default_transaction_read_only = {word}'
+        )
+        await administrator.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()")  # fmt: skip
+
+    assert isinstance(await store.notices.accept(units.acceptance(units.delivery())), Accepted)
+    await store.log.head()
+    await let_write("on")
+    for _ in range(2):  # the first may only find its connection cut
+        with pytest.raises(Unavailable):
+            await store.notices.accept(unit)
+        with pytest.raises(Unavailable):
+            await store.log.append([units.record()])
+    await administrator.execute("SET default_transaction_read_only = off")
+    await let_write("off")
+    await administrator.close()
+    assert (await insist(store, unit)).receipt == unit.receipt
+    assert (await insist_head(store)).size == 2
+    assert not store._sequencing.done()
+    await store.close()
+    await postgres.drop_database(url)

@@ -12,7 +12,7 @@ and gets the first answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -340,8 +340,8 @@ class DeliveryStorage(Protocol):
         their holders find out when they conclude."""
         ...
 
-    async def offices_due(self, now: datetime, limit: int) -> Sequence[tuple[OfficeId, datetime]]:
-        """Offices with something leasable at `now` or later, with the instant it becomes due, soonest first."""
+    async def offices_due(self, now: datetime, among: Collection[OfficeId]) -> Sequence[tuple[OfficeId, datetime]]:
+        """Which of these offices have something leasable at `now` or later, with the instant it becomes due, soonest first."""
         ...
 
     async def disclose(self, unit: Disclosure) -> Disclosed | Stale:

@@ -72,11 +72,17 @@ class DeadLetters:
         return Redriven(matched, driven)
 
     async def _all(self, where: DeadLetterFilter) -> AsyncIterator[Delivery]:
-        after: DeliveryId | None = None
-        while page := await self._deliveries.dead_letters(where, after, PAGE):
+        """Each once. What is driven again may be parked again meanwhile, and then stands at the end: so the next page is
+        read before anything of this one is driven."""
+        seen: set[DeliveryId] = set()
+        page = await self._deliveries.dead_letters(where, None, PAGE)
+        while page:
+            following = await self._deliveries.dead_letters(where, page[-1].id, PAGE)
             for delivery in page:
-                yield delivery
-            after = page[-1].id
+                if delivery.id not in seen:
+                    seen.add(delivery.id)
+                    yield delivery
+            page = following
 
     async def _drive(self, delivery: Delivery, by: str) -> int:
         now = self._clock.now()

@@ -90,11 +90,14 @@ class Push:
     async def _start_due(self, offices: asyncio.TaskGroup) -> timedelta:
         """Start a task for each office with something due; returns how long nothing else will be."""
         now, wait = self._clock.now(), IDLE
-        if not any(office.webhook for office in self._directories.current.offices.values()):
+        called = {
+            one.id for one in self._directories.current.offices.values() if one.webhook and one.id not in self._busy
+        }
+        if not called:
             return wait
-        for office_id, due_at in await self._deliveries.offices_due(now, limit=1000):
+        for office_id, due_at in await self._deliveries.offices_due(now, called):
             office = self._directories.current.offices.get(office_id)
-            if office is None or office.webhook is None or office_id in self._busy:
+            if office is None or office.webhook is None:
                 continue
             if due_at > now:
                 wait = min(wait, due_at - now)

@@ -129,13 +129,10 @@ class Relay:
         if not have_queues:
             return wait
         now = self._clock.now()
-        for office_id, due_at in await self._deliveries.offices_due(now, limit=1000):
-            use = have_queues.get(office_id)
-            if use is None or office_id in self._busy:
-                continue
+        for office_id, due_at in await self._deliveries.offices_due(now, have_queues.keys() - self._busy):
             if due_at > now:
                 wait = min(wait, due_at - now)
-            elif use is QueueUse.RELEASES:
+            elif have_queues[office_id] is QueueUse.RELEASES:
                 self._busy.add(office_id)
                 offices.create_task(self._drain(known[office_id]), name=f"relay {office_id}")
             else:

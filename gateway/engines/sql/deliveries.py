@@ -9,7 +9,7 @@ what a page costs depends on the page.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -126,19 +126,20 @@ class SqlDeliveries:
     async def keep_leased(self, leases: Sequence[tuple[DeliveryId, str]], now: datetime, until: datetime) -> None:
         await self._writer.submit(self._keep, Keeping(tuple(leases), millis(now), millis(until)))
 
-    async def offices_due(self, now: datetime, limit: int) -> Sequence[tuple[OfficeId, datetime]]:
+    async def offices_due(self, now: datetime, among: Collection[OfficeId]) -> Sequence[tuple[OfficeId, datetime]]:
         at = millis(now)
 
         def question(sql: Statements) -> list[tuple[int, str]]:
             found: list[tuple[int, str]] = []
             office = sql.one("first_ready_recipient", ("",))
             while office is not None:
-                ready = [sql.one("next_ready", (office[0], urgency, at)) for urgency in URGENCIES]
-                soonest = min((row[0] for row in ready if row is not None), default=None)
-                if soonest is not None:
-                    found.append((soonest, office[0]))
+                if office[0] in among:
+                    ready = [sql.one("next_ready", (office[0], urgency, at)) for urgency in URGENCIES]
+                    soonest = min((row[0] for row in ready if row is not None), default=None)
+                    if soonest is not None:
+                        found.append((soonest, office[0]))
                 office = sql.one("first_ready_recipient", (office[0],))
-            return sorted(found)[:limit]
+            return sorted(found)
 
         return [(OfficeId(office), instant(ready)) for ready, office in await self._readers.ask(question)]
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from gateway.engines.embedded_broker.doorbell import EmbeddedDoorbell
 from gateway.model.delivery import DeliveryState
 from gateway.model.identifiers import NoticeType
 from gateway.ports.storage import (
@@ -17,10 +18,12 @@ from gateway.ports.storage import (
     ReplyMove,
     Stale,
 )
+from gateway.services import dead_letters
 from tests.contracts.storage.steps import MINUTE, accept_with, change, lease, lease_one, park
 from tests.support.stored import HOSPITAL, POLICE, SCHOOL, START, WELFARE
 
 S = DeliveryState
+EVERYBODY = {POLICE, SCHOOL, HOSPITAL, WELFARE}
 
 
 class DeliverySuite:
@@ -163,14 +166,14 @@ class DeliverySuite:
         assert await store.deliveries.disclose(units.disclosure(stranger)) == Stale("state")
 
     async def test_offices_due_are_named_soonest_first(self, store, units, clock):
-        assert await store.deliveries.offices_due(clock.now(), 10) == []
+        assert await store.deliveries.offices_due(clock.now(), EVERYBODY) == []
         await accept_with(store, units, units.delivery(SCHOOL), units.delivery(HOSPITAL, state=S.HELD))
         clock.forward(MINUTE)
         await accept_with(store, units, units.delivery(POLICE), units.delivery(SCHOOL))
-        assert await store.deliveries.offices_due(clock.now(), 10) == [(SCHOOL, START), (POLICE, START + MINUTE)]
-        assert await store.deliveries.offices_due(clock.now(), 1) == [(SCHOOL, START)]
+        assert await store.deliveries.offices_due(clock.now(), EVERYBODY) == [(SCHOOL, START), (POLICE, START + MINUTE)]
+        assert await store.deliveries.offices_due(clock.now(), {SCHOOL, HOSPITAL}) == [(SCHOOL, START)]
         await lease(store, clock, SCHOOL, 9)
-        assert await store.deliveries.offices_due(clock.now(), 10) == [
+        assert await store.deliveries.offices_due(clock.now(), EVERYBODY) == [
             (POLICE, START + MINUTE),
             (SCHOOL, START + 2 * MINUTE),
         ]
@@ -178,7 +181,7 @@ class DeliverySuite:
     async def test_an_office_with_nothing_but_expired_deliveries_is_not_due(self, store, units, clock):
         await accept_with(store, units, units.delivery(expires_at=clock.now() + MINUTE))
         clock.forward(MINUTE)
-        assert await store.deliveries.offices_due(clock.now(), 10) == []
+        assert await store.deliveries.offices_due(clock.now(), EVERYBODY) == []
 
     async def test_open_deliveries_run_out_at_their_time(self, store, units, clock):
         soon, late = clock.now() + MINUTE, clock.now() + 2 * MINUTE
@@ -192,6 +195,31 @@ class DeliverySuite:
         for one in expired:
             await store.deliveries.conclude(units.conclusion(one, S.EXPIRED, lease_token=None))
         assert await store.deliveries.expire_due(clock.now(), 10) == []
+
+    async def test_driving_again_passes_over_none_when_the_first_are_parked_anew_meanwhile(
+        self, store, units, clock, monkeypatch
+    ):
+        monkeypatch.setattr(dead_letters, "PAGE", 2)
+        wanted = []
+        for _ in range(5):
+            await accept_with(store, units, units.delivery())
+            leased = await lease_one(store, clock)
+            wanted.append(leased.id)
+            await park(store, units, leased)
+        driven = []
+
+        async def they_fail_again(_):
+            clock.forward(MINUTE)
+            leased = await lease_one(store, clock)
+            driven.append(leased.id)
+            await store.deliveries.conclude(units.conclusion(leased, S.DEAD_LETTER, reason="poison"))
+
+        teller = SimpleNamespace(event=lambda *_, **__: units.record())
+        letters = dead_letters.DeadLetters(
+            deliveries=store.deliveries, teller=teller, doorbell=EmbeddedDoorbell(), clock=clock, pause=they_fail_again
+        )
+        assert await letters.retry(DeadLetterFilter(), by="x", dry_run=False) == dead_letters.Redriven(5, 5)
+        assert driven == wanted
 
     async def test_dead_letters_are_listed_oldest_first_and_filtered(self, store, units, clock):
         parked = []

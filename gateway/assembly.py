@@ -267,14 +267,15 @@ async def _background(settings: Settings, engines: Engines, services: Services) 
 
 
 async def _tell_of_emergencies(emergency: EmergencyAccess) -> None:
-    """Send the after-notices that a crash may have swallowed; those that went out answer as repetitions."""
+    """Send the after-notices that a crash may have swallowed, and any that is owed later; those that went out answer as
+    repetitions."""
     while True:
         try:
             await emergency.tell_again()
         except Unavailable as away:
             await pause(away.retry_after)
         else:
-            return
+            await emergency.owes()
 
 
 async def _expire_for_ever(expire: Expire) -> None:

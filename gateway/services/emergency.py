@@ -7,7 +7,7 @@ DOMAIN 5.10. The steps, and what a crash after each leaves behind:
 2. the doorbell: the office fetches the deliveries from its inbox, each decided on like any other (`Enforce`), with the
    fact that an emergency is in force. There is no other way to a release, and none lifts what is sealed.
 3. after-notices (BGN) to the owners of the data and the case, with ids of their own; `tell_again` sends those
-   a crash has lost.
+   a crash has lost, and those that could not go during a hold.
 
 Two hours later the deliveries expire and the fact is gone. A second person reviews; repeated unjustified use ends the
 office's right for a while.
@@ -15,6 +15,7 @@ office's right for a while.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,7 +28,7 @@ from gateway.model.agency import Caller, Office, OfficeState
 from gateway.model.audit import EventName, LogValue
 from gateway.model.canonical import canonical_json
 from gateway.model.delivery import NewDelivery, lane_of
-from gateway.model.errors import IdempotencyConflict, InvalidDocument, NotFound, NotPermitted
+from gateway.model.errors import IdempotencyConflict, InvalidDocument, NotFound, NotPermitted, Unavailable
 from gateway.model.identifiers import CaseId, DeliveryId, NoticeId, OfficeId, PersonId
 from gateway.policy.safeguards import EmergencyRules
 from gateway.ports.broker import Doorbell
@@ -104,6 +105,7 @@ class EmergencyAccess:
         self._doorbell, self._clock, self._ids, self._tell = doorbell, clock, ids, tell
         self._policy_hash = policy_hash
         self._secret, self._lanes = keys.secret("emergencies"), keys.secret("lanes")
+        self._owes = asyncio.Event()
 
     async def __call__(self, caller: Caller, asked: Asked) -> Granted:
         """Grant emergency access to one case.
@@ -155,7 +157,10 @@ class EmergencyAccess:
         )
         await self._storage.grant(grant, drafts, (record,))
         self._doorbell.ring([caller.office.id])
-        await self._after_notices(grant, asked.reason_code, asked.reason, chosen)
+        try:
+            await self._after_notices(grant, asked.reason_code, asked.reason, chosen)
+        except Unavailable:  # a hold, or the store went away: who helps now does not wait for who is told
+            self._owes.set()
         return Granted(emergency, until, tuple(draft.id for _, draft in drafts))
 
     async def queue(self, *, unreviewed: bool = True) -> list[Emergency]:
@@ -303,8 +308,14 @@ class EmergencyAccess:
             if not receipt.replayed:
                 await self._log.append([record])
 
+    async def owes(self) -> None:
+        """Return when an after-notice could not be sent: `tell_again` sends it."""
+        await self._owes.wait()
+
     async def tell_again(self) -> int:
-        """After a crash between grant and after-notice: send those that were lost. Returns how many were looked at."""
+        """After a crash between grant and after-notice, or when one was owed: send what was lost. Returns how many were
+        looked at."""
+        self._owes.clear()
         waiting = await self._storage.emergencies(unreviewed=True, limit=_PAGE)
         for grant in waiting:
             read = self._opened(grant)

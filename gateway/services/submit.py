@@ -387,6 +387,9 @@ class Submit:
                 is_first_of_id=is_first, flags=flags, attestation=attestation, documents=named.names,
             )  # fmt: skip
             if (withdrawn := withdraws(valid, admitted.link)) is not None:
+                known = await self._notices.find_receipt(key)
+                if known is not None and known.body_digest != body_digest:
+                    raise _used_for_other_bytes()  # before it has ended anything
                 await self._withdraw(withdrawn, admitted.unit.notice, office.id, now)
             unit = admitted.unit
             if rests is not None:

@@ -198,3 +198,16 @@ async def test_a_yes_that_is_repeated_opens_nothing_that_was_refused_or_withdraw
         assert await say("again", "refused") == ["refused"]
         assert await say("end", "withdrawn") == ["refused"], "nor does a withdrawal lift a no that came after it"
         assert not whole.failures()
+
+
+async def test_a_withdrawal_that_is_refused_ends_nothing(tmp_path):
+    async with town(tmp_path) as whole, await join(whole, CONTRACTOR, contract_until="2099-12-31"):
+        committee = whole.clients[CITY]
+        first = await committee.submit(referral(1), CANONICAL)
+        await committee.submit(referral(2), CANONICAL)
+        said = {"withdrawal": {"reason": "mistaken", "effect": "review"}, "supersedes": first["notice"]}
+        with pytest.raises(Answered) as refused:
+            await committee.submit(notice("WDR", CITY, 2, said, "case-s7"), CANONICAL)  # an id that is taken
+        assert refused.value.problem["code"] == "idempotency-conflict"
+        (status,) = (await committee.notice(first["notice"]))["deliveries"]
+        assert status["state"] == "due"

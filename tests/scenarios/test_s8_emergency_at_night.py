@@ -6,6 +6,7 @@ import pytest
 
 from gateway.client.agency import Answered
 from gateway.ports.log_storage import LogQuery
+from gateway.services.publish import Hold
 from tests.support.family import notice, person
 from tests.support.offices import join, received
 from tests.support.town import CANONICAL, town
@@ -133,6 +134,20 @@ async def test_a_second_person_reviews_and_repeated_unjustified_use_ends_the_rig
         assert await refusal(hotline.emergency_access(asked(called))) == 403
         assert (await events(whole, "emergency_access_refused"))[-1]["code"] == "right-suspended"
         assert await access.queue() == []
+
+
+async def test_during_a_hold_access_is_given_at_once_and_its_owners_are_told_when_it_is_over(tmp_path, monkeypatch):
+    async with town(tmp_path) as whole, await join(whole, HOTLINE) as hotline:
+        owner = whole.clients[SCHOOLS]
+        await owner.submit(roll(), CANONICAL)
+        called = await hotline.submit(call(), CANONICAL)
+        monkeypatch.setattr(whole.gateway.engines.proof.publisher, "_hold", Hold("guard", 9, b"r" * 32, 1, b"o" * 32))
+        await hotline.emergency_access(asked(called))
+        assert [kind for kind, _ in await received(hotline)] == ["RPT"]
+        assert [kind for kind, _ in await received(owner)] == []
+        monkeypatch.undo()
+        await whole.gateway.services.emergency.tell_again()
+        assert [kind for kind, _ in await received(owner)] == ["BGN"]
 
 
 async def test_after_a_start_owners_that_were_told_of_an_access_are_not_told_again(tmp_path):

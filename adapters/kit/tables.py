@@ -37,6 +37,7 @@ _MARKS = "'=+-@\t\r"  # how such a cell begins, guarded or not
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 _PREFIX = EXTENSION + ":"
 _SEARCHED_ROWS = 40
+_SURELY = 5  # as many known headings in a row are no record, whatever else the register has columns for
 _MAX_COLUMNS = 16_384  # as many as a worksheet has
 _ERRORS = frozenset({"#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
 
@@ -155,7 +156,7 @@ class TableCodec:
             if not columns.names or self._is_heading(next(filter(None, cells), "")):
                 names = [heading(cell) for cell in cells]
                 known = sum(1 for name in set(names) if name in self.headings or name.startswith(EXTENSION + ":"))
-                if known >= 2 and known * 2 >= sum(1 for name in names if name):
+                if known >= _SURELY or (known >= 2 and known * 2 >= sum(1 for name in names if name)):
                     columns, found_any = _Columns(tuple(names), self.headings), True
                     continue
             if not columns.names:

@@ -206,24 +206,22 @@ class BulkFiles:
             return False
         stored = waiting[0]
         try:
-            body, officer = await self._opened(stored)
-        except Tampered:
-            self._set_aside.add(stored.id)  # until the next start; its bytes do not open, a person has to look
-            self._trouble("bulk-file")
-            return True
-        stage, skip = stored.stage, stored.next_row
-        try:
-            for part in (Stage.REPORTS, Stage.REST):
-                if part is Stage.REPORTS and stage is Stage.REST:
-                    continue
-                await self._pass(stored, body, officer, part, skip if part is stage else 0)
+            await self._work_off(stored)
         except Unavailable:
             raise
-        except Exception as unforeseen:  # noqa: BLE001 - any error of one file must stay that file's own
+        except Exception as unforeseen:  # noqa: BLE001 - bytes that do not open, or any error, must stay this file's own
             self._report(unforeseen)
-            self._set_aside.add(stored.id)  # until the next start, as above: the other files go on
+            self._set_aside.add(stored.id)  # until the next start; a person has to look, and the other files go on
             self._trouble("bulk-file")
         return True
+
+    async def _work_off(self, stored: StoredFile) -> None:
+        """From where the file is. Raises Tampered when its bytes do not open."""
+        body, officer = await self._opened(stored)
+        skip = stored.next_row
+        for part in (Stage.REPORTS, Stage.REST):
+            if part is Stage.REST or stored.stage is Stage.REPORTS:
+                await self._pass(stored, body, officer, part, skip if part is stored.stage else 0)
 
     async def _pass(self, stored: StoredFile, body: bytes, officer: str, stage: Stage, skip: int) -> None:
         office = self._directories.current.offices.get(stored.office)

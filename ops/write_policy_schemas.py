@@ -56,7 +56,10 @@ def words() -> dict[str, Any]:
 
 
 def _suggested(values: list[Any]) -> dict[str, Any]:
-    anything = {"type": ["string", "integer", "boolean"]}
+    anything = {
+        "type": ["string", "integer", "boolean"],
+        "pattern": r"\S",
+    }  # a blank says nothing; the pattern is for text alone
     return {"anyOf": [{"enum": values}, anything]} if values else anything
 
 

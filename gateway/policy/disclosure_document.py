@@ -43,7 +43,10 @@ class DisclosureReader:
 
     def field_groups(self, root: Node) -> None:
         groups = root.members(required=frozenset({"kind", "groups"})).get("groups")
-        for name, (key, value) in (groups.entries() if groups else {}).items():
+        named = groups.entries() if groups else {}
+        if groups is not None and groups.is_mapping and not named:
+            groups.problem("empty-mapping", "an empty mapping says nothing")
+        for name, (key, value) in named.items():
             if "." in name or name in self.groups:
                 key.problem(
                     "duplicate-id" if name in self.groups else "bad-name", f"`{name}` cannot name a field group here"

@@ -45,7 +45,10 @@ def read_law(files: Mapping[str, str], policy: Policy | PolicyDocument) -> tuple
     entries: list[LawEntry] = []
     for _, root in read_files(files, problems):
         read = root.members(required=frozenset({"kind", "rules"}))
-        for number, (key, node) in (read["rules"].entries() if "rules" in read else {}).items():
+        listed = read["rules"].entries() if "rules" in read else {}
+        if "rules" in read and read["rules"].is_mapping and not listed:
+            read["rules"].problem("empty-mapping", "an empty mapping says nothing")
+        for number, (key, node) in listed.items():
             entry = node.members(required=frozenset({"zh"}), optional=frozenset({"by", "gateway", "apart"}))
             named = entry["by"].texts() if "by" in entry else []
             for text, item in named:

@@ -87,7 +87,7 @@ def test_an_editor_sees_the_same_faults_as_the_loader(rule: dict[str, Any]) -> N
         "fields": ["minor.name"],
         "show": "clear",
     }
-    document = {"kind": "disclosure", "title": {"zh": "甲", "en": "x"}, "permits": [good]}
+    document = {"kind": "disclosure", "title": {"zh": "甲", "en": "x"}, "valid_from": "2026-01-01", "permits": [good]}
     validator = Draft202012Validator(schema("disclosure"))
     assert validator.is_valid(document)
     assert not validator.is_valid({**document, "permits": [{**good, **rule}]})

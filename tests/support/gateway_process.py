@@ -67,7 +67,7 @@ class GatewayProcess:
             target=lambda: done.append(CliRunner().invoke(main, given, env=self.environment, prog_name="hutong"))
         )
         thread.start()
-        thread.join(120)
+        thread.join(600)  # verifying the log of two hundred rounds takes minutes where others work
         if not done:
             raise AssertionError(f"hutong {arguments[0]} did not end")
         [ended] = done

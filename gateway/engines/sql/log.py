@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.audit.record import PreparedRecord
 
 _INDEX_STEP = 2_000
+_RECORDS_AT_ONCE = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,15 @@ class SqlLog(ABC):
         return await self._readers.ask(question)
 
     async def records(self, start: int, stop: int) -> Sequence[StoredRecord]:
+        """Asked piece by piece, since they never change: a page of a whole log would hold up the event loop, or outlast the
+        time that PostgreSQL gives a transaction whose node is busy."""
+
+        found = list[StoredRecord]()
+        for piece in range(start, stop, _RECORDS_AT_ONCE):
+            found += await self._piece(piece, min(piece + _RECORDS_AT_ONCE, stop))
+        return found
+
+    async def _piece(self, start: int, stop: int) -> Sequence[StoredRecord]:
         def question(sql: Statements) -> list[StoredRecord]:
             return [of_row(row) for row in sql.all("log_records", (start, stop))]
 

@@ -4,6 +4,8 @@ A synthetic store is made once (about a quarter of an hour a million on two core
 those of the exchange, the offices forty, the children one for every eight records, one child with two hundred. Then each named
 report, the report of one child and the whole verification are timed, medians of `ROUNDS`.
 
+One record's inclusion proof is asked over HTTP too, of any record and of the latest, each question logged before it is answered.
+
     python -m tests.bench.log_questions FOLDER [--records N] [--json]
 """
 
@@ -22,6 +24,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
+
+from aiohttp import ClientSession, web
 
 from gateway.audit.record import PreparedRecord, prepare
 from gateway.audit.report import as_document
@@ -44,6 +48,7 @@ from gateway.services.verify_log import verify_log
 from tests.support.audit_log import ed25519_signer
 
 ROUNDS = 3
+SERVED = 1000
 GROUP = 2000
 OFFICES = (
     *(OfficeId(f"police.999999.unit{n:02d}") for n in range(38)),
@@ -138,7 +143,7 @@ async def make(folder: Path, records: int) -> None:
         await store.close()
 
 
-async def measure(folder: Path, *, whole: bool = True) -> dict[str, Any]:
+async def measure(folder: Path, records: int, *, whole: bool = True) -> dict[str, Any]:
     """Seconds of each question, by name."""
     store = SqliteStore.open(folder, SystemClock())
     try:
@@ -190,6 +195,7 @@ async def measure(folder: Path, *, whole: bool = True) -> dict[str, Any]:
 
             seconds, rows = await _timed(search)
             found[what] = {"seconds": seconds, "rows": rows}
+        found |= {f"proof-served-{which}": told for which, told in (await _served(store, prover, records)).items()}
         if whole:
             began = time.monotonic()
             outcome = await verify_log(store.log)
@@ -201,6 +207,44 @@ async def measure(folder: Path, *, whole: bool = True) -> dict[str, Any]:
         return found
     finally:
         await store.close()
+
+
+async def _served(store: SqliteStore, prover: Prover, size: int) -> dict[str, dict[str, float]]:
+    """One client, one question after the other over loopback HTTP: the handler proves, logs the reading, then answers."""
+    rng = random.Random(3)
+
+    async def answer(request: web.Request) -> web.Response:
+        proof = await prover.proof(EventId(request.match_info["event"]))
+        values: dict[str, LogValue] = {"actor": "staff", "filters": ("record",), "rows": 1, "format": "proof"}
+        read = LogEvent(EventId(str(uuid.uuid4())), EventName.LOG_READ, datetime.now(UTC), values, rng.randbytes(32))
+        await store.log.append([prepare(read)])
+        return web.Response(body=proof, content_type="text/plain")
+
+    application = web.Application()
+    application.router.add_get("/proof/{event}", answer)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    found: dict[str, dict[str, float]] = {}
+    try:
+        async with ClientSession(f"http://127.0.0.1:{port}") as session:
+            for which, lowest in (("any", 0), ("latest", size - 10_000)):
+                times, cpu = [], time.process_time()
+                for number in (rng.randrange(max(0, lowest), size) for _ in range(SERVED)):
+                    began = time.monotonic()
+                    async with session.get(f"/proof/{uuid.UUID(int=(5 << 96) + number)}") as reply:
+                        reply.raise_for_status()
+                        await reply.read()
+                    times.append(time.monotonic() - began)
+                times.sort()
+                found[which] = {
+                    "seconds": times[len(times) // 2], "p99": times[len(times) * 99 // 100],
+                    "cpu": (time.process_time() - cpu) / SERVED, "rows": SERVED,
+                }  # fmt: skip
+    finally:
+        await runner.cleanup()
+    return found
 
 
 async def _timed(ask: Callable[[], Awaitable[int]]) -> tuple[float, int]:
@@ -236,13 +280,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     asyncio.run(make(given.folder, given.records))
-    found = asyncio.run(measure(given.folder, whole=not given.questions_only))
+    found = asyncio.run(measure(given.folder, given.records, whole=not given.questions_only))
     if given.json:
         print(json.dumps(found, indent=2))
         return
     print(f"{found.pop('records'):,} records")
     for name, told in found.items():
-        print(f"{name:24} {told['seconds']:8.3f} s  {told.get('rows', '')}")
+        print(
+            f"{name:24} {told['seconds']:8.3f} s  {told.get('rows', '')}"
+            + (f"  p99 {told['p99']:.4f} s" if "p99" in told else "")
+        )
 
 
 if __name__ == "__main__":

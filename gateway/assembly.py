@@ -117,9 +117,14 @@ async def running(
             log_stream = outlet = Outlet(sys.stderr.fileno())
             stack.callback(outlet.close)
         engines = await stack.enter_async_context(open_engines(settings, log_stream, clock))
-        listener = socket.create_server(
-            (settings.server.host, settings.server.port if port is None else port), backlog=1024, reuse_port=False
-        )
+        address = settings.server.host, settings.server.port if port is None else port
+        try:
+            listener = socket.create_server(address, backlog=1024, reuse_port=False)
+        except OSError as refused:
+            what = f"the gateway cannot listen on {address[0]}:{address[1]}: {os.strerror(refused.errno or 0)}"
+            raise Unavailable(
+                what, remedy="set server.host and server.port to what is free on this machine"
+            ) from refused
         stack.callback(listener.close)
         scheme = "https" if settings.server.tls_certificate else "http"
         url = settings.server.public_url or f"{scheme}://{settings.server.host}:{listener.getsockname()[1]}"
@@ -200,7 +205,7 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
             unmapped=services.unmapped,
         ),
         [
-            *log_routes(log_admin(settings, engines.proof, services.proof)),
+            *log_routes(log_admin(settings, engines.store.log, engines.proof, services.proof)),
             *retention_routes(RetentionServices(services.proof.erase, services.proof.legal_holds)),
             *emergency_routes(services.emergency, services.staff),
             *conflict_routes(services.clear_conflict),

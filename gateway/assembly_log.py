@@ -46,6 +46,7 @@ from gateway.services.retain import Retain
 from gateway.services.roles import StaffDirectory
 from gateway.services.stay_joined import StayJoined
 from gateway.services.tell import Teller
+from gateway.services.travelling_witness import TravellingWitness
 from gateway.services.watch import Watch
 
 GUARD = "log.guard"
@@ -233,7 +234,7 @@ def join_log_services(
     )
 
 
-def log_admin(settings: Settings, proof: LogProof, services: LogServices) -> LogAdmin:
+def log_admin(settings: Settings, log: LogStorage, proof: LogProof, services: LogServices) -> LogAdmin:
     """What the admin socket is joined to."""
 
     def trust() -> bytes:
@@ -242,7 +243,8 @@ def log_admin(settings: Settings, proof: LogProof, services: LogServices) -> Log
         )
         return trust_text(settings, signers)
 
-    return LogAdmin(proof.hold, services.desk, lambda reader: services.desk.export(reader, trust()), trust)
+    travelling = TravellingWitness(log, proof.publisher)
+    return LogAdmin(proof.hold, services.desk, lambda reader: services.desk.export(reader, trust()), trust, travelling)
 
 
 async def index_for_ever(log: LogStorage) -> None:

@@ -87,6 +87,34 @@ async def trust(config: Path) -> None:
     click.echo(found["policy"], nl=False)
 
 
+@log.command("request", help="见证请求 · write a request to FILE for WITNESS, who is reached by removable medium")
+@click.argument("witness")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--old", type=int, help="见证方所在条数 where it stands, if it said so; else what it last cosigned")
+@config_option
+@speaks
+async def request(witness: str, file: Path, old: int | None, config: Path) -> None:
+    asked = {"witness": witness, **({} if old is None else {"old": old})}
+    made = await Admin(settings_of(config)).call("POST", "/admin/v1/log/witness-requests", asked)
+    file.write_bytes(made["request"].encode())
+    click.echo(f"已写入 written {file}: {made['old']} → {made['size']} 条 records")
+    click.echo(f"见证方 the witness: hutong witness cosign FOLDER {file.name} {file.name}.reply")
+
+
+@log.command("cosigned", help="收回见证 · take the reply that WITNESS wrote for the request in FILE")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("reply", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@config_option
+@speaks
+async def cosigned(file: Path, reply: Path, config: Path) -> None:
+    try:
+        brought = {"request": file.read_bytes().decode(), "reply": reply.read_bytes().decode()}
+    except ValueError:
+        raise InvalidDocument("a request and its reply are text") from None
+    kept = (await Admin(settings_of(config)).call("POST", "/admin/v1/log/cosignatures", brought))["kept"]
+    click.echo(f"已收回见证签名 kept {kept} 行 lines")
+
+
 @log.command("export", help="导出 · everything an offline verifier needs, into FOLDER; the export is logged")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @config_option

@@ -7,6 +7,7 @@ trusted verifier key a line) and `witness.db`.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ from aiohttp import web
 from gateway.audit.findings import Unreadable
 from gateway.audit.note import NoteKey, check_name, parse_vkey
 from gateway.cli.frame import EXIT_NO, fail, json_option, show
-from gateway.engines.files.note_keys import load_note_keys, make_note_keys
+from gateway.engines.files.note_keys import NoteSigningKey, load_note_keys, make_note_keys
 from gateway.engines.system.clock import SystemClock
 from gateway.engines.witness_store import SqliteWitnessStore
 from gateway.http.witness import witness_app
@@ -51,13 +52,16 @@ def _logs(folder: Path) -> dict[str, list[NoteKey]]:
     return found
 
 
-def _open(folder: Path) -> Witness:
+def _signers(folder: Path) -> Sequence[NoteSigningKey]:
     try:
         name = (folder / "name").read_text(encoding="utf-8").strip()
     except OSError:
         raise InvalidDocument("this folder is no witness", remedy="make one with `hutong witness init`") from None
-    signers = load_note_keys(folder, "witness", name, _passphrase())
-    return Witness(SqliteWitnessStore(folder / "witness.db"), signers, _logs(folder), SystemClock())
+    return load_note_keys(folder, "witness", name, _passphrase())
+
+
+def _open(folder: Path) -> Witness:
+    return Witness(SqliteWitnessStore(folder / "witness.db"), _signers(folder), _logs(folder), SystemClock())
 
 
 @witness.command("init", help=f"建立见证 · make keys and store; {PASSPHRASE} encrypts the keys")
@@ -129,18 +133,20 @@ def cosign(folder: Path, request: Path, reply: Path) -> None:
     raise SystemExit(EXIT_NO)
 
 
-@witness.command("show", help="查看 · what was seen, and evidence of forks")
+@witness.command("show", help="查看 · its own verifier keys, what it saw, and evidence of forks")
 @_folder
 @json_option
 def show_(folder: Path, as_json: bool) -> None:
     try:
-        store = SqliteWitnessStore(folder / "witness.db")
+        keys = [signer.key.vkey for signer in _signers(folder)]
+        trusted, store = _logs(folder), SqliteWitnessStore(folder / "witness.db")
     except HutongError as error:
         raise SystemExit(fail(error)) from error
     logs, evidence = store.logs(), store.evidence()
     if as_json:
         show(
             {
+                "keys": keys,
                 "logs": [{"origin": origin, "size": size} for origin, size in logs],
                 "evidence": [
                     {"origin": origin, "refused": signed.decode(), "seen": seen.decode(), "at": at}
@@ -149,7 +155,10 @@ def show_(folder: Path, as_json: bool) -> None:
             }
         )
         return
-    for origin, size in logs:
-        click.echo(f"{origin}  {size}")
+    for vkey in keys:
+        click.echo(f"公钥 key: {vkey}")
+    seen_logs = dict(logs)
+    for origin in sorted({*trusted, *seen_logs}):
+        click.echo(f"日志 log: {origin}  {seen_logs.get(origin, '尚未见证 not cosigned yet')}")
     for origin, signed, seen, at in evidence:
         click.echo(f"分叉证据 evidence of a fork: {origin} at {at}\n{signed.decode()}\n{seen.decode()}")

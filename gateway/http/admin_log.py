@@ -14,6 +14,7 @@ from gateway.model.errors import InvalidDocument
 from gateway.model.identifiers import EventId
 from gateway.services.hold import LogHold
 from gateway.services.log_desk import LogDesk, Reader, record_document
+from gateway.services.travelling_witness import TravellingWitness
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class LogAdmin:
     desk: LogDesk
     export: Callable[[Reader], AsyncIterator[tuple[str, bytes]]]
     trust: Callable[[], bytes]
+    travelling: TravellingWitness
 
 
 def log_routes(services: LogAdmin) -> list[web.RouteDef]:
@@ -99,12 +101,24 @@ def log_routes(services: LogAdmin) -> list[web.RouteDef]:
     async def trust(_request: web.Request) -> web.Response:
         return answer({"policy": services.trust().decode()})
 
+    async def request_witness(request: web.Request) -> web.Response:
+        given = await document_of(request)
+        made = await services.travelling.request(text_of(given, "witness") or "", number_of(given, "old"))
+        return answer({"old": made.old_size, "size": made.size, "request": made.raw.decode()})
+
+    async def take_cosignatures(request: web.Request) -> web.Response:
+        given = await document_of(request)
+        asked, reply = (text_of(given, name) or "" for name in ("request", "reply"))
+        return answer({"kept": await services.travelling.take(asked.encode(), reply.encode())})
+
     return [
         web.get("/admin/v1/hold", show_hold),
         web.get("/admin/v1/hold/journals", show_journals),
         web.post("/admin/v1/hold/release", release_hold),
         web.post("/admin/v1/log/search", search),
         web.get("/admin/v1/log/trust", trust),
+        web.post("/admin/v1/log/witness-requests", request_witness),
+        web.post("/admin/v1/log/cosignatures", take_cosignatures),
         web.get("/admin/v1/log/reports", reports),
         web.post("/admin/v1/log/reports/{report}", report),
         web.post("/admin/v1/log/person-report", person_report),

@@ -129,8 +129,8 @@ class LogStorage(Protocol):
         """The newest line of each witness for a size, in the order of the witnesses' names."""
         ...
 
-    async def last_cosigned(self, witness: str) -> datetime | None:
-        """When this witness last cosigned anything; None where it never did."""
+    async def last_cosigned(self, witness: str) -> tuple[datetime, int] | None:
+        """When this witness last cosigned anything, and the size it cosigned; None where it never did."""
         ...
 
     async def places_of(self, subject: bytes) -> Sequence[int]:

@@ -367,20 +367,27 @@ class LogReports:
         tree, hold, now = await verify_tree(self._log), self._publisher.hold, self._clock.now()
         signed = 0 if latest is None else latest.checkpoint.size
         signed_root_holds = latest is not None and await self._publisher.tree.root(signed) == latest.checkpoint.root
-        seen_at = self._publisher.witnessed_at
-        witnessed = latest is not None and (latest.is_witnessed or self._publisher.is_within_patience(now))
+        is_met = latest is not None and latest.is_witnessed
+        seen_at = self._publisher.quorum_at
+        seen = "从未 never" if seen_at is None else seen_at.isoformat(timespec="seconds")
+        waiting = "" if is_met else "；等待见证 awaited"
+        witnessed = latest is not None and (is_met or self._publisher.is_within_patience(now))
         checks: list[tuple[str, bool, str]] = [
             ("全部记录重算的根与树头一致 the entries give the head's root", tree.is_verified, f"{tree.size}"),
             ("已签名检查点包含于现有日志 the signed checkpoint is in the tree", signed_root_holds, f"{signed}"),
-            ("见证签名足够 enough witnesses", witnessed, "" if seen_at is None else seen_at.isoformat(timespec="seconds")),
+            ("见证签名足够 enough witnesses", witnessed, seen + waiting),
             ("无取证冻结 no forensic hold", hold is None, "" if hold is None else hold.why),
         ]  # fmt: skip
         entered = [record async for record in self._walk(LogQuery(event=EventName.HOLD_ENTERED), None)]
+        complete = all(holds for _, holds, _ in checks)
+        for name, key in self._publisher.trust.witnesses.items():
+            last = await self._log.last_cosigned(key.label)
+            told = "从未 never" if last is None else f"{last[1]}；{last[0].isoformat(timespec='seconds')}"
+            checks.append((f"见证方 {name} 曾签名 witness has cosigned", last is not None, told))
         checks.append(("历史冻结次数 holds on record", True, str(len(entered))))
         rows: list[Mapping[str, Cell]] = [
             {"check": check, "holds": holds, "detail": detail} for check, holds, detail in checks
         ]
-        complete = all(holds for _, holds, _ in checks)
         verdict = "日志完整 complete" if complete else "日志完整性存疑 NOT shown to be complete"
         columns = (
             Column("check", "检查", "check"), Column("holds", "成立", "holds"), Column("detail", "数值", "detail"),

@@ -93,6 +93,7 @@ class Publisher:
         self._witness_sizes: dict[str, int] = {}
         self._asked_at: datetime | None = None
         self._witnessed_at: datetime | None = None
+        self._quorum_at: datetime | None = None
         self._turn = asyncio.Lock()
 
     @property
@@ -135,15 +136,39 @@ class Publisher:
         """When enough witnesses had last seen the log; the start, as long as nobody did."""
         return self._witnessed_at
 
+    @property
+    def quorum_at(self) -> datetime | None:
+        """When enough witnesses had last seen the log; None where they never did."""
+        return self._quorum_at
+
     def is_within_patience(self, now: datetime) -> bool:
-        """Whether missing witnesses are no news yet: one that restarts is not an alarm."""
-        return self._witnessed_at is not None and now - self._witnessed_at <= min(PATIENCE, self._grace)
+        """Whether missing witnesses are no news yet: one that restarts is not an alarm, nor one that travels within the grace."""
+        patience = self._grace if self._waits_for_travellers else min(PATIENCE, self._grace)
+        return self._witnessed_at is not None and now - self._witnessed_at <= patience
+
+    @property
+    def _waits_for_travellers(self) -> bool:
+        """Whether the witnesses whom the network reaches are not enough: the others cosign from a removable medium."""
+        reached = [key for name, key in self._trust.witnesses.items() if name in self._trust.urls]
+        return not self._trust.is_met_by(reached)
+
+    async def _see_what_was_brought(self) -> None:
+        """Cosignatures from a removable medium were kept meanwhile, here or on another node."""
+        if self._latest is None or not self._waits_for_travellers:
+            return
+        if not self._latest.is_witnessed:
+            await self._remember(self._note)
+        at = await self._last_quorum()
+        if at is not None and (self._witnessed_at is None or at > self._witnessed_at):
+            self._witnessed_at = at
+        self._quorum_at = at or self._quorum_at
 
     async def open(self) -> Hold | None:
         """Read the log back and compare it with everything that was ever signed. Returns the hold, if there is one."""
         async with self._turn:
             self._hold = await self._compare()
-            self._witnessed_at = await self._last_quorum() or self._clock.now()
+            self._quorum_at = await self._last_quorum()
+            self._witnessed_at = self._quorum_at or self._clock.now()
             newest = await self._newest()
             if self._hold is None:
                 self._edge = await self._tree.edge(newest[0] if newest else 0)
@@ -159,7 +184,7 @@ class Publisher:
         """
         times = [(await self._log.last_cosigned(key.label), key) for key in self._trust.witnesses.values()]
         seen: set[NoteKey] = set()
-        for at, key in sorted(((at, key) for at, key in times if at), key=lambda one: one[0], reverse=True):
+        for (at, _), key in sorted(((one, key) for one, key in times if one), key=lambda one: one[0], reverse=True):
             seen.add(key)
             if self._trust.is_met_by(seen):
                 return at
@@ -184,6 +209,7 @@ class Publisher:
                 and (self._latest is None or newest[1] != self._note or not self._latest.is_witnessed)
             ):
                 await self._remember(newest[1])
+            await self._see_what_was_brought()
             return self._hold
 
     async def release(self) -> Hold | None:
@@ -257,6 +283,7 @@ class Publisher:
             if self._hold is not None:
                 return None
             head = await self._log.head()
+            await self._see_what_was_brought()
             if self._latest is None or head.size > self._latest.checkpoint.size:
                 await self._sign(head)
             elif not self._is_cosigning_due():
@@ -341,9 +368,10 @@ class Publisher:
         note = await self._log.checkpoint(size)
         return request_bytes(old_size, await self._tree.consistency(old_size, size), note or self._latest.note)
 
-    async def take_cosignatures(self, size: int, lines: bytes) -> int:
+    async def take_cosignatures(self, size: int, lines: bytes, *, are_brought: bool = False) -> int:
         """Keep the lines of witnesses of the trust policy; returns how many were good. Lines of strangers are dropped.
 
+        Lines that were brought on a medium count from when they were signed, not from when they arrived.
         Wrong when a witness's line does not hold, Unreadable when these are no signature lines.
         """
         note = await self._log.checkpoint(size)
@@ -352,10 +380,11 @@ class Publisher:
         known = list(self._trust.witnesses.values())
         own = [one.key for one in self._signers]
         parse_note(note + lines)
-        kept = 0
+        now, kept = self._clock.now(), 0
         for line in open_checkpoint(note + lines, [*own, *known])[2]:
             if line.key in known:
-                await self._log.keep_cosignature(size, line.key.label, line.line, self._clock.now())
+                at = min(now, datetime.fromtimestamp(line.at, UTC)) if are_brought and line.at else now
+                await self._log.keep_cosignature(size, line.key.label, line.line, at)
                 kept += 1
         return kept
 
@@ -377,7 +406,9 @@ class Publisher:
             lines = check_checkpoint(whole, self._trust, origin=self._origin)[2]
             witnessed = True
             times = [line.at for line in lines if line.at and line.key not in self._trust.logs]
-            self._witnessed_at = datetime.fromtimestamp(max(times), UTC) if times else self._clock.now()
+            self._witnessed_at = self._quorum_at = (
+                datetime.fromtimestamp(max(times), UTC) if times else self._clock.now()
+            )
         except NotEnough:
             witnessed = False
         self._latest, self._note = Published(checkpoint, whole, witnessed), note

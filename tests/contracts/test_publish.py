@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -32,13 +33,14 @@ from gateway.engines.sqlite.store import SqliteStore
 from gateway.engines.witness_store import SqliteWitnessStore
 from gateway.http.witness import witness_app
 from gateway.model.audit import EventName
-from gateway.model.errors import InvalidDocument, Tampered, Unavailable
+from gateway.model.errors import InvalidDocument, NotFound, Tampered, Unavailable
 from gateway.model.identifiers import EventId
 from gateway.ports.log_storage import Head
 from gateway.services.export_log import export_files, export_records
 from gateway.services.log_tree import LogTree
 from gateway.services.prove import Prover
 from gateway.services.publish import Publisher
+from gateway.services.travelling_witness import TravellingWitness
 from gateway.services.witness import Witness
 from tests.support.audit_log import LOG, LOG_PQ, ORIGIN, POLICY, WITNESS, BuiltLog, ed25519_signer, put
 from tests.support.log_events import event_of, new_id
@@ -351,6 +353,62 @@ async def test_cosignatures_come_back_from_a_removable_medium(gateway: Gateway) 
     assert published is not None and published.is_witnessed
     with pytest.raises(Wrong):
         await gateway.publisher.take_cosignatures(4, reply.body[:-8] + b"AAAAAA=\n")
+
+
+async def test_a_witness_whom_no_network_reaches_counts_from_when_it_signed(tmp_path: Path, clock: SetClock) -> None:
+    """The log grows on while the medium travels; the grace runs from the cosigning, also after a start; a lost reply is caught up."""
+    gateway = Gateway.new(tmp_path / "g", clock, trust=replace(TRUST, urls={}))
+    try:
+        gateway.witness.is_away = True
+        await gateway.publisher.open()
+        await gateway.log(4)
+        await gateway.publisher.publish()
+        travelling = TravellingWitness(gateway.store.log, gateway.publisher)
+        (witness, *_) = TRUST.witnesses
+        asked = await travelling.request(witness)
+        assert (asked.old_size, asked.size) == (0, 4)
+        signed_at = clock.forward(timedelta(hours=1))
+        reply = gateway.witness.service.add_checkpoint(asked.raw).body
+        await gateway.log(3)
+        await gateway.publisher.publish()
+        clock.forward(timedelta(hours=2))
+        assert gateway.publisher.is_within_patience(clock.now())
+        assert await travelling.take(asked.raw, reply) == 1
+        await gateway.publisher.publish()
+        assert gateway.publisher.witnessed_at == signed_at.replace(microsecond=0)
+        again = gateway.make_publisher()
+        assert await again.open() is None
+        assert again.witnessed_at == signed_at.replace(microsecond=0)
+        assert again.allows_disclosure(clock.forward(timedelta(hours=1, minutes=59)))
+        assert not again.allows_disclosure(clock.forward(timedelta(minutes=2)))
+        # one reply is lost: the witness says where it stands
+        lost = await travelling.request(witness)
+        assert (lost.old_size, lost.size) == (4, 7)
+        assert gateway.witness.service.add_checkpoint(lost.raw).status == 200
+        await gateway.log(1)
+        await gateway.publisher.publish()
+        behind = await travelling.request(witness)
+        told = gateway.witness.service.add_checkpoint(behind.raw)
+        with pytest.raises(InvalidDocument, match="stands at 7") as refused:
+            await travelling.take(behind.raw, told.body)
+        assert refused.value.remedy == "ask again from there: --old 7"
+        caught = await travelling.request(witness, 7)
+        reply = gateway.witness.service.add_checkpoint(caught.raw).body
+        assert await travelling.take(caught.raw, reply) == 1
+        await gateway.publisher.publish()
+        assert gateway.publisher.latest is not None and gateway.publisher.latest.is_witnessed
+        for request, answer in (
+            (b"no request", reply),
+            (caught.raw, b"no reply"),
+            (caught.raw, b""),
+            (lost.raw, reply),
+        ):
+            with pytest.raises(InvalidDocument):
+                await travelling.take(request, answer)
+        with pytest.raises(NotFound):
+            await travelling.request("nobody")
+    finally:
+        await gateway.store.close()
 
 
 async def test_the_publisher_and_a_witness_speak_over_http(gateway: Gateway, aiohttp_server: Any) -> None:

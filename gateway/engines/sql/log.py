@@ -138,9 +138,9 @@ class SqlLog(ABC):
     async def cosignatures(self, size: int) -> Sequence[bytes]:
         return await self._readers.ask(lambda sql: [row[0] for row in sql.all("cosignatures", (size,))])
 
-    async def last_cosigned(self, witness: str) -> datetime | None:
+    async def last_cosigned(self, witness: str) -> tuple[datetime, int] | None:
         row = await self._readers.ask(lambda sql: sql.one("last_cosigned", (witness,)))
-        return None if row is None or row[0] is None else instant(row[0])
+        return None if row is None else (instant(row[0]), row[1])
 
     async def places_of(self, subject: bytes) -> Sequence[int]:
         return await self._readers.ask(lambda sql: [row[0] for row in sql.all("places_of_subject", (subject,))])

@@ -147,8 +147,8 @@ SELECT size, note FROM log_checkpoint ORDER BY size DESC LIMIT 1;
 INSERT INTO log_cosignature (size, witness, at, line) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING;
 
 -- name: last_cosigned
--- When a witness last cosigned anything; asked once, at the start.
-SELECT max(at) FROM log_cosignature WHERE witness = ?;
+-- When a witness last cosigned anything, and how much.
+SELECT at, size FROM log_cosignature WHERE witness = ? ORDER BY at DESC, size DESC LIMIT 1;
 
 -- name: cosignatures
 -- The newest line of each witness for a size.

@@ -43,5 +43,8 @@ class CheckpointSuite:
         assert list(await store.log.cosignatures(3)) == [b"court 1\n", b"night 2\n"]
         kept = [(NIGHT, b"night 1\n"), (COURT, b"court 1\n"), (NIGHT, b"night 2\n")]
         assert sorted(await store.log.cosigned(3)) == sorted(kept)
-        assert (await store.log.last_cosigned(NIGHT), await store.log.last_cosigned(COURT)) == (later, first)
-        assert list(await store.log.cosigned(5)) == list(await store.log.cosignatures(5)) == []
+        await store.log.put_checkpoint(5, b"s" * 32, b"grown", clock.now())
+        await store.log.keep_cosignature(5, NIGHT, b"night 3\n", later)
+        assert await store.log.last_cosigned(NIGHT) == (later, 5)
+        assert await store.log.last_cosigned(COURT) == (first, 3)
+        assert list(await store.log.cosigned(6)) == list(await store.log.cosignatures(6)) == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from gateway.amqp.desk import SubmissionDesk
 from gateway.assembly_engines import Documents, Engines
@@ -117,8 +116,7 @@ def _joined(ground: Ground, intake: Intake, handover: Handover) -> Services:
         staff=staff,
         teller=teller,
         clock=clock,
-        pause=pause,
-        ticket_life=timedelta(seconds=settings.delivery.ticket_seconds),
+        settle=lambda: ground.settle("policy-changed"),
     )
     replays = Replays(
         log=store.log,

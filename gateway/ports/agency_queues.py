@@ -117,10 +117,13 @@ class AgencyQueues(Protocol):
         """Put a doorbell into the office's inbox, where at most one waits. Raises Unavailable."""
         ...
 
-    async def put(self, office: OfficeId, release: Release, expires: timedelta) -> None:
+    async def put(
+        self, office: OfficeId, release: Release, expires: timedelta, begin_within: float | None = None
+    ) -> None:
         """Put a release into the office's inbox; safe there when it returns.
 
-        Raises QueueFull when it was not taken, Unavailable when nobody knows.
+        Raises QueueFull when it was not taken, Unavailable when nobody knows, and when it could not leave within so many
+        seconds: its ticket is over by then, and nothing is sent.
         """
         ...
 

@@ -19,8 +19,13 @@ class Answer:
 
 
 class Connection(Protocol):
-    async def send(self, body: bytes, headers: Mapping[str, str], timeout: timedelta) -> Answer:
-        """Send one request and wait for the answer. Raises Unavailable for everything that is not an HTTP answer."""
+    async def send(
+        self, body: bytes, headers: Mapping[str, str], timeout: timedelta, begin_within: float | None = None
+    ) -> Answer:
+        """Send one request and wait for the answer. Raises Unavailable for everything that is not an HTTP answer.
+
+        `begin_within` are the seconds that are left for its first byte: a connection that has ended since and takes longer
+        than that to be made again carries nothing."""
         ...
 
     async def close(self) -> None: ...

@@ -76,12 +76,12 @@ class AdministerPolicies:
         staff: StaffDirectory,
         teller: Teller,
         clock: Clock,
-        pause: Callable[[timedelta], Awaitable[None]],
-        ticket_life: timedelta,
+        settle: Callable[[], Awaitable[None]],
     ) -> None:
+        """`settle` returns when nothing decided before can leave any more, and what waited unread is taken back."""
         self._storage, self._policies, self._staff = storage, policies, staff
         self._teller, self._clock = teller, clock
-        self._pause, self._ticket_life = pause, ticket_life
+        self._settle = settle
 
     async def versions(self, *, by: str) -> Sequence[PolicyVersion]:
         """Every pack on its way, the one that took a step last first."""
@@ -214,7 +214,7 @@ class AdministerPolicies:
         version = max(due, key=lambda one: one.effective_from or now)
         by = version.steps[-1].by
         try:
-            await self._put_in_force(version, len(version.steps), by, now, EventName.POLICY_ACTIVATED, wait=False)
+            await self._put_in_force(version, len(version.steps), by, now, EventName.POLICY_ACTIVATED)
         except WrongStep:  # somebody took a step meanwhile: the next beat sees what holds then
             return None
         return version
@@ -244,9 +244,7 @@ class AdministerPolicies:
         await require(self._staff, by, *_READERS)
         return await asyncio.to_thread(self._policies.prove, canonical_json(dict(files)), self._clock.now())
 
-    async def _put_in_force(
-        self, after: PolicyVersion, steps: int, by: str, now: datetime, event: EventName, *, wait: bool = True
-    ) -> None:
+    async def _put_in_force(self, after: PolicyVersion, steps: int, by: str, now: datetime, event: EventName) -> None:
         documents = await self._documents(after.policy)
         policy = await asyncio.to_thread(self._policies.prove, documents, now)
         current = await self._in_force(after.region)
@@ -263,8 +261,7 @@ class AdministerPolicies:
         version = InForce(after.policy, documents, after.region, now, by)
         await self._step(PolicyChange(lives, records, {}, version))
         await self._policies.refresh()
-        if wait:
-            await self._pause(self._ticket_life)
+        await self._settle()
 
     async def _step(self, change: PolicyChange) -> None:
         if await self._storage.change_policies(change) is None:

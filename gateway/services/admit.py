@@ -57,8 +57,11 @@ Scrub = Callable[[JsonObject, JsonObject], JsonObject]
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
+    """`accused` are the codes of the schools that a report accuses."""
+
     unit: Acceptance
     link: CaseLink
+    accused: frozenset[str] = frozenset()
 
 
 class Admission:
@@ -128,6 +131,7 @@ class Admission:
             deliveries = self._deliveries(valid, routing, link.case, now, is_on_hold=PROVISIONAL in flags)
         purposes = sorted({recipient.purpose for recipient in routing.recipients})
         slots = self._teller.slots(persons.values(), data.get("persons", ()), link.case, china_day(now))
+        accused = accused_schools(submitted.data, submitted.data.get("persons", ())) if valid.is_report else frozenset()
         await in_step()
         record = self._teller.event(
             EventName.NOTICE_ACCEPTED,
@@ -173,7 +177,7 @@ class Admission:
                 record,
                 *self._vaulted(caller, valid, notice_id, now),
                 *self._counted(caller, submitted, now),
-                *self._accusing(valid, notice_id, slots, now),
+                *self._accusing(accused, notice_id, slots, now),
             ),
             receipt=receipt,
             receipt_expires_at=now + timedelta(days=retention.receipt_days),
@@ -186,7 +190,7 @@ class Admission:
             directory_epoch=snapshot.epochs.directory,
             policy_epoch=snapshot.epochs.policy,
         )
-        return Admitted(unit, link)
+        return Admitted(unit, link, accused)
 
     async def rehearse(self, caller: Caller, valid: ValidNotice, now: datetime) -> dict[str, Any]:
         """What would happen to a notice: recipients with purpose, basis and trace. Nothing is stored or taken."""
@@ -220,11 +224,10 @@ class Admission:
         return (self._teller.event(EventName.SEALED_QUESTION_COUNTED, now, question, actor=caller.office.id),)
 
     def _accusing(
-        self, valid: ValidNotice, notice: NoticeId, slots: tuple[Slot, ...], now: datetime
+        self, accused: frozenset[str], notice: NoticeId, slots: tuple[Slot, ...], now: datetime
     ) -> tuple[PreparedRecord, ...]:
         """That a report accuses a school, which is cut off from this instant on, from older notices too (K5, S9)."""
-        data = valid.notice.data
-        if not valid.is_report or not accused_schools(data, data.get("persons", ())):
+        if not accused:
             return ()
         told: dict[str, LogValue | None] = {"conflict": "accused-institution", "rule": ("K5",), "notice": notice}
         return (self._teller.event(EventName.CONFLICT_RECORDED, now, told, persons=slots),)

@@ -199,8 +199,9 @@ class Push:
             "Hutong-Revision": str(made.release.revision),
             SIGNATURE_HEADER: made.signature,
         }
+        left = made.send_before - self._clock.monotonic()
         try:
-            answer = await connection.send(made.encoded.body, headers, self._timeout)
+            answer = await connection.send(made.encoded.body, headers, self._timeout, left)
         except Unavailable:
             answer = Answer(0)
         try:

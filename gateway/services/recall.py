@@ -1,7 +1,7 @@
 """How is taken back what waits, unread, in offices' queues?
 
-After a withdrawal, a suspension or the loss of a queue, what was put there must not be read any more or is not there
-any more. One step for all of them, which may be repeated at will:
+After a withdrawal, a suspension, another policy, an accusation or the loss of a queue, what was put there must not be read
+any more or is not there any more. One step for all of them, which may be repeated at will:
 
 1. the queue is purged. A crash after it leaves leases that lapse by themselves.
 2. the leases of what waited there end, each with its record; what may still go is decided on anew and put there again.
@@ -49,6 +49,7 @@ class Recall:
         self._teller, self._doorbell, self._clock = teller, doorbell, clock
         self._ticket_life, self._signal = ticket_life, signal
         self._owed: dict[OfficeId, tuple[float, str]] = {}  # when (monotonic), and why
+        self._to_follow: set[OfficeId] = set()  # owed once more, after a ticket's life, when it was done
         self._to_cut_off: dict[OfficeId, str] = {}  # whose connections could not be closed yet, and why
 
     async def __call__(self, offices: Iterable[OfficeId], why: str, *, may_follow: bool = False) -> None:
@@ -61,8 +62,7 @@ class Recall:
                 self.owe(office, why)
             else:
                 if may_follow:
-                    self._owed[office] = (self._clock.monotonic() + self._ticket_life.total_seconds(), why)
-                    self._doorbell.ring([office])
+                    self._once_more(office, why)
 
     async def everyone(self, why: str) -> None:
         await self(self._directories.current.offices, why)
@@ -85,6 +85,16 @@ class Recall:
         self._owed[office] = (self._clock.monotonic(), why)
         self._doorbell.ring([office])
 
+    def begin(self, offices: Iterable[OfficeId], why: str) -> None:
+        """Do it at once and again after the life of a ticket, without waiting for either: a report waits for no broker."""
+        for office in self._with_releases(offices):
+            self._to_follow.add(office)
+            self.owe(office, why)
+
+    def _once_more(self, office: OfficeId, why: str) -> None:
+        self._owed[office] = (self._clock.monotonic() + self._ticket_life.total_seconds(), why)
+        self._doorbell.ring([office])
+
     def owe_everyone(self, why: str) -> None:
         for office in self._with_releases(self._directories.current.offices):
             self.owe(office, why)
@@ -100,8 +110,12 @@ class Recall:
         for office, (at, why) in list(self._owed.items()):
             if at <= now:
                 await self._take_back(office, why)
-                if self._owed.get(office) == (at, why):
-                    del self._owed[office]
+                if self._owed.get(office) != (at, why):
+                    continue
+                del self._owed[office]
+                if office in self._to_follow:
+                    self._to_follow.discard(office)
+                    self._once_more(office, why)
         waits = [at for at, _ in self._owed.values()]
         return timedelta(seconds=max(0.0, min(waits) - now)) if waits else None
 

@@ -188,11 +188,12 @@ class Relay:
         release = Release(locked, f"{handout.delivery}.{handout.revision}", lease_digest(handout.lease_token))
         # the ticket stands under the directory as it is now: nothing goes under a key from before
         has_changed = self._key_now(office.id) != key
-        if has_changed or self._clock.monotonic() >= handout.send_before:
+        left = handout.send_before - self._clock.monotonic()
+        if has_changed or left <= 0:
             await self._attempt.void(delivery, handout.revision, "key-changed" if has_changed else "expired")
             return _End.NOTHING_TO_PUT
         try:
-            await self._queues.put(office.id, release, self._waiting)
+            await self._queues.put(office.id, release, self._waiting, left)
         except QueueFull:
             await self._due_again(delivery, "queue-full", self._clock.now() + IDLE)
             return _End.NO_MORE_NOW

@@ -42,7 +42,7 @@ from gateway.model.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from gateway.model.identifiers import NoticeId, NoticeType
+from gateway.model.identifiers import NoticeId, NoticeType, OfficeId
 from gateway.model.notice import RELAYED, REPORTS, JsonObject, SubmittedNotice, ValidNotice
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
@@ -51,6 +51,7 @@ from gateway.ports.translation import Adapter, RefusedItem
 from gateway.services.admit import PROVISIONAL, Admission, Admitted, withdraws
 from gateway.services.attachments import Attachments
 from gateway.services.attest import BY_GATEWAY, Attestation, hold_attributes
+from gateway.services.conflicts import own_school
 from gateway.services.directory import Directories
 from gateway.services.follow import changes_of
 from gateway.services.in_step import in_step
@@ -220,8 +221,7 @@ class Submit:
         for error in ended:
             if error is not None:
                 raise error
-        if any(item.type in self._then for item in items) and await self._follow_up(items, answers):
-            await self._pause(timedelta(seconds=self._settings.delivery.ticket_seconds))
+        await self._follow_up(items, answers)
         return answers
 
     async def _accept_all(
@@ -254,24 +254,23 @@ class Submit:
             for error in ended:
                 if error is not None:
                     raise error  # the store is away: the sender asks again, what was accepted answers as before
-        types = {item.type for item in items if not isinstance(item, RefusedItem)}
-        if not types.isdisjoint(self._then) and await self._follow_up(items, answers):
-            await self._pause(timedelta(seconds=self._settings.delivery.ticket_seconds))
-            await self._recall.everyone("consent-withdrawn")
+        await self._follow_up(items, answers)
         return Submitted(tuple(answers), is_batch)
 
     async def _follow_up(
         self, items: Sequence[SubmittedNotice | RefusedItem], answers: Sequence[Receipt | RefusedItem]
-    ) -> bool:
+    ) -> None:
         """What a notice does besides being delivered (consent, questions), before it is answered and again when it is
-        repeated. True when something ended: the answer then waits until no ticket from before it lives."""
+        repeated. When something ended, until no ticket from before it lives and nothing waits unread in a queue."""
         ended = False
         for item, answer in zip(items, answers, strict=True):
             if isinstance(item, RefusedItem) or isinstance(answer, RefusedItem) or answer.notice is None:
                 continue
             step = self._then.get(item.type)
             ended = (step is not None and await step(answer.notice)) or ended
-        return ended
+        if ended:
+            await self._pause(timedelta(seconds=self._settings.delivery.ticket_seconds))
+            await self._recall.everyone("consent-withdrawn")
 
     async def check(
         self, caller: Caller, body: bytes, media_type: str, headers: Mapping[str, str], signature: str | None
@@ -399,6 +398,7 @@ class Submit:
                 case Accepted(receipt):
                     self._admission.was_accepted(admitted)
                     self._doorbell.ring(delivery.recipient for delivery in admitted.unit.deliveries)
+                    self._recall.begin(self._accused(admitted), "conflict-recorded")
                     if admitted.unit.reply is not None and admitted.link.answered is not None:
                         answered = admitted.link.answered
                         self._doorbell.ring([answered.recipient, changes_of(answered.sender)])
@@ -417,6 +417,13 @@ class Submit:
                 case Stale():
                     await self._directories.refresh()
         raise Unavailable("the directory or policy is changing", retry_after=timedelta(seconds=1))
+
+    def _accused(self, admitted: Admitted) -> list[OfficeId]:
+        """The offices that are a school which this notice accuses: what waits unread for them is taken back."""
+        if not admitted.accused:
+            return []
+        offices = self._directories.current.offices.values()
+        return [office.id for office in offices if own_school(office) in admitted.accused]
 
     async def _check(self, caller: Caller, item: SubmittedNotice | RefusedItem, now: datetime) -> Receipt | RefusedItem:
         if isinstance(item, RefusedItem):

@@ -1,8 +1,10 @@
 """An office that speaks AMQP hands in notices, hears bells or reads encrypted releases, and is cut off when suspended."""
 
+import asyncio
 import base64
 import json
 from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import aio_pika
@@ -13,8 +15,12 @@ from aiormq.exceptions import ChannelAccessRefused
 
 from gateway.client.agency import Answered
 from gateway.http.asyncapi import asyncapi_document
-from gateway.model.agency import QueueUse
+from gateway.model.agency import Caller, QueueUse
+from gateway.model.identifiers import NoticeType, parse_office_id
+from gateway.model.notice import SubmittedNotice
 from tests.scenarios.test_s7_consent_withdrawn import CITY, CONTRACTOR, agreed, referral
+from tests.scenarios.test_s9_accused_school import CODE, SCHOOL
+from tests.scenarios.test_s9_accused_school import report as of_a_pupil
 from tests.scenarios.test_webhooks import report
 from tests.support.amqp_office import CANONICAL, AmqpOffice, encryption_pair
 from tests.support.amqp_town import POLICE, SENDER, deliveries_in, events, opened, use_queue, waiting_in
@@ -228,3 +234,40 @@ async def test_a_key_that_an_office_gave_up_while_its_releases_were_decided_encr
             await message.ack()
         assert office.open(message)["delivery"] == mine
     assert [one["why"] for one in await events(whole, "ticket_voided", delivery=mine)] == ["key-changed"]
+
+
+async def taken_back(whole, office, why):
+    """How many deliveries were taken out of an office's queue for this reason."""
+    return sum(one["reason"] == why and one["recipient"] == office for one in await events(whole, "delivery_deferred"))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_report_that_accuses_a_school_takes_back_what_waits_for_it_unread(shared, rabbitmq):
+    whole, vhost = shared
+    city, (_, jwk) = whole.clients[CITY], encryption_pair()
+    async with await join(whole, SCHOOL, school_code=CODE):
+        await use_queue(whole, rabbitmq, vhost, SCHOOL, QueueUse.RELEASES, jwk)
+        await city.submit(of_a_pupil("harmless", pupil=31, school_related=False), CANONICAL)
+        await waiting_in(rabbitmq, vhost, f"inbox.{SCHOOL}", 1)
+        await city.submit(of_a_pupil("accusing", pupil=31, school_related=True), CANONICAL)
+        await waiting_in(rabbitmq, vhost, f"inbox.{SCHOOL}", 0)
+        async with asyncio.timeout(20):
+            while not await taken_back(whole, SCHOOL, "conflict-recorded"):
+                await whole.gateway.engines.doorbell.wait(SCHOOL, timedelta(milliseconds=50))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_consent_withdrawn_in_a_bulk_file_takes_back_what_waits_unread(shared, rabbitmq):
+    whole, vhost = shared
+    committee, counsellors = whole.clients[CITY], "contractor.440113.fudao"
+    await join(whole, counsellors, contract_until="2099-12-31")
+    await use_queue(whole, rabbitmq, vhost, counsellors, QueueUse.RELEASES, encryption_pair()[1])
+    said = {**agreed(recipients=(counsellors,)), "consent_id": "c-2", "status": "given"}
+    people, subject = said.pop("persons"), said.pop("subject")
+    await committee.submit(notice("CON", CITY, "yes", {"persons": people, "consent": said}, subject), CANONICAL)
+    await waiting_in(rabbitmq, vhost, f"inbox.{counsellors}", 1)
+    office = whole.gateway.services.enrol.office(parse_office_id(CITY))
+    ended = {"persons": people, "consent": {**said, "status": "withdrawn"}}
+    row = SubmittedNotice(office.id, "row", NoticeType("CON"), ended, subject=subject)
+    await whole.gateway.services.submit.rows(Caller(office), [("file#0", row)], 1, lambda: asyncio.sleep(0))
+    assert await taken_back(whole, counsellors, "consent-withdrawn")

@@ -102,7 +102,9 @@ async def decided(whole):
     return [record.event for record in records]
 
 
-async def test_only_another_person_approves_and_only_a_security_administrator_puts_in_force(whole, staff):
+async def test_only_another_person_approves_and_only_a_security_administrator_puts_in_force(whole, staff, monkeypatch):
+    taken_back, everyone = [], whole.gateway.services.recall.everyone
+    monkeypatch.setattr(whole.gateway.services.recall, "everyone", lambda why: taken_back.append(why) or everyone(why))
     li, wang, test = staff["li"], staff["wang"], staff["test"]
     assert await refused(wang.call("POST", "/admin/v1/policies", {"files": narrower()})) == "role-missing"
     made = await li.call("POST", "/admin/v1/policies", {"files": narrower(), "note": "only the investigating police"})
@@ -117,6 +119,7 @@ async def test_only_another_person_approves_and_only_a_security_administrator_pu
     started = asyncio.get_running_loop().time()
     after = await test.call("POST", f"/admin/v1/policies/{policy[7:19]}/activation", {})
     assert asyncio.get_running_loop().time() - started >= 2.0  # nothing older is on its way any more
+    assert taken_back == ["policy-changed"], "nor waits unread in an office's queue"
     assert after["state"] == "effective"
     assert whole.gateway.services.policies.current().hash == made["decides_as"] != before
     versions = await staff["sun"].call("GET", "/admin/v1/policies")

@@ -29,7 +29,9 @@ class NoQueues:
     async def ring(self, office: OfficeId) -> None:
         raise _none()
 
-    async def put(self, office: OfficeId, release: Release, expires: timedelta) -> None:
+    async def put(
+        self, office: OfficeId, release: Release, expires: timedelta, begin_within: float | None = None
+    ) -> None:
         raise _none()
 
     async def purge(self, office: OfficeId) -> None:

@@ -120,11 +120,13 @@ class _OpenConnection:
         self._session, self._opened = session, opened
         self._url, self._clock, self._max_answer_bytes = url, clock, max_answer_bytes
 
-    async def send(self, body: bytes, headers: Mapping[str, str], timeout: timedelta) -> Answer:
+    async def send(
+        self, body: bytes, headers: Mapping[str, str], timeout: timedelta, begin_within: float | None = None
+    ) -> Answer:
         """Send one push. The signature is the caller's to make: without one nothing is sent (ValueError)."""
         if SIGNATURE_HEADER not in headers:
             raise ValueError("a push carries a signature")
-        limit = aiohttp.ClientTimeout(total=timeout.total_seconds())
+        limit = aiohttp.ClientTimeout(total=timeout.total_seconds(), connect=begin_within)
         self._opened.release()
         try:
             async with self._session.http.post(

@@ -40,14 +40,15 @@ class Publisher:
     async def wait_up(self) -> None:
         await self._up.wait()
 
-    async def publish(self, message: Message, timeout: timedelta) -> None:
-        """Returns when the broker confirmed. Raises NotTaken when it did not want it, Unavailable when nobody knows."""
+    async def publish(self, message: Message, timeout: timedelta, begin_within: float | None = None) -> None:
+        """Returns when the broker confirmed. Raises NotTaken when it did not want it, Unavailable when nobody knows, or
+        when it could not begin within so many seconds: then nothing was sent."""
         wire = self._wire
         if wire is None or not wire.is_open:
             raise Unavailable("there is no connection to RabbitMQ", retry_after=timedelta(seconds=1))
         try:
             async with asyncio.timeout(timeout.total_seconds()):
-                await wire.publish(message)
+                await wire.publish(message, begin_within)
         except TimeoutError as late:
             raise Late("RabbitMQ did not confirm in time", retry_after=timedelta(seconds=1)) from late
 

@@ -127,7 +127,9 @@ class RabbitQueues:
         queue = inbox_queue(office)
         await self._publish(queue, Message(INBOX, queue, canonical_json(event), CLOUDEVENT, kind=DOORBELL_TYPE))
 
-    async def put(self, office: OfficeId, release: Release, expires: timedelta) -> None:
+    async def put(
+        self, office: OfficeId, release: Release, expires: timedelta, begin_within: float | None = None
+    ) -> None:
         message = Message(
             INBOX,
             inbox_queue(office),
@@ -139,7 +141,7 @@ class RabbitQueues:
             expires_ms=int(expires.total_seconds() * 1000),
         )
         try:
-            await self._publish(message.key, message)
+            await self._publish(message.key, message, begin_within)
         except NotTaken as full:
             raise QueueFull(full.message, retry_after=full.retry_after) from full
 
@@ -151,9 +153,9 @@ class RabbitQueues:
     async def disconnect(self, office: OfficeId) -> int:
         return await self._management.disconnect(office)
 
-    async def _publish(self, queue: str, message: Message) -> None:
+    async def _publish(self, queue: str, message: Message, begin_within: float | None = None) -> None:
         try:
-            await self._publisher.publish(message, self._confirm)
+            await self._publisher.publish(message, self._confirm, begin_within)
         except Late:
             self._silent[queue] = self._silent.get(queue, 0) + 1
             if self._silent[queue] >= SILENCES and self._session is not None:

@@ -24,7 +24,7 @@ _START, _TUNE, _OPEN_OK, _CLOSE, _BLOCKED, _UNBLOCKED = (
     b"\x00\x0a" + method for method in (b"\x00\x0a", b"\x00\x1e", b"\x00\x29", b"\x00\x32", b"\x00\x3c", b"\x00\x3d")
 )
 _CHANNEL_OPEN_OK, _CHANNEL_CLOSE, _CONFIRM_OK = b"\x00\x14\x00\x0b", b"\x00\x14\x00\x28", b"\x00\x55\x00\x0b"
-_LONG_AGO = timedelta(seconds=1)
+_LONG_AGO = _A_WHILE = timedelta(seconds=1)
 
 
 class NotTaken(Unavailable):
@@ -90,11 +90,16 @@ class Wire(asyncio.Protocol):
     def unconfirmed(self) -> int:
         return len(self._pending)
 
-    async def publish(self, message: Message) -> None:
+    async def publish(self, message: Message, begin_within: float | None = None) -> None:
         """Returns when the broker has the message safe (quorum: on a majority). Raises Unavailable when it may not
-        have it, NotTaken when it said that it does not. The caller sets the time limit."""
+        have it, NotTaken when it said that it does not. The caller sets the time limit. A message that finds no room in
+        the window within `begin_within` seconds is not sent at all, and is Unavailable."""
         if self._room or not self._has_room():
-            await self._wait_for_room()
+            try:
+                async with asyncio.timeout(begin_within):
+                    await self._wait_for_room()
+            except TimeoutError as late:
+                raise Unavailable("the window stayed shut", retry_after=_A_WHILE) from late
         if not self.is_open:
             raise _gone()
         self._last_tag += 1

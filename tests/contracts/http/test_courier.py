@@ -1,6 +1,7 @@
 """A push reaches the pinned office over a connection that was open before, and nobody else."""
 
 import asyncio
+import socket
 import ssl
 from datetime import timedelta
 
@@ -152,6 +153,37 @@ async def test_an_office_that_does_not_answer_in_time_is_unavailable(courier, re
     with pytest.raises(Unavailable):
         await connection.send(b"x", HEADERS, timedelta(seconds=0.1))
     never.set()
+
+
+async def test_a_connection_that_ended_meanwhile_and_is_slow_to_come_again_carries_nothing(courier, tmp_path):
+    """The ticket covers the first byte: a handshake that an office draws out must not outlive it."""
+    pem, tls = certificate(tmp_path)
+    loop, is_over = asyncio.get_running_loop(), asyncio.Event()
+
+    async def office(listener):
+        """Ends the first connection once it stands, and begins the handshake of the second when it is too late."""
+        first, _ = await loop.sock_accept(listener)
+        (await loop.connect_accepted_socket(asyncio.Protocol, first, ssl=tls))[0].abort()
+        second, _ = await loop.sock_accept(listener)
+        await is_over.wait()
+        reader = asyncio.StreamReader()
+        try:
+            await loop.connect_accepted_socket(lambda: asyncio.StreamReaderProtocol(reader), second, ssl=tls)
+            return await reader.read(1)
+        except (OSError, ssl.SSLError):
+            return b""
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        seen = asyncio.create_task(office(listener))
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/hook"
+        connection = await courier.connect(Webhook(url, pem), SOON)
+        while connection._opened.protocol.connected:  # noqa: ASYNC110 - until it is seen to have ended
+            await asyncio.sleep(0.001)
+        loop.call_later(0.3, is_over.set)
+        with pytest.raises(Unavailable):
+            await connection.send(b"x", HEADERS, SOON, 0.1)
+        assert await seen == b""
 
 
 async def test_an_office_that_is_gone_is_unavailable_before_anything_is_decided(courier, receiver):

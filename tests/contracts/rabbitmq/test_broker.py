@@ -82,6 +82,9 @@ async def test_a_queue_that_is_full_or_not_there_is_told_apart_from_a_lost_conne
         waiting = [asyncio.create_task(wire.publish(Message("", "full", b""))) for _ in range(20)]
         await asyncio.sleep(0)
         assert wire.unconfirmed == 10, "the window holds the others back"
+        with pytest.raises(Unavailable):
+            await wire.publish(Message("", "full", b""), 0.01)
+        assert wire.unconfirmed == 10, "what must begin in time and cannot is not sent at all"
         proxy.cut()
         ended = await asyncio.gather(*waiting, return_exceptions=True)
         assert {type(one) for one in ended} == {Unavailable}

@@ -60,7 +60,7 @@ from gateway.services.shown import Showing
 from gateway.services.tell import GATEWAY, Teller, about
 
 MAX_DECISIONS = 4
-_CHANGED = frozenset({"stale-policy", "stale-consent", "stale-directory"})
+_CHANGED = frozenset({"stale-policy", "stale-consent", "stale-directory", "stale-accusation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +238,11 @@ class Enforce:
 
     async def unused(self, delivery: Delivery, leave: Leave) -> None:
         """Log that the ticket of a document ran out before its first byte. The delivery stays under its lease."""
-        now = self._clock.now()
-        told = {**about(delivery), "revision": leave.revision, "why": "expired"}
-        await self._log.append([self._teller.event(EventName.TICKET_VOIDED, now, told)])
+        await self._unused(delivery, leave.revision, "expired")
+
+    async def _unused(self, delivery: Delivery, revision: int, why: str) -> None:
+        told = {**about(delivery), "revision": revision, "why": why}
+        await self._log.append([self._teller.event(EventName.TICKET_VOIDED, self._clock.now(), told)])
 
     async def _openable(self, delivery: Delivery) -> OpenedNotice | None:
         stored = await self._notices.load(delivery.notice)
@@ -284,7 +286,13 @@ class Enforce:
             relays_until=made.release.expires_at,
         )
         outcome = await self._deliveries.disclose(unit)
-        return started if isinstance(outcome, Disclosed) else NotSent(delivery, outcome.state, f"stale-{outcome.what}")
+        if not isinstance(outcome, Disclosed):
+            return NotSent(delivery, outcome.state, f"stale-{outcome.what}")
+        # an accusation raises no epoch: one that is in the log before this disclosure is seen by now
+        if await self._gather.is_accused_since(made.gathered, made.opened, made.recipient):
+            await self._unused(delivery, made.release.revision, "overtaken")
+            return NotSent(delivery, DeliveryState.DUE, "stale-accusation")
+        return started
 
     async def void(self, delivery: Delivery, revision: int, why: str) -> None:
         """Log that a ticket was not used, and make the delivery due again at once."""

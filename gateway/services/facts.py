@@ -135,6 +135,15 @@ class FactGatherer:
         slots = self._teller.slots(opened.persons.values(), as_told, delivery.case, day)
         return Gathered(gathered, slots, covered.events)
 
+    async def is_accused_since(self, gathered: Gathered, opened: OpenedNotice, recipient: Office) -> bool:
+        """Whether the recipient is a school that was accused only after these facts were gathered. No question, and no,
+        for an office that is no school."""
+        school, known = own_school(recipient), gathered.facts
+        if school is None or "recipient_conflict" not in known or known.value("recipient_conflict") == "yes":
+            return False
+        people = self._kin.as_one([dict(person) for person in opened.data.get("persons", ())], opened.persons)
+        return await self._conflicts.accuse(school, opened, people)
+
     async def _of_recipient(
         self, opened: OpenedNotice, people: Iterable[Mapping[str, Any]], school: str | None
     ) -> str | None:

@@ -90,6 +90,24 @@ async def test_an_accusation_learnt_later_cuts_what_the_school_was_still_to_get(
         assert not whole.failures()
 
 
+async def test_an_accusation_that_was_answered_before_a_disclosure_was_durable_stops_it(tmp_path, monkeypatch):
+    async with town(tmp_path) as whole, await join(whole, SCHOOL, school_code=CODE) as school:
+        waiting = await whole.clients[CITY].submit(report("waiting", school_related=False), CANONICAL)
+        store = whole.gateway.engines.store.deliveries
+        disclose = store.disclose
+
+        async def after_an_accusation(unit):
+            monkeypatch.undo()
+            await whole.clients[CITY].submit(report("accusation", school_related=True), CANONICAL)
+            return await disclose(unit)
+
+        monkeypatch.setattr(store, "disclose", after_an_accusation)
+        assert await received(school) == []
+        assert await decided(whole, waiting, SCHOOL) == ["refused"]
+        told = await whole.gateway.engines.store.log.search(LogQuery(notice=waiting["notice"], office=SCHOOL), None, 9)
+        assert [one.name for one in reversed(told)] == ["disclosure_decided", "ticket_voided", "delivery_withheld"]
+
+
 def unrelated():
     return {
         "urgency": 1, "purpose": "P01", "legal_basis": ["L20"], "persons": [victim(77)],

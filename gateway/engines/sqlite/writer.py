@@ -201,6 +201,10 @@ class Writer:
         except Tampered as tampered:
             for one in group:
                 one.outcome = tampered
+        except Exception as unforeseen:  # noqa: BLE001 - goes to the callers: without this thread every later write would wait for ever
+            self._connection_lost()
+            for one in group:
+                one.outcome = unforeseen
 
     def _transact(self, group: list[Waiting]) -> None:
         connection = self._connection
@@ -246,9 +250,9 @@ class Writer:
         When that fails too, the next group tries it again; until then there is no state to tell.
         """
         connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
         with suppress(sqlite3.Error, OSError, Tampered):
+            if connection is not None:
+                connection.close()
             self._open()
 
 
@@ -292,8 +296,8 @@ class _Checkpointer:
         connection.execute("PRAGMA busy_timeout=20")
         try:
             connection.execute("PRAGMA wal_checkpoint(RESTART)")
-        except sqlite3.OperationalError:
-            return  # a full disk or a long reader: the next round tries again, and commits tell the callers
+        except sqlite3.DatabaseError:
+            return  # a full or broken disk or a long reader: the next round tries again, and commits tell the callers
         finally:
             connection.execute("PRAGMA busy_timeout=5000")
 
@@ -301,7 +305,7 @@ class _Checkpointer:
         """On the writer's connection, between two groups: copy everything and cut the journal. False when a reader prevents it."""
         try:
             busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        except sqlite3.OperationalError:
+        except sqlite3.DatabaseError:
             return False
         return not busy
 
@@ -317,8 +321,8 @@ class _Checkpointer:
                     return
                 try:
                     _, frames, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                except sqlite3.OperationalError:
-                    continue  # locked or no room: the journal holds everything, the next round tries again
+                except sqlite3.DatabaseError:
+                    continue  # locked, no room or a broken disk: the journal holds everything, the next round tries again
                 self.wants_restart = frames * page_bytes > self._limit_bytes
         finally:
             connection.close()

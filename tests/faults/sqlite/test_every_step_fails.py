@@ -188,6 +188,25 @@ async def test_everyone_in_a_group_learns_that_its_commit_is_unknown(store, faul
     assert await verified_size(store) == 41
 
 
+@pytest.mark.parametrize("step", ["begin", "commit", "committed"])
+async def test_an_error_nobody_foresaw_goes_to_the_callers_and_the_next_write_is_served(store, fault, clock, step):
+    units, is_first = Units(clock, store.delivery_ids), True
+
+    def once(name):
+        nonlocal is_first
+        if name == step and is_first:
+            is_first = False
+            raise MemoryError
+
+    store._writer._fault = once
+    unit = units.acceptance()
+    async with asyncio.timeout(10):
+        with pytest.raises(MemoryError):
+            await store.notices.accept(unit)
+        assert isinstance(await store.notices.accept(unit), Replayed if step == "committed" else Accepted)
+    assert await verified_size(store) == 1
+
+
 async def test_a_store_whose_disk_is_gone_stays_unavailable_until_it_is_back(store, clock, tmp_path):
     units = Units(clock, store.delivery_ids)
     unit = units.acceptance()

@@ -61,8 +61,10 @@ from gateway.model.errors import Unavailable
 from gateway.ports.clock import Clock
 from gateway.ports.log_storage import Head
 from gateway.services.administer_policies import keep_in_force
+from gateway.services.directory import Directories
 from gateway.services.emergency import EmergencyAccess
 from gateway.services.expire import Expire
+from gateway.services.release_held import ReleaseHeld
 from gateway.services.roles import LocalStaff, Role
 from gateway.services.stale_grants import StaleGrants
 from gateway.services.tell import Teller
@@ -266,6 +268,7 @@ async def _background(settings: Settings, engines: Engines, services: Services) 
         tasks.create_task(services.push.run(), name="push")
         begin_relay(tasks, engines.broker, services.relay, services.desk)
         tasks.create_task(_tell_of_emergencies(services.emergency), name="after-notices")
+        tasks.create_task(_let_go_what_waited(services.release_held, services.directories), name="held")
         tasks.create_task(
             keep_in_force(services.administer_policies, services.policies, pause, services.trouble), name="policies"
         )
@@ -281,6 +284,18 @@ async def _tell_of_emergencies(emergency: EmergencyAccess) -> None:
             await pause(away.retry_after)
         else:
             await emergency.owes()
+
+
+async def _let_go_what_waited(release_held: ReleaseHeld, directories: Directories) -> None:
+    """Let go, once, what waits for offices that are enrolled: a node that ended between an entry and its release left it."""
+    for office in list(directories.current.offices):
+        while True:
+            try:
+                await release_held.for_office(office)
+            except Unavailable as away:
+                await pause(away.retry_after)
+            else:
+                break
 
 
 async def _expire_for_ever(expire: Expire) -> None:

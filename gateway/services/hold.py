@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -108,15 +109,15 @@ class LogHold:
             return  # store or guard cannot be read: what was known stands, and nothing goes out without the store
 
     async def beat(self) -> None:
-        """One beat of publishing. Never raises Tampered: a contradiction is a hold, logged once."""
-        try:
-            await self._publisher.publish()
-        except Tampered:
-            await self._tell_entered()
-        except (Unavailable, OSError):
-            return  # store or guard cannot be written: nothing was signed, the next beat finds the same head
-        await self._keep_journal()
-        await self._tell_witnesses()
+        """One beat of publishing. Raises neither Tampered (a contradiction is a hold, logged once) nor Unavailable: while
+        store or guard cannot be written nothing is signed, and the next beat finds the same head."""
+        with suppress(Unavailable, OSError):
+            try:
+                await self._publisher.publish()
+            except Tampered:
+                await self._tell_entered()
+            await self._keep_journal()
+            await self._tell_witnesses()
 
     async def _keep_journal(self) -> None:
         """During a hold, copy and sign what was added; without one, have the log name a journal that it does not name yet."""
@@ -238,7 +239,6 @@ class LogHold:
         now, is_fine = self._clock.now(), latest.is_witnessed or self._publisher.is_within_patience(self._clock.now())
         if is_fine == self._was_witnessed:
             return
-        self._was_witnessed = is_fine
         if is_fine:
             record = self._teller.event(EventName.WITNESS_QUORUM_RESTORED, now, {"size": latest.checkpoint.size})
         else:
@@ -249,3 +249,4 @@ class LogHold:
                 {"size": latest.checkpoint.size, "since": self._publisher.witnessed_at, "disclosures": goes_on},
             )
         await self._log.append([record])
+        self._was_witnessed = is_fine

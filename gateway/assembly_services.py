@@ -271,6 +271,7 @@ def _joined(ground: Ground, intake: Intake, handover: Handover) -> Services:
             clock=clock,
             pause=pause,
             cut_off=ground.recall.cut_off,
+            vocabulary=lambda: policies.current().vocabulary,
         ),
         release_held=release_held,
         dead_letters=DeadLetters(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, settings_of, show, speaks, table
+from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks, table
 
 
 @click.group(help="个案 · cases of this gateway, without content")
@@ -18,10 +18,11 @@ def case() -> None:
 @click.argument("id_", metavar="ID")
 @click.option("--notice", "is_notice", is_flag=True, help="ID 为通报编号 ID is a notice id")
 @config_option
+@operator_option
 @json_option
 @speaks
-async def show_(id_: str, is_notice: bool, config: Path, as_json: bool) -> None:
-    admin = Admin(settings_of(config))
+async def show_(id_: str, is_notice: bool, config: Path, operator: str, as_json: bool) -> None:
+    admin = Admin(settings_of(config), operator)
     if is_notice:
         id_ = (await admin.call("GET", f"/admin/v1/notices/{id_}"))["case"]
     notices = await admin.call("GET", f"/admin/v1/cases/{id_}")

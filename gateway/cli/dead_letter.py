@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, settings_of, show, speaks, table
+from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks, table
 
 
 @click.group(name="dead-letter", help="死信 · deliveries that did not get through")
@@ -29,10 +29,11 @@ def _filters(command: Any) -> Any:
 @_filters
 @click.option("--after", help="从此投递之后 continue after this delivery")
 @config_option
+@operator_option
 @json_option
 @speaks
-async def list_(config: Path, as_json: bool, after: str | None, **where: str | None) -> None:
-    found = await Admin(settings_of(config)).call("GET", "/admin/v1/dead-letters", after=after, **where)
+async def list_(config: Path, operator: str, as_json: bool, after: str | None, **where: str | None) -> None:
+    found = await Admin(settings_of(config), operator).call("GET", "/admin/v1/dead-letters", after=after, **where)
     if as_json:
         show(found)
     else:
@@ -52,9 +53,10 @@ async def list_(config: Path, as_json: bool, after: str | None, **where: str | N
 @dead_letter.command("show", help="查看 · one dead letter")
 @click.argument("id_", metavar="DELIVERY")
 @config_option
+@operator_option
 @speaks
-async def show_(id_: str, config: Path) -> None:
-    show(await Admin(settings_of(config)).call("GET", "/admin/v1/dead-letters", delivery=id_))
+async def show_(id_: str, config: Path, operator: str) -> None:
+    show(await Admin(settings_of(config), operator).call("GET", "/admin/v1/dead-letters", delivery=id_))
 
 
 @dead_letter.command("retry", help="重投 · drive again; a dry run unless --go")
@@ -62,27 +64,30 @@ async def show_(id_: str, config: Path) -> None:
 @click.option("--go", is_flag=True, help="真正重投 do it; without this only count")
 @click.option("--per-second", default=10.0, help="每秒最多 at most per second")
 @config_option
+@operator_option
 @speaks
-async def retry(config: Path, go: bool, per_second: float, **where: str | None) -> None:
+async def retry(config: Path, operator: str, go: bool, per_second: float, **where: str | None) -> None:
     given = {name: value for name, value in where.items() if value is not None}
     document = {"where": given, "dry_run": not go, "per_second": per_second}
-    outcome = await Admin(settings_of(config)).call("POST", "/admin/v1/dead-letters/retry", document)
+    outcome = await Admin(settings_of(config), operator).call("POST", "/admin/v1/dead-letters/retry", document)
     click.echo(f"匹配 matched {outcome['matched']}  重投 driven {outcome['driven']}" + ("" if go else "  (dry run)"))
 
 
 @dead_letter.command("stop", help="停止 · stop the bulk retry that is under way")
 @config_option
+@operator_option
 @speaks
-async def stop(config: Path) -> None:
-    await Admin(settings_of(config)).call("POST", "/admin/v1/dead-letters/stop", {})
+async def stop(config: Path, operator: str) -> None:
+    await Admin(settings_of(config), operator).call("POST", "/admin/v1/dead-letters/stop", {})
 
 
 @dead_letter.command("held", help="暂缓 · what waits for a person, for one office (enrolled or not)")
 @click.argument("office")
 @config_option
+@operator_option
 @speaks
-async def held(office: str, config: Path) -> None:
-    found = await Admin(settings_of(config)).call("GET", f"/admin/v1/offices/{office}/held")
+async def held(office: str, config: Path, operator: str) -> None:
+    found = await Admin(settings_of(config), operator).call("GET", f"/admin/v1/offices/{office}/held")
     table(
         found,
         {
@@ -98,7 +103,8 @@ async def held(office: str, config: Path) -> None:
 @dead_letter.command("release", help="放行 · let a held delivery go; what may be seen is decided anew")
 @click.argument("id_", metavar="DELIVERY")
 @config_option
+@operator_option
 @speaks
-async def release(id_: str, config: Path) -> None:
-    outcome = await Admin(settings_of(config)).call("POST", f"/admin/v1/deliveries/{id_}/release", {})
+async def release(id_: str, config: Path, operator: str) -> None:
+    outcome = await Admin(settings_of(config), operator).call("POST", f"/admin/v1/deliveries/{id_}/release", {})
     click.echo(f"{outcome['delivery']}: {outcome['state']}")

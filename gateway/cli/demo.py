@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +52,18 @@ async def demo(once: bool, as_json: bool) -> None:
             server=ServerSettings(port=0),
         )
         await create(settings, by="demo")
-        async with running(settings, log_stream=BytesIO() if as_json else sys.stderr.buffer) as gateway:
-            outcome = await _exchange(gateway, quiet=as_json)
-            if as_json:
-                show(document(outcome))
-            else:
-                _print(outcome, gateway.url)
-            if not once:
-                click.echo(f"\n网关继续运行 the gateway goes on running: {gateway.url}/docs  (Ctrl-C)")
-                await asyncio.Event().wait()
+        node_log = Path(folder) / "node.jsonl"  # apart from the story that is told here
+        with node_log.open("wb") as lines:
+            async with running(settings, log_stream=lines) as gateway:
+                outcome = await _exchange(gateway, quiet=as_json)
+                if as_json:
+                    show(document(outcome))
+                else:
+                    _print(outcome, gateway.url)
+                if not once:
+                    click.echo(f"\n网关继续运行 the gateway goes on running: {gateway.url}/docs  (Ctrl-C)")
+                    click.echo(f"节点自己的日志 the node's own log: {node_log}")
+                    await asyncio.Event().wait()
     if outcome.failures:
         raise SystemExit(EXIT_NO)
 

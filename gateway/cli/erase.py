@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, settings_of, show, speaks, table
+from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks, table
 from gateway.model.errors import InvalidDocument
 
 _COLUMNS = {"erasure": "编号 id", "authority": "依据 authority", "asked_by": "申请人 asked by", "asked_at": "时间 at"}
@@ -24,13 +24,14 @@ _COLUMNS = {"erasure": "编号 id", "authority": "依据 authority", "asked_by":
     "--approve", "approvals", multiple=True, metavar="ID", help="第二人批准 approve as the second person, and carry out"
 )
 @config_option
+@operator_option
 @json_option
 @speaks
 async def erase(
-    persons: tuple[str, ...], authority: str, approvals: tuple[str, ...], config: Path, as_json: bool
+    persons: tuple[str, ...], authority: str, approvals: tuple[str, ...], config: Path, operator: str, as_json: bool
 ) -> None:
     """Without arguments: what waits for approval. An identifier typed here is kept nowhere; `-` reads one a line from standard input."""
-    admin = Admin(settings_of(config))
+    admin = Admin(settings_of(config), operator)
     if persons and approvals:
         raise InvalidDocument("ask or approve, not both at once")
     if not persons and not approvals:

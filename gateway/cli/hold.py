@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.frame import EXIT_NO, Admin, config_option, json_option, settings_of, show, speaks
+from gateway.cli.frame import EXIT_NO, Admin, config_option, json_option, operator_option, settings_of, show, speaks
 
 
 @click.group(help="取证冻结 · the log contradicts what was signed: see, and end with two persons")
@@ -17,10 +17,11 @@ def hold() -> None:
 
 @hold.command("show", help="查看 · is there a hold, and what contradicts what; exit 1 while there is one")
 @config_option
+@operator_option
 @json_option
 @speaks
-async def show_(config: Path, as_json: bool) -> None:
-    found = await Admin(settings_of(config)).call("GET", "/admin/v1/hold")
+async def show_(config: Path, operator: str, as_json: bool) -> None:
+    found = await Admin(settings_of(config), operator).call("GET", "/admin/v1/hold")
     _print(found, as_json)
     if found["hold"]:
         raise SystemExit(EXIT_NO)
@@ -29,10 +30,11 @@ async def show_(config: Path, as_json: bool) -> None:
 @hold.command("release", help="解除 · ask for the end of a hold, or confirm it as a second person")
 @click.option("--reason", required=True, help="理由代码 a code, e.g. restored-backup")
 @config_option
+@operator_option
 @json_option
 @speaks
-async def release(reason: str, config: Path, as_json: bool) -> None:
-    found = await Admin(settings_of(config)).call("POST", "/admin/v1/hold/release", {"reason": reason})
+async def release(reason: str, config: Path, operator: str, as_json: bool) -> None:
+    found = await Admin(settings_of(config), operator).call("POST", "/admin/v1/hold/release", {"reason": reason})
     _print(found, as_json)
     if not as_json and not found["released"]:
         click.echo("已登记，须另一人在一小时内确认 noted: a second person confirms within the hour")
@@ -42,10 +44,11 @@ async def release(reason: str, config: Path, as_json: bool) -> None:
     "journals", help="冻结期日志 · the journal of each hold, its keys, and how to verify it without this gateway"
 )
 @config_option
+@operator_option
 @json_option
 @speaks
-async def journals(config: Path, as_json: bool) -> None:
-    found = await Admin(settings_of(config)).call("GET", "/admin/v1/hold/journals")
+async def journals(config: Path, operator: str, as_json: bool) -> None:
+    found = await Admin(settings_of(config), operator).call("GET", "/admin/v1/hold/journals")
     if as_json:
         show(found)
     else:

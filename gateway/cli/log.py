@@ -10,7 +10,17 @@ from typing import Any
 
 import click
 
-from gateway.cli.frame import EXIT_NO, Admin, config_option, json_option, settings_of, show, speaks, table
+from gateway.cli.frame import (
+    EXIT_NO,
+    Admin,
+    config_option,
+    json_option,
+    operator_option,
+    settings_of,
+    show,
+    speaks,
+    table,
+)
 from gateway.model.errors import InvalidDocument, Tampered
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -40,25 +50,28 @@ def log() -> None:
 @click.option("--before", type=int, help="从此序号之前 continue before this leaf")
 @click.option("--limit", default=50, help="条数 rows")
 @config_option
+@operator_option
 @json_option
 @speaks
-async def search(config: Path, as_json: bool, **query: Any) -> None:
+async def search(config: Path, operator: str, as_json: bool, **query: Any) -> None:
     query["person"] = _person(query["person"])
     given = {name: value for name, value in query.items() if value is not None}
-    found = await Admin(settings_of(config)).call("POST", "/admin/v1/log/search", given)
+    found = await Admin(settings_of(config), operator).call("POST", "/admin/v1/log/search", given)
     if as_json:
         show(found)
     else:
-        columns = {"index": "序号 index", "at": "时间 time", "title": "事件 event", "event_id": "编号 id"}
-        table(found, columns)
+        columns = {"index": "序号 index", "at": "时间 time", "event": "事件 event", "title": "", "about": "谁、何事 who and what",
+                   "event_id": "编号 id"}  # fmt: skip
+        table([{**one, "about": _about(one["envelope"])} for one in found], columns)
 
 
 @log.command("show", help="查看 · one record, opened")
 @click.argument("event_id")
 @config_option
+@operator_option
 @speaks
-async def show_(event_id: str, config: Path) -> None:
-    show(await Admin(settings_of(config)).call("GET", f"/admin/v1/log/records/{event_id}"))
+async def show_(event_id: str, config: Path, operator: str) -> None:
+    show(await Admin(settings_of(config), operator).call("GET", f"/admin/v1/log/records/{event_id}"))
 
 
 @log.command("prove", help="取证 · EVENT_ID...: an evidence bundle, or with --inclusion one record's tlog-proof")
@@ -66,9 +79,10 @@ async def show_(event_id: str, config: Path) -> None:
 @click.option("--inclusion", is_flag=True, help="只要包含证明 the inclusion proof alone")
 @click.option("--out", type=click.Path(path_type=Path), help="写入文件 write to this file")
 @config_option
+@operator_option
 @speaks
-async def prove(events: tuple[str, ...], inclusion: bool, out: Path | None, config: Path) -> None:
-    admin = Admin(settings_of(config))
+async def prove(events: tuple[str, ...], inclusion: bool, out: Path | None, config: Path, operator: str) -> None:
+    admin = Admin(settings_of(config), operator)
     if inclusion:
         if len(events) != 1:
             raise InvalidDocument("an inclusion proof is about one record")
@@ -81,9 +95,10 @@ async def prove(events: tuple[str, ...], inclusion: bool, out: Path | None, conf
 
 @log.command("trust", help="信任 · the trust policy file (tlog-policy) that readers and witnesses check this log with")
 @config_option
+@operator_option
 @speaks
-async def trust(config: Path) -> None:
-    found = await Admin(settings_of(config)).call("GET", "/admin/v1/log/trust")
+async def trust(config: Path, operator: str) -> None:
+    found = await Admin(settings_of(config), operator).call("GET", "/admin/v1/log/trust")
     click.echo(found["policy"], nl=False)
 
 
@@ -118,13 +133,14 @@ async def cosigned(file: Path, reply: Path, config: Path) -> None:
 @log.command("export", help="导出 · everything an offline verifier needs, into FOLDER; the export is logged")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @config_option
+@operator_option
 @speaks
-async def export(folder: Path, config: Path) -> None:
+async def export(folder: Path, config: Path, operator: str) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise InvalidDocument("the folder is not empty", remedy="choose a new one")
     buffer, started = bytearray(), set[Path]()
     files = 0
-    async for piece in Admin(settings_of(config)).fetch("/admin/v1/log/export", {}):
+    async for piece in Admin(settings_of(config), operator).fetch("/admin/v1/log/export", {}):
         buffer += piece
         while (end := buffer.find(b"\n")) >= 0:
             head = json.loads(buffer[:end])
@@ -148,10 +164,11 @@ async def export(folder: Path, config: Path) -> None:
 
 @log.command("verify", help="核验 · read everything back, recompute the root, open every record")
 @config_option
+@operator_option
 @json_option
 @speaks
-async def verify(config: Path, as_json: bool) -> None:
-    outcome = await Admin(settings_of(config)).call("GET", "/admin/v1/log/verification")
+async def verify(config: Path, operator: str, as_json: bool) -> None:
+    outcome = await Admin(settings_of(config), operator).call("GET", "/admin/v1/log/verification")
     if as_json:
         show(outcome)
     elif outcome["verified"]:
@@ -181,12 +198,13 @@ async def verify(config: Path, as_json: bool) -> None:
 )  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="写入文件 write to this file")
 @config_option
+@operator_option
 @speaks
 async def report(
-    subject: str | None, person: str | None, for_guardian: str | None, format_: str, out: Path | None, config: Path,
+    subject: str | None, person: str | None, for_guardian: str | None, format_: str, out: Path | None, config: Path, operator: str,
     **asked: Any,
 ) -> None:  # fmt: skip
-    admin = Admin(settings_of(config))
+    admin = Admin(settings_of(config), operator)
     names = await admin.call("GET", "/admin/v1/log/reports")
     if subject is None:
         table(names, {"name": "名称 name", "zh": "报告", "en": "report"})
@@ -203,7 +221,21 @@ async def report(
         path, body = "/admin/v1/log/person-report", {"format": format_, "person": _person(subject)}
         if for_guardian is not None:
             body["for_guardian"] = for_guardian
+    if format_ == "document" and out is None and sys.stdout.isatty():
+        raise InvalidDocument(
+            "a printable document is for a browser, not for a terminal", remedy="give --out FILE.html"
+        )
     _write(b"".join([piece async for piece in admin.fetch(path, body)]), out)
+
+
+def _about(envelope: dict[str, Any]) -> str:
+    """Who, to whom, about what kind of notice and why: the rest of a record is `hutong log show`."""
+    told = [str(envelope[name]) for name in ("actor", "office", "type", "purpose", "reason") if envelope.get(name)]
+    if recipient := envelope.get("recipient"):
+        told.insert(1, f"→ {recipient}")
+    if shown := envelope.get("fields"):
+        told.append(f"{len(shown)} 项 fields")
+    return " ".join(told)
 
 
 def _person(text: str | None) -> str | None:

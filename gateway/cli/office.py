@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, settings_of, show, speaks, table
-from gateway.crypto.signing import load_signing_key, new_signing_key
+from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks, table
+from gateway.crypto.signing import SigningKey, new_signing_key, read_public_jwk
 from gateway.engines.files.profile import write_profile
 from gateway.model.errors import InvalidDocument
 
@@ -20,6 +19,7 @@ def office() -> None:
     pass
 
 
+_KEY_HELP = "公钥 public key of the office: JWK, or PEM as `openssl pkey -pubout` writes it"
 _ENTRY = (
     click.option("--name-en", help="英文名 English name"),
     click.option("--adapter", help="适配器 adapter, see `hutong adapter list`"),
@@ -32,11 +32,11 @@ _ENTRY = (
     click.option(
         "--encryption-key",
         type=click.Path(exists=True, path_type=Path),
-        help="加密公钥 public P-256 JWK that releases are encrypted to",
+        help="加密公钥 public P-256 key (JWK or PEM) that releases are encrypted to",
     ),
     click.option("--webhook", help="推送地址 https URL to push to; none: no more"),
     click.option(
-        "--accept-obligation", "obligations", multiple=True, help="承诺履行的义务 obligation its system honours"
+        "--accept-obligation", "obligations", multiple=True, help="承诺履行的义务，可多次 obligation its system honours, repeatable: see policies/vocabulary.yaml"
     ),
     click.option("--agreement", "agreements", multiple=True, help="会签文件编号 agreement on record"),
     click.option(
@@ -73,45 +73,61 @@ def _entry(**given: Any) -> dict[str, Any]:
 
 
 def _encryption_key(file: Path | None) -> dict[str, Any] | None:
-    return None if file is None else {**json.loads(file.read_text(encoding="utf-8")), "use": "enc"}
+    return None if file is None else {**_read_key(file), "use": "enc"}
 
 
-@office.command("add", help="登记单位 · enrol an office. ID 如 police.440113")
+def _new_key(key_file: Path | None, profile: Path | None) -> tuple[SigningKey | None, dict[str, Any]]:
+    """The key an office signs with: its own public key, or a fresh one for a profile that is made here."""
+    if key_file is not None:
+        return None, _read_key(key_file)
+    if profile is not None:
+        key = new_signing_key()
+        return key, key.public().jwk()
+    raise InvalidDocument(
+        "an office needs a key of its own",
+        remedy="give --key FILE, its public key (openssl genpkey -algorithm ed25519 -out KEY.pem; "
+        "openssl pkey -in KEY.pem -pubout -out FILE), or --profile DIR to have one made here",
+    )
+
+
+def _read_key(file: Path) -> dict[str, Any]:
+    try:
+        return read_public_jwk(file.read_bytes())
+    except ValueError as broken:
+        raise InvalidDocument(
+            f"{file} holds no public key: a JWK, or PEM",
+            remedy="write the public part of KEY.pem: openssl pkey -in KEY.pem -pubout -out FILE",
+        ) from broken
+
+
+def _signing(shown: Any) -> str:
+    """The kid of the newest key that an office signs with."""
+    return str([key["kid"] for key in shown["keys"] if key["use"] == "sig"][-1])
+
+
+@office.command("add", help="登记单位 · enrol an office. ID 如 police.440113；已登记的用 change、rotate-key")
 @click.argument("id_", metavar="ID")
 @click.option("--name", "name_zh", required=True, help="单位全称 full Chinese name")
-@click.option(
-    "--key", "key_file", type=click.Path(exists=True, path_type=Path), help="公钥 JWK public key of the office"
-)
+@click.option("--key", "key_file", type=click.Path(exists=True, path_type=Path), help=_KEY_HELP)
 @click.option(
     "--profile", type=click.Path(path_type=Path), help="生成密钥与配置到此目录 make a key and a profile there"
 )
 @_entry_options
 @config_option
+@operator_option
 @json_option
 @speaks
 async def add(
-    id_: str, key_file: Path | None, profile: Path | None, encryption_key: Path | None, config: Path, as_json: bool, **given: Any
+    id_: str, key_file: Path | None, profile: Path | None, encryption_key: Path | None, config: Path, operator: str, as_json: bool, **given: Any
 ) -> None:  # fmt: skip
     settings = settings_of(config)
-    key = None
-    if key_file is not None:
-        jwk = json.loads(key_file.read_text(encoding="utf-8"))
-    elif profile is not None:
-        key = new_signing_key()
-        jwk = key.public().jwk()
-    else:
-        raise InvalidDocument(
-            "an office needs a key of its own",
-            remedy="give --key JWK or --profile DIR; of an office that is enrolled: hutong office change",
-        )
+    key, jwk = _new_key(key_file, profile)
     encrypts_to = _encryption_key(encryption_key)
     document = {"id": id_, "keys": [jwk, *([] if encrypts_to is None else [encrypts_to])], **_entry(**given)}
-    added = await Admin(settings).call("POST", "/admin/v1/offices", document)
+    added = await Admin(settings, operator).call("POST", "/admin/v1/offices", document)
     if key is not None and profile is not None:
         write_profile(profile, id_, settings.public_url, key)
-    show(added) if as_json else click.echo(
-        f"已登记 added {added['id']} {added['name_zh']} kid {added['keys'][-1]['kid']}"
-    )
+    show(added) if as_json else click.echo(f"已登记 added {added['id']} {added['name_zh']} kid {_signing(added)}")
 
 
 @office.command("change", help="变更单位 · change some of an office's entry: what is given replaces, the rest stays")
@@ -119,20 +135,22 @@ async def add(
 @click.option("--name", "name_zh", help="单位全称 full Chinese name")
 @_entry_options
 @config_option
+@operator_option
 @speaks
-async def change_(id_: str, encryption_key: Path | None, config: Path, **given: Any) -> None:
+async def change_(id_: str, encryption_key: Path | None, config: Path, operator: str, **given: Any) -> None:
     document = _entry(**given)
     if (encrypts_to := _encryption_key(encryption_key)) is not None:
         document["encryption_key"] = encrypts_to
-    show(await Admin(settings_of(config)).call("PATCH", f"/admin/v1/offices/{id_}", document))
+    show(await Admin(settings_of(config), operator).call("PATCH", f"/admin/v1/offices/{id_}", document))
 
 
 @office.command("list", help="列出单位 · all offices")
 @config_option
+@operator_option
 @json_option
 @speaks
-async def list_(config: Path, as_json: bool) -> None:
-    offices = await Admin(settings_of(config)).call("GET", "/admin/v1/offices")
+async def list_(config: Path, operator: str, as_json: bool) -> None:
+    offices = await Admin(settings_of(config), operator).call("GET", "/admin/v1/offices")
     if as_json:
         show(offices)
     else:
@@ -143,9 +161,10 @@ async def list_(config: Path, as_json: bool) -> None:
 @office.command("show", help="查看单位 · one office with its keys")
 @click.argument("id_", metavar="ID")
 @config_option
+@operator_option
 @speaks
-async def show_(id_: str, config: Path) -> None:
-    show(await Admin(settings_of(config)).call("GET", f"/admin/v1/offices/{id_}"))
+async def show_(id_: str, config: Path, operator: str) -> None:
+    show(await Admin(settings_of(config), operator).call("GET", f"/admin/v1/offices/{id_}"))
 
 
 def _state_command(name: str, state: str, text: str) -> None:
@@ -153,10 +172,11 @@ def _state_command(name: str, state: str, text: str) -> None:
     @click.argument("id_", metavar="ID")
     @click.option("--reason", default="operator", help="原因代码 reason code")
     @config_option
+    @operator_option
     @speaks
-    async def change(id_: str, reason: str, config: Path) -> None:
+    async def change(id_: str, reason: str, config: Path, operator: str) -> None:
         document = {"state": state, "reason": reason}
-        changed = await Admin(settings_of(config)).call("POST", f"/admin/v1/offices/{id_}/state", document)
+        changed = await Admin(settings_of(config), operator).call("POST", f"/admin/v1/offices/{id_}/state", document)
         click.echo(f"{changed['id']}: {changed['state']}")
 
 
@@ -167,24 +187,19 @@ _state_command("compromise", "compromised", "凭据泄露 · its keys are no lon
 
 @office.command("rotate-key", help="轮换密钥 · add a new key, the old one ends after the overlap")
 @click.argument("id_", metavar="ID")
-@click.option("--key", "key_file", type=click.Path(exists=True, path_type=Path), help="新公钥 new public JWK")
+@click.option("--key", "key_file", type=click.Path(exists=True, path_type=Path), help=_KEY_HELP)
 @click.option("--profile", type=click.Path(path_type=Path), help="在此目录换钥 make the new key in the profile there")
 @click.option("--overlap-days", default=30.0, help="新旧并用天数 days both keys verify")
 @config_option
+@operator_option
 @speaks
-async def rotate_key(id_: str, key_file: Path | None, profile: Path | None, overlap_days: float, config: Path) -> None:
+async def rotate_key(
+    id_: str, key_file: Path | None, profile: Path | None, overlap_days: float, config: Path, operator: str
+) -> None:
     settings = settings_of(config)
-    if key_file is not None:
-        text = key_file.read_bytes()
-        jwk = json.loads(text) if text.lstrip().startswith(b"{") else load_signing_key(text).public().jwk()
-        key = None
-    elif profile is not None:
-        key = new_signing_key()
-        jwk = key.public().jwk()
-    else:
-        raise InvalidDocument("a new key is needed", remedy="give --key JWK or --profile DIR")
+    key, jwk = _new_key(key_file, profile)
     document = {"jwk": jwk, "overlap_days": overlap_days}
-    changed = await Admin(settings).call("POST", f"/admin/v1/offices/{id_}/keys", document)
+    changed = await Admin(settings, operator).call("POST", f"/admin/v1/offices/{id_}/keys", document)
     if key is not None and profile is not None:
         write_profile(profile, id_, settings.public_url, key)
-    click.echo(f"{changed['id']}: kid {changed['keys'][-1]['kid']}")
+    click.echo(f"{changed['id']}: kid {_signing(changed)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from gateway.cli.frame import json_option, show, speaks
 from gateway.cli.submit import profile_option
 from gateway.client.agency import AgencyClient, Answered, Inbound, Profile
 
+_CHARSET = re.compile(r"charset=\"?([A-Za-z0-9._-]+)", re.IGNORECASE)
+_XML_ENCODING = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,80}encoding=[\"']([A-Za-z0-9._-]+)")
 _DIGEST = re.compile(r"\b(?:sha256|sm3):[0-9a-f]{64}\b")
 
 
@@ -50,10 +53,10 @@ async def pull(
         while True:
             inbound = await client.pull(limit, wait_seconds=30 if follow else 0, accept=accept)
             for item in inbound:
-                _take(item, out, as_json)  # written down before it is acknowledged
+                is_told = _take(item, out, as_json)  # written down before it is acknowledged
                 if attachments is not None:
                     await _fetch_documents(client, item, attachments)
-                if not no_ack:
+                if is_told and not no_ack:
                     await client.acknowledge(item)
             if not inbound and not follow:
                 return
@@ -73,16 +76,36 @@ async def _fetch_documents(client: AgencyClient, item: Inbound, folder: Path) ->
         (folder / digest.replace(":", "-")).write_bytes(whole)
 
 
-def _take(item: Inbound, out: Path | None, as_json: bool) -> None:
+def _take(item: Inbound, out: Path | None, as_json: bool) -> bool:
+    """Write a release down or print it; False for a workbook on a screen, which nobody would have seen."""
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         path = out / f"{item.delivery}.{item.revision}"
         path.with_suffix(f".{item.revision}.part").write_bytes(item.body)
         path.with_suffix(f".{item.revision}.part").replace(path)
+    text = readable(item.body, item.content_type)
     if as_json:
-        show({"delivery": item.delivery, "revision": item.revision, "content_type": item.content_type,
-              "body": item.body.decode("utf-8", "backslashreplace")})  # fmt: skip
+        body = {"body": text} if text is not None else {"body_base64": base64.b64encode(item.body).decode("ascii")}
+        show({"delivery": item.delivery, "revision": item.revision, "content_type": item.content_type, **body})
     else:
         click.echo(f"{item.delivery}.{item.revision} {item.content_type} {len(item.body)} bytes")
+        if out is None and text is None:
+            click.echo(
+                "（不是文本，未确认收到；请用 --out 目录 no text, left unacknowledged: give --out DIR）", err=True
+            )
+            return False
         if out is None:
-            click.echo(item.body.decode("utf-8", "backslashreplace"))
+            click.echo(text)
+    return True
+
+
+def readable(body: bytes, content_type: str) -> str | None:
+    """A release as text for people, by the charset that its media type or its XML declaration names, else UTF-8; None
+    for what is no text, such as a workbook. What is written to files stays the exact bytes."""
+    named = _CHARSET.search(content_type)
+    declared = _XML_ENCODING.match(body)
+    charset = named[1] if named else declared[1].decode("ascii") if declared else "utf-8"
+    try:
+        return body.decode(charset)
+    except (LookupError, UnicodeDecodeError):
+        return None

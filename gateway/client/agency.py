@@ -55,7 +55,10 @@ class Profile:
     @classmethod
     def load(cls, directory: Path, office: str) -> Profile:
         """Read `<directory>/<office>/office.toml` and the key file it names. Raises Refusal when it is not there."""
-        path = directory / parse_office_id(office) / "office.toml"
+        try:
+            path = directory / parse_office_id(office) / "office.toml"
+        except ValueError as broken:
+            raise Refusal(str(broken), remedy="see `hutong office list` on the gateway") from broken
         if not path.is_file():
             raise Refusal(
                 "there is no profile of this office here", remedy="run `hutong office add OFFICE --profile DIR`"

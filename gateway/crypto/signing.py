@@ -8,6 +8,7 @@ weaker one; a new suite adds classes here and touches nothing else.
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -174,6 +175,24 @@ def load_signing_key(pkcs8: bytes, kid: str | None = None) -> SigningKey:
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
         return P256SigningKey(kid or thumbprint(P256VerifyKey("", key.public_key()).jwk()), key)
     raise ValueError("supported keys are Ed25519 and P-256")
+
+
+def read_public_jwk(text: bytes) -> dict[str, Any]:
+    """The public JWK that a key file holds: a JWK (RFC 7517), or PEM as `openssl pkey -pubout` writes it. ValueError for
+    anything else, and for a private key: that stays with its office."""
+    if text.lstrip().startswith(b"{"):
+        jwk: dict[str, Any] = json.loads(text)
+        return jwk
+    if b"PRIVATE KEY" in text:
+        raise ValueError("this is a private key, which stays with its office")
+    key = serialization.load_pem_public_key(text)
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        whole = Ed25519VerifyKey("", key).jwk()
+    elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        whole = P256VerifyKey("", key).jwk()
+    else:
+        raise ValueError("supported keys are Ed25519 and P-256")
+    return {name: whole[name] for name in ("kty", "crv", "x", "y") if name in whole}
 
 
 def verify_key(jwk: Mapping[str, Any]) -> VerifyKey:

@@ -24,6 +24,7 @@ from gateway.model.agency import Caller, Office, OfficeKey, OfficeState, QueueUs
 from gateway.model.audit import EventName, LogValue
 from gateway.model.errors import InvalidDocument, NotFound, Problem
 from gateway.model.identifiers import OfficeId
+from gateway.policy.vocabulary import Vocabulary
 from gateway.ports.clock import Clock
 from gateway.ports.registry_storage import DirectoryStorage
 from gateway.ports.translation import Adapter
@@ -40,6 +41,10 @@ _STATE_EVENTS = {
     OfficeState.COMPROMISED: EventName.OFFICE_COMPROMISED,
 }
 
+_DECIDES_NOTHING = frozenset(
+    {"name_zh", "name_en", "queue", "keys"}
+)  # of a queue, what waited in the old one is taken back
+
 
 class Enrol:
     def __init__(
@@ -54,42 +59,46 @@ class Enrol:
         clock: Clock,
         pause: Callable[[timedelta], Awaitable[None]],
         cut_off: Callable[[OfficeId, str], Awaitable[None]],
+        vocabulary: Callable[[], Vocabulary],
     ) -> None:
-        self._cut_off = cut_off
+        self._cut_off, self._vocabulary = cut_off, vocabulary
         self._settings, self._storage, self._directories = settings, storage, directories
         self._adapters, self._release_held = adapters, release_held
         self._teller, self._clock, self._pause = teller, clock, pause
 
     async def add(self, office: Office, *, by: str) -> Office:
-        """Enrol an office or replace its entry; its state stays what it was. Raises InvalidDocument with every problem
-        found."""
+        """Enrol an office. Raises InvalidDocument with every problem found, also for one that is enrolled already: `change`
+        changes its entry, so that no second enrolment drops its keys or what it accepted."""
         await self._directories.refresh()  # another node may have changed it since
-        known = self._directories.current.offices.get(office.id)
-        if known is None:
-            return await self._enter(
-                office, None, EventName.OFFICE_ADDED, {"adapter": office.adapter.replace("_", "-")}, by
-            )
-        office = dataclasses.replace(office, state=known.state)
-        return await self._enter(office, known, EventName.OFFICE_CHANGED, {}, by)
+        problems = [*self._problems(office), *self._unknown_words(office, None)]
+        if office.id in self._directories.current.offices:
+            problems.append(
+                Problem("already-enrolled", "/id", "this office is enrolled already",
+                        "change its entry: `hutong office change`; give it a new key: `hutong office rotate-key`")
+            )  # fmt: skip
+        about = {"adapter": office.adapter.replace("_", "-")}
+        return await self._enter(office, problems, EventName.OFFICE_ADDED, about, by)
 
     async def change(self, office_id: OfficeId, changes: Mapping[str, Any], *, by: str) -> Office:
-        """Change these fields of an office's entry; everything else of it stays. Raises InvalidDocument with every
-        problem found, NotFound."""
+        """Change these fields of an office's entry; everything else of it stays. Returns when nothing that was decided before
+        the change, and might be decided otherwise now, can leave any more. Raises InvalidDocument with every problem found, NotFound."""
         await self._directories.refresh()
         known = self.office(office_id)
+        office = dataclasses.replace(known, **changes)
+        problems = [*self._problems(office), *self._unknown_words(office, known)]
+        if not problems and known.queue is not office.queue:
+            await self._cut_off(office.id, "office-changed")
         told = tuple(sorted(name.replace("_", "-") for name in changes))
-        return await self._enter(
-            dataclasses.replace(known, **changes), known, EventName.OFFICE_CHANGED, {"changed": told}, by
-        )
+        stored = await self._enter(office, problems, EventName.OFFICE_CHANGED, {"changed": told}, by)
+        if changes.keys() - _DECIDES_NOTHING:
+            await self._pause(timedelta(seconds=self._settings.delivery.ticket_seconds))
+        return stored
 
     async def _enter(
-        self, office: Office, known: Office | None, name: EventName, about: Mapping[str, LogValue | None], by: str
+        self, office: Office, problems: list[Problem], name: EventName, about: Mapping[str, LogValue | None], by: str
     ) -> Office:
-        problems = self._problems(office)
         if problems:
             raise InvalidDocument("the office's entry does not hold", problems=tuple(problems))
-        if known is not None and known.queue is not office.queue:
-            await self._cut_off(office.id, "office-changed")
         stored = await self._put(office, name, about, by)
         await self._release_held.for_office(office.id)
         return stored
@@ -225,6 +234,21 @@ class Enrol:
             problems.append(
                 Problem("bad-certificate", "/webhook/trust_pem", "no PEM certificate", "pin a PEM certificate")
             )
+        return problems
+
+    def _unknown_words(self, office: Office, known: Office | None) -> list[Problem]:
+        """What the policy in force has no word for: such an agency would be shown nothing, such a promise count for nothing.
+        What an entry has already is left alone, so that a change of policy keeps no office from being changed."""
+        vocabulary, problems = self._vocabulary(), []
+        if known is None and office.agency not in vocabulary.agencies:
+            agencies = ", ".join(vocabulary.agencies)
+            problems.append(Problem("unknown-agency", "/id", "the policy knows no such agency", f"one of: {agencies}"))
+        before = frozenset() if known is None else known.accepts_obligations
+        if office.accepts_obligations - before - vocabulary.obligations.keys():
+            names = ", ".join(vocabulary.obligations)
+            problems.append(
+                Problem("unknown-obligation", "/accepts_obligations", "the policy knows no such obligation", f"one of: {names}")
+            )  # fmt: skip
         return problems
 
     def _may_call(self, text: str) -> bool:

@@ -43,8 +43,7 @@ async def under_load(folder, broker, vhost, settings, **delivery):
     async with town(folder, **given) as whole:
         await use_queue(whole, broker, vhost, SENDER, QueueUse.DOORBELLS)
         enrol = whole.gateway.services.enrol
-        known = enrol.office(parse_office_id(POLICE))
-        await enrol.add(replace(known, adapter="canonical", media_type=CANONICAL), by="test")
+        await enrol.change(parse_office_id(POLICE), {"adapter": "canonical", "media_type": CANONICAL}, by="test")
         await use_queue(whole, broker, vhost, POLICE, QueueUse.RELEASES, jwk)
         load = Load([broker], vhost, whole.clients[SENDER], whole.clients[POLICE], key)
         receiving = asyncio.create_task(load.receive())

@@ -1,6 +1,5 @@
 """Documents beside notices: who may have one gets its exact bytes, nobody else learns that there is one."""
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -142,8 +141,7 @@ async def test_a_decision_that_changes_between_release_and_document_holds_the_do
         item = await only(police)
         assert digest.encode() in item.body
         enrol = whole.gateway.services.enrol
-        bound = enrol.office(parse_office_id(POLICE))
-        await enrol.add(dataclasses.replace(bound, accepts_obligations=frozenset()), by="test")
+        await enrol.change(parse_office_id(POLICE), {"accepts_obligations": frozenset()}, by="test")
         absent = await refused(police.attachment(item, digest_of(b"nobody has this")))
         assert absent["status"] == 404
         assert await refused(police.attachment(item, digest)) == absent

@@ -1,6 +1,7 @@
 """What an operator and two offices do on the command line, against a real gateway over real HTTP."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -23,6 +24,10 @@ def gateway(tmp_path_factory):
     yield process
     if process.process.poll() is None:
         process.stop()
+
+
+def office_add(gateway, office, *options, adapter="education", check=False):
+    return gateway.here("office", "add", office, "--name", "测试单位", "--adapter", adapter, *options, check=check)
 
 
 def submit(gateway, number, tmp_path, **changes):
@@ -127,8 +132,10 @@ def test_what_is_changed_of_an_office_replaces_and_the_rest_stays_its_suspension
     for wrong in (("--queue", "doorbells"), ("--webhook", "http://127.0.0.1/"), ("--adapter", "none-such"), ()):
         refused = gateway.here("office", "change", office, *wrong, check=False)
         assert refused.returncode == 3, wrong
-    gateway.add_office(office, "judiciary")
-    assert shown()["state"] == "suspended", "enrolling again lets nobody back in"
+    before = shown()
+    again = office_add(gateway, office, "--profile", str(gateway.profiles))
+    assert again.returncode == 3 and "already-enrolled" in again.stderr and "hutong office change" in again.stderr
+    assert shown() == before, "enrolling again lets nobody back in, and drops nothing"
     found = gateway.here("log", "search", "--event", "office_changed", "--json").stdout
     assert "accepts-obligations" in found
 
@@ -141,6 +148,37 @@ def test_the_reporter_goes_to_the_vault_and_the_log_says_so_without_saying_who(g
     arrived = pull(gateway, "police.440113")
     assert arrived
     assert all("测试医生" not in item["body"] for item in arrived)
+
+
+def test_an_office_brings_its_own_public_key_as_openssl_writes_it_and_never_a_private_one(gateway, tmp_path):
+    private, public = tmp_path / "own.pem", tmp_path / "own.pub.pem"
+    for command in (
+        ["genpkey", "-algorithm", "ed25519", "-out", private],
+        ["pkey", "-in", private, "-pubout", "-out", public],
+    ):
+        subprocess.run(["openssl", *command], check=True)
+    refused = office_add(gateway, "education.440114", "--key", str(private))
+    assert refused.returncode == 3 and "-pubout" in refused.stderr and "Traceback" not in refused.stderr
+    office_add(gateway, "education.440114", "--key", str(public), check=True)
+    assert json.loads(gateway.here("office", "show", "education.440114").stdout)["keys"][0]["jwk"]["crv"] == "Ed25519"
+
+
+def test_words_that_the_policy_does_not_know_are_refused_with_those_it_knows(gateway):
+    refused = office_add(gateway, "edu.440115", "--profile", str(gateway.profiles), "--accept-obligation", "log-use")
+    assert refused.returncode == 3
+    assert "unknown-agency" in refused.stderr and "womens_federation" in refused.stderr
+    assert "unknown-obligation" in refused.stderr and "log_use" in refused.stderr
+    nobody = gateway.here(
+        "submit", __file__, "--as", "nobody", "--profile", str(gateway.profiles), config=False, check=False
+    )
+    assert nobody.returncode == 3 and "police.440113" in nobody.stderr
+
+
+def test_who_acts_can_be_named_for_the_log_as_its_refusal_says(gateway):
+    refused = gateway.here("log", "report", "ID:999999201503010016", "--as", "li", check=False)
+    assert refused.returncode == 3 and "--as" in refused.stderr
+    gateway.here("role", "grant", "li", "compliance-officer")
+    assert "li" not in gateway.here("log", "report", "ID:999999201503010016", "--format", "csv", "--as", "li").stderr
 
 
 def test_the_log_verifies_and_its_search_is_itself_logged(gateway):

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import aio_pika
 import pytest
@@ -29,7 +28,8 @@ async def use_queue(whole, broker, vhost, office, use, *keys):
     """Change the office's entry, as an operator does, and wait until its queues are there."""
     enrol = whole.gateway.services.enrol
     known = enrol.office(parse_office_id(office))
-    await enrol.add(replace(known, queue=use, keys=(*known.keys, *(enrol.key(jwk, "enc") for jwk in keys))), by="test")
+    given = {"queue": use, "keys": (*known.keys, *(enrol.key(jwk, "enc") for jwk in keys))}
+    await enrol.change(known.id, given, by="test")
     wanted = {spec.name: dict(spec.arguments) for spec in queues_of(known.id, use, whole.gateway.settings.rabbitmq)}
     async with asyncio.timeout(20):
         while not wanted.items() <= (await queues_at(broker, vhost)).items():

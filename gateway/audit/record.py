@@ -29,6 +29,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from struct import Struct
+from typing import cast
 
 from gateway.audit.commitment import (
     ABSENT,
@@ -228,7 +229,11 @@ class PreparedRecord:
 
 
 def load_prepared(raw: bytes) -> PreparedRecord:
-    """The record that `PreparedRecord.dump` wrote. ValueError when it is cut short."""
+    """The record that `PreparedRecord.dump` wrote. ValueError when it is cut short.
+
+    The name of its event may be one that only newer code knows: in a rolling upgrade any node gives records their places,
+    and none needs to know what they say for it.
+    """
     parts: list[bytes] = []
     at = 0
     while at < len(raw):
@@ -242,7 +247,7 @@ def load_prepared(raw: bytes) -> PreparedRecord:
         (parts[n].decode(), int.from_bytes(parts[n + 1], "big"), *parts[n + 2 : n + 5]) for n in range(7, len(parts), 5)
     ]
     said = LogEvent(
-        EventId(event.decode()), EventName(name.decode()), datetime.fromisoformat(when.decode()), {}, secret
+        EventId(event.decode()), _event_name(name.decode()), datetime.fromisoformat(when.decode()), {}, secret
     )
     return PreparedRecord(
         said,
@@ -251,6 +256,13 @@ def load_prepared(raw: bytes) -> PreparedRecord:
         SlotRecord(OFFICER, "", officer[ROOT_BYTES:], officer[:ROOT_BYTES]) if officer else None,
         persons,  # type: ignore[arg-type]
     )
+
+
+def _event_name(text: str) -> EventName:
+    try:
+        return EventName(text)
+    except ValueError:
+        return cast("EventName", text)
 
 
 def link_bytes(link: Link) -> bytes:

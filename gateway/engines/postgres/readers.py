@@ -80,12 +80,13 @@ class Readers:
             try:
                 connection = await self._connection()
                 await self._answer_on(connection, together)
-            except (*AWAY, Unavailable) as error:
+            except Exception as error:  # noqa: BLE001 - goes to the callers: whom nobody answers waits for ever
                 if connection is not None:
                     connection.terminate()
+                is_away = isinstance(error, (*AWAY, Unavailable))
                 for one in together:
                     if not one.future.done():
-                        one.future.set_exception(unavailable(error))
+                        one.future.set_exception(unavailable(error) if is_away else error)
             else:
                 self._idle.append(connection)
 

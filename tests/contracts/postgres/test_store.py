@@ -10,15 +10,17 @@ import asyncpg
 import pytest
 
 from gateway.engines.migrations import Step
-from gateway.engines.postgres import crossing, leader, migrate
+from gateway.engines.postgres import crossing, leader, migrate, readers
 from gateway.engines.postgres.inspect import inspect_database
 from gateway.engines.postgres.sequencer import Sequencer
 from gateway.engines.postgres.store import QUERIES, PostgresStore
+from gateway.engines.sql.values import blob_of
 from gateway.engines.sqlite.migrate import STORE_FILE
 from gateway.engines.sqlite.store import SqliteStore
 from gateway.engines.system.clock import SystemClock
 from gateway.model.delivery import DeliveryState
 from gateway.model.errors import InvalidDocument, Tampered, Unavailable
+from gateway.ports.log_storage import LogQuery
 from gateway.ports.storage import Accepted, Concluded, Disclosed, Epochs, Replayed, Stale
 from tests.contracts.storage.log_suite import verified_size
 from tests.contracts.storage.steps import change
@@ -413,3 +415,31 @@ async def test_both_engines_have_the_same_tables(database, tmp_path):
     await connection.close()
     of_the_cluster_alone = {"log_event", "log_outbox", "log_indexed", "store_shape"}
     assert {name: columns for name, columns in ours.items() if name not in of_the_cluster_alone} == theirs
+
+
+async def test_an_older_node_gives_its_place_to_an_event_that_only_newer_code_knows(store, units, database):
+    """In a rolling upgrade any node may be the one that integrates."""
+    record = units.record()
+    assert record.name == "notice_checked"
+    prepared = record.dump().replace(b"notice_checked", b"notice_weighed")
+    event, newer = blob_of(record.event_id), await asyncpg.connect(database)
+    await newer.execute("INSERT INTO log_event (event) VALUES ($1)", event)
+    await newer.execute(
+        "INSERT INTO log_outbox (event, name, at, prepared) VALUES ($1, $2, 0, $3)", event, "notice_weighed", prepared
+    )
+    await newer.close()
+    assert (await store.log.head()).size == 1
+    assert [one.name for one in await store.log.search(LogQuery(), None, 9)] == ["notice_weighed"]
+
+
+async def test_a_question_that_meets_an_error_nobody_foresaw_is_not_left_waiting(database, clock, monkeypatch):
+    store = await PostgresStore.open(database, clock)
+
+    async def connect(url):
+        raise RuntimeError("the transport is closed")
+
+    monkeypatch.setattr(readers, "connect", connect)
+    async with asyncio.timeout(10):
+        with pytest.raises(RuntimeError):
+            await store.log.latest_checkpoint()
+    await store.close()

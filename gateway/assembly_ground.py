@@ -21,6 +21,7 @@ from gateway.services.consents import Consents
 from gateway.services.directory import Directories
 from gateway.services.formats import Formats
 from gateway.services.govern import AtStart, Policies
+from gateway.services.guardianship import GuardianshipOnRecord
 from gateway.services.keep import Keeper
 from gateway.services.kin import Kin
 from gateway.services.people import People
@@ -129,7 +130,15 @@ async def lay_ground(settings: Settings, documents: Documents, engines: Engines,
         cases=Cases(store.notices, store.deliveries, keys, ids),
         clear_conflict=clear_conflict,
         conflicts=conflicts,
-        consents=Consents(store.consents, keys, ids, conflicts, kin, consent_rules),
+        consents=Consents(
+            store.consents,
+            keys,
+            ids,
+            conflicts,
+            kin,
+            GuardianshipOnRecord(store.notices, keeper.open, kin),
+            consent_rules,
+        ),
         receipts=ReceiptMaker(lambda: keys.signing_key("receipts"), settings.name),
         formats=Formats(documents.adapters),
         authenticate=Authenticate(

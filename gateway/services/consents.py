@@ -29,6 +29,7 @@ from gateway.ports.clock import Ids
 from gateway.ports.keys import KeyStore
 from gateway.ports.registry_storage import ConsentRecord, ConsentStorage
 from gateway.services.conflicts import ConflictsOnRecord
+from gateway.services.guardianship import GuardianshipOnRecord
 from gateway.services.keep import KnownPerson, OpenedNotice
 from gateway.services.kin import Kin
 from gateway.validation.age import AGE_BANDS, EVERY_BAND, possible_age_bands
@@ -74,9 +75,10 @@ class Consents:
         ids: Ids,
         conflicts: ConflictsOnRecord,
         kin: Kin,
+        guardianship: GuardianshipOnRecord,
         rules: Callable[[], ConsentRules],
     ) -> None:
-        self._rules = rules
+        self._rules, self._guardianship = rules, guardianship
         self._storage, self._keys, self._ids, self._conflicts, self._kin = storage, keys, ids, conflicts, kin
 
     async def of(self, children: Iterable[PersonId]) -> list[KeptConsent]:
@@ -118,16 +120,17 @@ class Consents:
         }
         if not minors:
             return Covered(ConsentState.NONE)
+        rules = self._rules()
         try:
             kept = await self.of(one for ref in minors for one in self._kin.of(opened.persons[ref].link.person))
             givers = await self._givers(kept, opened, people, findings)
+            tracks = {ref: await self.track(opened.persons[ref].link.person, opened) for ref in minors}
         except Unavailable:
             return Covered(ConsentState.UNKNOWN)
-        track, rules = opened.data.get("guardianship", {}).get("status"), self._rules()
         states: dict[ConsentState, tuple[str, ...]] = {}
         for ref, person in minors.items():
             child, *others = self._kin.of(opened.persons[ref].link.person)
-            bands = possible_age_bands(person, day)
+            bands, track = possible_age_bands(person, day), tracks[ref]
             say = authority_over(str(child), bands, track, givers, rules)
             theirs = [(str(other), authority_over(str(other), bands, track, givers, rules)) for other in others]
             question = Question(str(child), delivery.recipient, delivery.purpose, at=now, read_at=now)
@@ -138,6 +141,10 @@ class Consents:
         state = next(one for one in _WORST_FIRST if one in states)
         events = {one.consent.id: one.event for one in kept}
         return Covered(state, tuple(events[name] for name in states[state]))
+
+    async def track(self, child: PersonId, opened: OpenedNotice) -> str | None:
+        """The guardianship track that counts for a child of this notice. Raises Unavailable when the store is out of reach."""
+        return await self._guardianship.track(child, opened.data, self._rules())
 
     async def _givers(
         self,

@@ -34,6 +34,7 @@ from gateway.ports.storage import NoticeStorage
 from gateway.services.conflicts import ConflictsOnRecord, own_school
 from gateway.services.consents import Consents, Covered
 from gateway.services.directory import Directories
+from gateway.services.guardianship import stated_track
 from gateway.services.keep import OpenedNotice
 from gateway.services.kin import Kin
 from gateway.services.tell import Teller
@@ -120,7 +121,7 @@ class FactGatherer:
             "age_band": _minors_bands(people, day),
             "conflict": _CONFLICT[notice_conflict(findings) if findings else _without_guardians(people, data)],
             "recipient_conflict": await self._of_recipient(opened, people, own_school(recipient)),
-            "track": _track(data),
+            "track": stated_track(data),
             "agreement": agreement_of(recipient, policy, delivery.purpose, day),
             "own_subject": await self._own_subject(delivery, recipient, people),
             "emergency": "yes" if emergency else "no",
@@ -206,12 +207,6 @@ def _minors_bands(people: Iterable[Mapping[str, Any]], day: date) -> frozenset[s
         if "minor" in person.get("roles", ()):
             found |= possible_age_bands(person, day)
     return found or None
-
-
-def _track(data: JsonObject) -> str | None:
-    """The guardianship track as the notice tells it; unknown where it does not."""
-    status = data.get("guardianship", {}).get("status")
-    return status.upper() if isinstance(status, str) and status != "unknown" else None
 
 
 def _place_of(data: JsonObject) -> str | None:

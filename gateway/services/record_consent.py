@@ -153,7 +153,7 @@ class RecordConsent:
         say = authority_over(
             str(child.link.person),
             possible_age_bands(person, china_day(at)),
-            opened.data.get("guardianship", {}).get("status"),
+            await self._consents.track(child.link.person, opened),
             speaking,
             self._rules(),
         )

@@ -15,15 +15,13 @@ from pathlib import Path
 import click
 
 from gateway.cli import policy_ask, policy_life, policy_recorded
-from gateway.cli.frame import EXIT_NO, config_option, fail, json_option, operator_option, show, speaks
+from gateway.cli.frame import EXIT_NO, config_option, fail, operator_option, show, speaks
 from gateway.cli.policy_source import (
     WORDS,
+    Asking,
     Source,
-    as_of_option,
-    day_of,
-    division_option,
+    asks,
     files_to_hand_in,
-    source_of,
     which_argument,
 )
 from gateway.engines.files.beside import problems_beside
@@ -47,22 +45,16 @@ def policy() -> None:
     "check",
     help=f"装载并证明，目录中其余文件一并核对 · load and prove; in a folder, what stands beside the pack too. WHICH: {WORDS}",
 )
-@which_argument
-@as_of_option
-@division_option
-@operator_option
-@config_option
-@json_option
-@speaks
-async def check(which: str, as_of: str, division: str | None, operator: str, config: Path, as_json: bool) -> None:
-    source = await source_of(which, operator, config)
+@asks(which_argument)
+async def check(asking: Asking) -> None:
+    source, division = await asking.source(), asking.division
     asked = division if division is not None or source.folder is not None or source.is_shipped else source.division
-    told = answers.check(source.files, default_catalogue().fields, day_of(as_of), asked)
+    told = answers.check(source.files, default_catalogue().fields, asking.day, asked)
     if source.folder is not None or source.is_shipped:
         beside = problems_beside(source.folder, source.files)
         told["problems"] += answers.problems_of(beside)
         told["holds"] = not told["problems"]
-    if as_json:
+    if asking.as_json:
         show(told)
     elif not told["holds"]:
         problems = tuple(Problem(**problem) for problem in told["problems"])
@@ -89,17 +81,10 @@ async def check(which: str, as_of: str, division: str | None, operator: str, con
 
 
 @policy.command("test", help=f"运行案例 · run the worked cases, with coverage. WHICH: {WORDS}")
-@which_argument
-@as_of_option
-@division_option
-@operator_option
-@config_option
-@json_option
-@speaks
-async def test(which: str, as_of: str, division: str | None, operator: str, config: Path, as_json: bool) -> None:
-    source = await source_of(which, operator, config)
-    told = answers.test(source.files, source.load(day_of(as_of), division))
-    if as_json:
+@asks(which_argument)
+async def test(asking: Asking) -> None:
+    told = answers.test((await asking.source()).files, await asking.policy())
+    if asking.as_json:
         show(told)
     else:
         for miss in told["misses"]:
@@ -118,16 +103,10 @@ async def test(which: str, as_of: str, division: str | None, operator: str, conf
 
 
 @policy.command("lint", help=f"值得再看一眼之处 · what deserves a second look; never fails. WHICH: {WORDS}")
-@which_argument
-@as_of_option
-@division_option
-@operator_option
-@config_option
-@json_option
-@speaks
-async def lint(which: str, as_of: str, division: str | None, operator: str, config: Path, as_json: bool) -> None:
-    remarks = answers.lint((await source_of(which, operator, config)).load(day_of(as_of), division))
-    if as_json:
+@asks(which_argument)
+async def lint(asking: Asking) -> None:
+    remarks = answers.lint(await asking.policy())
+    if asking.as_json:
         show(remarks)
         return
     for one in remarks:
@@ -141,19 +120,12 @@ async def lint(which: str, as_of: str, division: str | None, operator: str, conf
 )
 @click.argument("old")
 @click.argument("new")
-@as_of_option
-@division_option
-@operator_option
-@config_option
-@json_option
-@speaks
-async def diff(
-    old: str, new: str, as_of: str, division: str | None, operator: str, config: Path, as_json: bool
-) -> None:
-    sources = [await source_of(one, operator, config) for one in (old, new)]
-    asked = _one_division(sources, division)
-    told = answers.diff(*(one.load(day_of(as_of), asked) for one in sources))
-    if as_json:
+@asks()
+async def diff(asking: Asking, old: str, new: str) -> None:
+    sources = [await asking.source(one) for one in (old, new)]
+    asked = _one_division(sources, asking.division)
+    told = answers.diff(*(one.load(asking.day, asked) for one in sources))
+    if asking.as_json:
         show(told)
     else:
         for mark, name in (("+", "gained"), ("-", "lost"), ("±", "mixed")):
@@ -201,28 +173,18 @@ async def copy(which: str, folder: Path, operator: str, config: Path) -> None:
 
 
 @policy.command("page", help="给法律审核人看的一页 · the whole pack as a page for a legal reviewer, in Markdown")
-@which_argument
-@as_of_option
-@division_option
-@operator_option
-@config_option
-@speaks
-async def page(which: str, as_of: str, division: str | None, operator: str, config: Path) -> None:
-    source = await source_of(which, operator, config)
-    compiled = source.load(day_of(as_of), division)
+@asks(which_argument, has_json=False)
+async def page(asking: Asking) -> None:
+    source, compiled = await asking.source(), await asking.policy()
     click.echo(policy_page(compiled, read_law(law_file(source.folder), compiled)), nl=False)
 
 
 @policy.command("export", help="导出为 Rego 或 Cedar，供外部核对 · export for an outside check")
 @which_argument
 @click.option("--to", "language", type=click.Choice(["rego", "cedar"]), default="rego")
-@as_of_option
-@division_option
-@operator_option
-@config_option
-@speaks
-async def export(which: str, language: str, as_of: str, division: str | None, operator: str, config: Path) -> None:
-    compiled = (await source_of(which, operator, config)).load(day_of(as_of), division)
+@asks(has_json=False)
+async def export(asking: Asking, language: str) -> None:
+    compiled = await asking.policy()
     if language == "rego":
         click.echo(export_rego(compiled), nl=False)
     else:

@@ -6,21 +6,18 @@ running gateway opens.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks, table
+from gateway.cli.frame import show, table
 from gateway.cli.policy_source import (
-    as_of_option,
+    Asking,
     asked_of_gateway,
-    day_of,
-    division_option,
+    asks,
     field_of,
     lists_circumstances,
     pairs_of,
-    source_of,
     which_option,
 )
 from gateway.engines.files.documents import default_catalogue
@@ -50,17 +47,10 @@ def join(group: click.Group) -> None:
 @_accept
 @click.option("--event", help="日志中的一次披露，取其当时的事实 a disclosure of the log: its own facts and policy")
 @click.option("--person", default="", help="该次披露中的人员序号 the person's number in that notice, as p1")
-@which_option
-@as_of_option
-@division_option
-@operator_option
-@config_option
-@json_option
-@speaks
+@asks(which_option)
 async def why(
-    field: str, given: tuple[str, ...], accepts: tuple[str, ...], event: str | None, person: str, which: str, as_of: str,
-    division: str | None, operator: str, config: Path, as_json: bool,
-) -> None:  # fmt: skip
+    asking: Asking, field: str, given: tuple[str, ...], accepts: tuple[str, ...], event: str | None, person: str
+) -> None:
     if event is not None:
         if given or accepts:
             raise click.BadParameter(
@@ -68,18 +58,18 @@ async def why(
             )
         context = click.get_current_context()
         by_default = context.get_parameter_source("which") is not click.core.ParameterSource.COMMANDLINE
-        asked: dict[str, Any] = {} if by_default else asked_of_gateway(which)
-        found = await Admin(settings_of(config), operator).call(
+        asked: dict[str, Any] = {} if by_default else asked_of_gateway(asking.which)
+        found = await asking.gateway().call(
             "POST", "/admin/v1/policies:why", {"field": field, "event": event, "person": person, **asked}
         )
         vocabulary = None
     else:
-        compiled = (await source_of(which, operator, config)).load(day_of(as_of), division)
+        compiled = await asking.policy()
         vocabulary, wanted = compiled.vocabulary, field_of(compiled, field)
         accepted = tuple(vocabulary.obligations) if "all" in accepts else accepts
         told = facts(vocabulary, pairs_of(given), accepts=accepted)
         found = answers.why(told, compiled, wanted)
-    show(found) if as_json else _print_why(found, vocabulary)
+    show(found) if asking.as_json else _print_why(found, vocabulary)
 
 
 def _print_why(found: dict[str, Any], vocabulary: Vocabulary | None) -> None:
@@ -115,20 +105,12 @@ def _text(shown: str | list[str]) -> str:
     "who-sees", help="谁能看到一个字段 · who sees a field, under which circumstances, where the notice is delivered"
 )
 @click.argument("field")
-@which_option
-@as_of_option
-@division_option
-@operator_option
-@config_option
-@json_option
-@speaks
+@asks(which_option)
 @lists_circumstances
-async def who_sees(
-    field: str, which: str, as_of: str, division: str | None, operator: str, config: Path, as_json: bool
-) -> None:
-    compiled = (await source_of(which, operator, config)).load(day_of(as_of), division)
+async def who_sees(asking: Asking, field: str) -> None:
+    compiled = await asking.policy()
     found = answers.who_sees(compiled, field_of(compiled, field))
-    if as_json:
+    if asking.as_json:
         show(found)
         return
     for row in found["rows"]:
@@ -138,19 +120,11 @@ async def who_sees(
 
 @click.command("ceiling", help="一个单位至多能看到什么 · all that such a recipient could ever get, over all purposes")
 @_facts
-@which_option
-@as_of_option
-@division_option
-@operator_option
-@config_option
-@json_option
-@speaks
-async def ceiling(
-    given: tuple[str, ...], which: str, as_of: str, division: str | None, operator: str, config: Path, as_json: bool
-) -> None:
-    compiled = (await source_of(which, operator, config)).load(day_of(as_of), division)
+@asks(which_option)
+async def ceiling(asking: Asking, given: tuple[str, ...]) -> None:
+    compiled = await asking.policy()
     found = answers.ceiling(compiled, pairs_of(given))
-    if as_json:
+    if asking.as_json:
         show(found)
         return
     catalogue = {**default_catalogue().fields, **compiled.document.catalogue}

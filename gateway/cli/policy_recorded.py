@@ -31,11 +31,9 @@ from gateway.cli.policy_life import short
 from gateway.cli.policy_source import (
     IN_FORCE,
     WORDS,
-    as_of_option,
+    Asking,
     asked_of_gateway,
-    day_of,
-    division_option,
-    source_of,
+    asks,
     which_option,
 )
 from gateway.cli.submit import media_type_of
@@ -87,23 +85,14 @@ def join(group: click.Group) -> None:
     " rules it was routed. --policy is for a file. Exit 1 when it differs",
 )
 @click.argument("what", metavar="WHAT")
-@which_option
-@as_of_option
-@division_option
-@operator_option
-@config_option
-@json_option
-@speaks
-async def replay(
-    what: str, which: str, as_of: str, division: str | None, operator: str, config: Path, as_json: bool
-) -> None:
+@asks(which_option)
+async def replay(asking: Asking, what: str) -> None:
     if Path(what).is_file():
-        source = await source_of(which, operator, config)
-        holds = _replay_file(Path(what), source.load(day_of(as_of), division), as_json)
+        holds = _replay_file(Path(what), await asking.policy(), asking.as_json)
     else:
-        found = await Admin(settings_of(config), operator).call("GET", f"/admin/v1/replays/{what}")
+        found = await asking.gateway().call("GET", f"/admin/v1/replays/{what}")
         holds = bool(found["holds"])
-        if as_json:
+        if asking.as_json:
             show(found)
         elif "rules" in found:
             _print_routing(found)
@@ -186,22 +175,12 @@ def _replay_file(records: Path, compiled: Policy, as_json: bool) -> bool:
     help="草案对既往披露的影响 · what a draft would have changed in the log's disclosures, or in a file of recorded decisions",
 )
 @click.argument("records", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@_stored
 @click.option("--since", help="从何时起 from when on, RFC 3339 with offset")
 @click.option("--most", default=10_000, help="最多条数，从最新起 how many, the newest first")
-@as_of_option
-@division_option
-@operator_option
-@config_option
-@json_option
-@speaks
-async def simulate(
-    records: Path | None, which: str, since: str | None, most: int, as_of: str, division: str | None, operator: str,
-    config: Path, as_json: bool,
-) -> None:  # fmt: skip
+@asks(_stored)
+async def simulate(asking: Asking, records: Path | None, since: str | None, most: int) -> None:
     if records is not None:
-        source = await source_of(which, operator, config)
-        asked = ask_draft(source.load(day_of(as_of), division), _records(records))
+        asked = ask_draft(await asking.policy(), _records(records))
         found: dict[str, Any] = {
             "records": asked.records, "changed": [one.id for one in asked.changed],
             "undecidable": [one.id for one in asked.undecidable],
@@ -209,9 +188,9 @@ async def simulate(
             "fields": [{"field": one, "more": more, "less": less} for one, (more, less) in sorted(asked.by_field.items())],
         }  # fmt: skip
     else:
-        document = {**asked_of_gateway(which), "most": most, **({} if since is None else {"since": since})}
-        found = await Admin(settings_of(config), operator).call("POST", "/admin/v1/policies:simulate", document)
-    if as_json:
+        document = {**asked_of_gateway(asking.which), "most": most, **({} if since is None else {"since": since})}
+        found = await asking.gateway().call("POST", "/admin/v1/policies:simulate", document)
+    if asking.as_json:
         show(found)
         return
     table(found["fields"], {"field": "字段 field", "more": "看到更多 sees more", "less": "看到更少 sees less"})

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
-from gateway.cli.frame import Admin, settings_of
+from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, speaks
 from gateway.engines.files.documents import default_catalogue
 from gateway.engines.files.packs import pack_files
 from gateway.model.errors import InvalidDocument
@@ -71,6 +71,61 @@ async def source_of(which: str, operator: str, config: Path) -> Source:
     settings = settings_of(config)
     files = await Admin(settings, operator).call("GET", f"/admin/v1/policies/{which}/files")
     return Source(files, settings.region)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What every question about a policy says: of which one, for which day and division, by whom, and how the answer is wanted."""
+
+    which: str
+    day: date
+    division: str | None
+    operator: str
+    config: Path
+    as_json: bool
+
+    async def source(self, which: str = "") -> Source:
+        return await source_of(which or self.which, self.operator, self.config)
+
+    async def policy(self) -> Policy:
+        """The policy itself, loaded and proved here."""
+        return (await self.source()).load(self.day, self.division)
+
+    def gateway(self) -> Admin:
+        """The gateway that runs here, asked as this person."""
+        return Admin(settings_of(self.config), self.operator)
+
+
+Option = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def asks(
+    *which: Option, has_json: bool = True
+) -> Callable[[Callable[Concatenate[Asking, P], Coroutine[Any, Any, T]]], Callable[..., T]]:
+    """The options of a question about a policy, taken together as one `Asking`; `which` is how the policy is named, if it is."""
+    options = (
+        *which,
+        as_of_option,
+        division_option,
+        operator_option,
+        config_option,
+        *((json_option,) if has_json else ()),
+    )
+
+    def over(command: Callable[Concatenate[Asking, P], Coroutine[Any, Any, T]]) -> Callable[..., T]:
+        @wraps(command)
+        async def run(
+            *args: Any, as_of: str, division: str | None, operator: str, config: Path, which: str = "", as_json: bool = False,
+            **own: Any,
+        ) -> T:  # fmt: skip
+            return await command(Asking(which, day_of(as_of), division, operator, config, as_json), *args, **own)
+
+        made: Callable[..., T] = speaks(run)
+        for option in reversed(options):
+            made = option(made)
+        return made
+
+    return over
 
 
 @lru_cache(4)

@@ -24,6 +24,7 @@ from gateway.services.govern import AtStart, Policies
 from gateway.services.guardianship import GuardianshipOnRecord
 from gateway.services.keep import Keeper
 from gateway.services.kin import Kin
+from gateway.services.participants import Participants
 from gateway.services.people import People
 from gateway.services.recall import Recall
 from gateway.services.receipts import ReceiptMaker
@@ -45,6 +46,7 @@ class Ground:
     kin: Kin
     people: People
     cases: Cases
+    participants: Participants
     clear_conflict: ClearConflict
     conflicts: ConflictsOnRecord
     consents: Consents
@@ -128,6 +130,7 @@ async def lay_ground(settings: Settings, documents: Documents, engines: Engines,
         kin=kin,
         people=people,
         cases=Cases(store.notices, store.deliveries, keys, ids),
+        participants=Participants(store.notices, documents.routing),
         clear_conflict=clear_conflict,
         conflicts=conflicts,
         consents=Consents(

@@ -121,6 +121,7 @@ def _admission(ground: Ground) -> Admission:
     return Admission(
         settings=ground.settings,
         cases=ground.cases,
+        participants=ground.participants,
         keeper=ground.keeper,
         teller=ground.teller,
         receipts=ground.receipts,

@@ -252,6 +252,7 @@ def _joined(ground: Ground, intake: Intake, handover: Handover) -> Services:
         follow=Follow(
             settings=settings,
             notices=store.notices,
+            participants=ground.participants,
             deliveries=store.deliveries,
             receipts=ground.receipts,
             doorbell=engines.doorbell,

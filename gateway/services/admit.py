@@ -39,6 +39,7 @@ from gateway.services.directory import Directories
 from gateway.services.facts import china_day
 from gateway.services.in_step import in_step
 from gateway.services.keep import Keeper
+from gateway.services.participants import Participants
 from gateway.services.receipts import ReceiptMaker
 from gateway.services.replies import reply_move
 from gateway.services.sealed_questions import counted_question, stays_here
@@ -70,6 +71,7 @@ class Admission:
         *,
         settings: Settings,
         cases: Cases,
+        participants: Participants,
         keeper: Keeper,
         teller: Teller,
         receipts: ReceiptMaker,
@@ -83,6 +85,7 @@ class Admission:
         ids: Ids,
     ) -> None:
         self._settings, self._cases, self._keeper, self._teller = settings, cases, keeper, teller
+        self._participants = participants
         self._receipts, self._route, self._scrub = receipts, route, scrub
         self._set_apart, self._sealed = set_apart, sealed
         self._notices, self._directories, self._ids = notices, directories, ids
@@ -193,18 +196,23 @@ class Admission:
         return Admitted(unit, link, accused)
 
     async def rehearse(self, caller: Caller, valid: ValidNotice, now: datetime) -> dict[str, Any]:
-        """What would happen to a notice: recipients with purpose, basis and trace. Nothing is stored or taken."""
+        """What would happen to a notice: recipients with purpose, basis and trace, as far as the sender is told of them.
+        Nothing is stored or taken."""
         link = await self._cases.link(caller.office, valid.notice)
         routing = self._route(valid, self._directories.current.finder, link.context, now)
         if routing.problems:
             raise InvalidNotice("the notice cannot be routed", problems=located(routing.problems, valid.notice))
+        rules = [one.rule for one in routing.recipients] + [one.rule for one in routing.held]
+        is_told = await self._participants.told(caller.office, link.case, rules)
         return {
             "type": "checked",
             "id": valid.notice.native_id,
             "flags": list(valid.flags) + list(routing.flags),
             "gaps": [_gap(gap) for gap in valid.notice.gaps],
-            "recipients": [_recipient(recipient) for recipient in routing.recipients],
-            "held": [{"reason": held.reason, "rule": held.rule} for held in routing.held],
+            "recipients": [_recipient(one) for one in routing.recipients if is_told(one.rule, one.office)],
+            "held": [
+                {"reason": held.reason, "rule": held.rule} for held in routing.held if is_told(held.rule, held.meant)
+            ],
         }
 
     def was_accepted(self, admitted: Admitted) -> None:

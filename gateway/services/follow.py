@@ -5,7 +5,8 @@ declined, acted on, refused, expired, withdrawn, superseded, undelivered. Whatev
 answers exactly like what never was.
 
 A school that a later report about the child accuses learns nothing more (S9, K5): its own notices stand for it as they stood
-when that report came, so that neither an answer nor its absence tells that there is one.
+when that report came, so that neither an answer nor its absence tells that there is one; nor is it told whom else of a case
+a notice reached (`Participants`).
 
 A sender need not ask notice by notice: its changes are numbered, and it asks for what came after the last it saw,
 waiting for more if it likes. The cursor is opaque to it.
@@ -30,6 +31,7 @@ from gateway.ports.clock import Clock
 from gateway.ports.storage import DeliveryChange, DeliveryStorage, NoticeStorage, NoticeSummary
 from gateway.services.conflicts import own_school
 from gateway.services.facts import ON_DUTY
+from gateway.services.participants import Participants
 from gateway.services.receipts import ReceiptKind, ReceiptMaker
 
 RECEIPTS = {
@@ -57,6 +59,7 @@ class Follow:
         *,
         settings: Settings,
         notices: NoticeStorage,
+        participants: Participants,
         deliveries: DeliveryStorage,
         receipts: ReceiptMaker,
         doorbell: Doorbell,
@@ -65,7 +68,7 @@ class Follow:
         is_draining: Callable[[], bool],
         cursors: Scatter,
     ) -> None:
-        self._cursors = cursors
+        self._cursors, self._participants = cursors, participants
         self._silent_since = silent_since
         self._settings, self._notices, self._deliveries = settings, notices, deliveries
         self._receipts, self._doorbell, self._clock = receipts, doorbell, clock
@@ -81,12 +84,17 @@ class Follow:
             moved = await self._deliveries.changes_of_notice(notice)
             since = await self._silent_since(caller.office, notice)
             statuses = _as_they_stood(summary, moved, datetime.max.replace(tzinfo=UTC) if since is None else since)
+        is_told = await self._participants.told(caller.office, summary.case, [one.rule for one in summary.deliveries])
         return {
             "notice": summary.id,
             "type": summary.type,
             "received_at": summary.received_at.isoformat(timespec="milliseconds"),
             "flags": list(summary.flags),
-            "deliveries": [self._status(caller, summary.id, status) for status in statuses],
+            "deliveries": [
+                self._status(caller, summary.id, status)
+                for status in statuses
+                if is_told(status.rule, status.recipient)
+            ],
         }
 
     async def changes(self, caller: Caller, cursor: str, limit: int, wait: timedelta) -> dict[str, Any]:
@@ -114,8 +122,24 @@ class Follow:
         return {"changes": [self._change(caller, change) for change in found], "cursor": self._write_cursor(last)}
 
     async def _told_of(self, office: Office, found: Sequence[DeliveryChange]) -> list[DeliveryChange]:
-        silent = {one: await self._silent_since(office, one) for one in {change.notice for change in found}}
-        return [one for one in found if (since := silent[one.notice]) is None or one.at <= since]
+        notices = {change.notice for change in found}
+        silent = {one: await self._silent_since(office, one) for one in notices}
+        hidden = {one: await self._hidden(office, one) for one in notices} if own_school(office) is not None else {}
+        return [
+            one
+            for one in found
+            if ((since := silent[one.notice]) is None or one.at <= since)
+            and one.recipient not in hidden.get(one.notice, ())
+        ]
+
+    async def _hidden(self, office: Office, notice: NoticeId) -> frozenset[OfficeId]:
+        """The recipients of its own notice that an office is not told of."""
+        summary = await self._notices.summary(notice)
+        if summary is None:
+            return frozenset()
+        rules = [one.rule for one in summary.deliveries]
+        is_told = await self._participants.told(office, summary.case, rules)
+        return frozenset(one.recipient for one in summary.deliveries if not is_told(one.rule, one.recipient))
 
     def _write_cursor(self, number: int) -> str:
         """The number of a change, scattered: from two numbers with a gap between them an office could read that it was

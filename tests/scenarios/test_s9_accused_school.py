@@ -167,6 +167,39 @@ async def test_an_accused_school_learns_nothing_more_of_its_own_notices_and_the_
         assert not whole.failures()
 
 
+async def test_a_school_does_not_see_from_who_takes_part_in_its_case_that_somebody_reported_in_it(tmp_path):
+    """A closure goes to all who take part: neither trying one, nor sending it and following it, shows who came newly in."""
+    async with town(tmp_path) as whole, await join(whole, SCHOOL, school_code=CODE) as school:
+        own = {**unrelated(), "persons": [victim(51)]}
+        await school.submit(notice("RPT", SCHOOL, "own", own, "own"), CANONICAL)
+
+        def closure(number):
+            said = {"urgency": 0, "purpose": "P01", "legal_basis": ["L20"], "closure": {"reason": "resolved"}}
+            return notice("CLS", SCHOOL, number, said, "own")
+
+        before = await school.check(closure("c"), CANONICAL)
+        assert [one["office"] for one in before["recipients"]] == ["police.440113", "civil_affairs.440113"]
+        committee = whole.clients["civil_affairs.440113"]
+        (item,) = await committee.pull(accept=CANONICAL)
+        place = {"region": "440113102", "school_related": True}
+        accusing = {**own, "place": place, "harm": {"types": ["H22"]}, "in_reply_to": item.delivery}
+        accused = await committee.submit(notice("RPT", "civil_affairs.440113", "a", accusing), CANONICAL)
+        reached = {one["recipient"] for one in (await committee.notice(accused["notice"]))["deliveries"]}
+        assert "education.440113" in reached
+        assert await school.check(closure("c"), CANONICAL) == before
+        sent = await school.submit(closure("c"), CANONICAL)
+        status = await school.notice(sent["notice"])
+        assert [one["recipient"] for one in status["deliveries"]] == ["police.440113", "civil_affairs.440113"]
+        bureau = whole.clients["education.440113"]
+        while items := await bureau.pull(accept=CANONICAL):
+            for item in items:
+                await bureau.acknowledge(item)
+        moved = await whole.gateway.engines.store.deliveries.changes(SCHOOL, 0, 100)
+        assert {one.recipient for one in moved if one.notice == sent["notice"]} == {"education.440113"}, "it reached it"
+        assert [one for one in (await school.changes())["changes"] if one["notice"] == sent["notice"]] == []
+        assert not whole.failures()
+
+
 async def test_a_switched_off_recipient_still_gets_reports_with_their_floor_and_nothing_else(tmp_path):
     async with town(tmp_path) as whole:
         police = whole.clients["police.440113"]

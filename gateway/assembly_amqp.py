@@ -33,7 +33,7 @@ class Broker:
     publisher: Publisher | None = None
 
 
-def open_broker(settings: Settings, signal: Callable[[str], None]) -> Broker:
+def open_broker(settings: Settings, signal: Callable[[str], None], report: Callable[[BaseException], None]) -> Broker:
     """Read the addresses; connects nothing yet."""
     known = addresses(settings.rabbitmq)
     if not known:
@@ -48,7 +48,7 @@ def open_broker(settings: Settings, signal: Callable[[str], None]) -> Broker:
     publisher = Publisher(known, limits.window, limits.heartbeat_seconds, signal)
     doorbell = RabbitDoorbell(publisher, BELL)
     management = Management(limits.management, known[0])
-    queues = RabbitQueues(known, limits, publisher, doorbell, management, signal)
+    queues = RabbitQueues(known, limits, publisher, doorbell, management, signal, report)
     return Broker(doorbell, queues, frozenset(address.vhost for address in known), publisher)
 
 

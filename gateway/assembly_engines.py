@@ -128,7 +128,11 @@ async def open_engines(settings: Settings, log_stream: Stream, clock: Clock | No
         staff = LocalStaff(storage=store.staff, teller=teller, clock=clock)
         proof = await stack.enter_async_context(open_log_proof(settings, store.log, teller, staff, clock, ids))
         events = EventLog(log_stream, clock)
-        broker = open_broker(settings, lambda name: events.write("rabbitmq", signal=name))
+        broker = open_broker(
+            settings,
+            lambda name: events.write("rabbitmq", signal=name),
+            lambda error: events.error("rabbitmq_failed", error),
+        )
         if (bells := cluster_doorbell(settings)) is not None:
             broker = replace(broker, doorbell=bells)
         yield Engines(

@@ -25,7 +25,7 @@ AGAIN_SECONDS = 1.0
 async def insisted(work: Coroutine[Any, Any, Result], patience_seconds: float | None = None) -> Result:
     """Do `work` and return what it returns; end it when the patience is over or the caller is cancelled.
 
-    Raises TimeoutError, what the work raises, and AMQPConnectionError when aiormq cancelled it with its connection.
+    Raises TimeoutError, what the work raises, and AMQPConnectionError when aiormq ended it with its connection.
     """
     task = asyncio.ensure_future(work)
     try:
@@ -36,6 +36,9 @@ async def insisted(work: Coroutine[Any, Any, Result], patience_seconds: float | 
         raise TimeoutError
     if task.cancelled():
         raise AMQPConnectionError("the connection ended meanwhile")
+    error = task.exception()
+    if type(error) is Exception:  # so aiormq answers, without a reason, what was asked while its connection ended
+        raise AMQPConnectionError("the connection ended meanwhile") from error
     return task.result()
 
 

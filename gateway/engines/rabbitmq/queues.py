@@ -66,7 +66,8 @@ _CONNECT_SECONDS, _CLOSE_SECONDS = 5.0, 5.0
 
 
 class RabbitQueues:
-    """The agency queues port. `signal` hears the name of what happened, for the event log."""
+    """The agency queues port. `signal` hears the name of what happened, `report` an error that nobody foresaw, both for the
+    event log."""
 
     def __init__(
         self,
@@ -76,9 +77,10 @@ class RabbitQueues:
         doorbell: RabbitDoorbell,
         management: Management,
         signal: Callable[[str], None],
+        report: Callable[[BaseException], None],
     ) -> None:
         self._addresses, self._settings, self._publisher = addresses, settings, publisher
-        self._doorbell, self._management, self._signal = doorbell, management, signal
+        self._doorbell, self._management, self._signal, self._report = doorbell, management, signal, report
         self._confirm = timedelta(seconds=settings.confirm_seconds)
         self._offices: dict[OfficeId, QueueUse] = {}
         self._session: _Session | None = None
@@ -109,7 +111,9 @@ class RabbitQueues:
                 self._session, pause = session, FIRST_PAUSE
                 await lost
                 self._signal("queues-lost")
-            except (*BROKEN, InvalidDocument, Unavailable):
+            except Exception as trouble:  # noqa: BLE001 - the node has other work: whatever it is, the connection is made again
+                if not isinstance(trouble, (*BROKEN, InvalidDocument, Unavailable)):
+                    self._report(trouble)
                 self._signal("queues-trouble")
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
@@ -289,7 +293,7 @@ class _Session:
         office = parse_office_id(name.partition(".")[2])
         with suppress(*BROKEN):
             async with await self._connect() as other:
-                await declare(other, Topology({}, queues_of(office, self._wanted[office], self._settings)))
+                await insisted(declare(other, Topology({}, queues_of(office, self._wanted[office], self._settings))))
         if name == inbox_queue(office):
             self._desk.emptied(office)
 

@@ -24,14 +24,14 @@ _START, _TUNE, _OPEN_OK, _CLOSE, _BLOCKED, _UNBLOCKED = (
     b"\x00\x0a" + method for method in (b"\x00\x0a", b"\x00\x1e", b"\x00\x29", b"\x00\x32", b"\x00\x3c", b"\x00\x3d")
 )
 _CHANNEL_OPEN_OK, _CHANNEL_CLOSE, _CONFIRM_OK = b"\x00\x14\x00\x0b", b"\x00\x14\x00\x28", b"\x00\x55\x00\x0b"
-_LONG_AGO = _A_WHILE = timedelta(seconds=1)
+_A_WHILE = timedelta(seconds=1)
 
 
 class NotTaken(Unavailable):
     """The broker said no to a message: its queue is full, or there is none."""
 
     def __init__(self, message: str, *, is_full: bool) -> None:
-        super().__init__(message, retry_after=_LONG_AGO)
+        super().__init__(message, retry_after=_A_WHILE)
         self.is_full = is_full
 
 
@@ -280,7 +280,7 @@ class Wire(asyncio.Protocol):
 
 
 def _gone() -> Unavailable:
-    return Unavailable("the connection to RabbitMQ ended", retry_after=_LONG_AGO)
+    return Unavailable("the connection to RabbitMQ ended", retry_after=_A_WHILE)
 
 
 def _returned_from(payload: bytes) -> tuple[str, str]:

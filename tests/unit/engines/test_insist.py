@@ -52,12 +52,14 @@ async def test_patience_ends_and_so_does_the_work():
     assert deaf.heard == 2
 
 
-async def test_a_cancellation_that_comes_from_within_is_a_lost_connection_and_ends_nobody_else():
-    async def rejected():
-        raise asyncio.CancelledError
+async def test_a_cancellation_that_comes_from_within_or_an_error_without_a_kind_is_a_lost_connection():
+    async def rejected(kind):
+        raise kind
 
     with pytest.raises(AMQPConnectionError):
-        await insisted(rejected())
+        await insisted(rejected(asyncio.CancelledError))
+    with pytest.raises(AMQPConnectionError):
+        await insisted(rejected(Exception))
 
 
 async def test_results_and_errors_come_through():

@@ -106,6 +106,10 @@ async def _create(file: Path) -> None:
     settings, first = load_settings(file), who_acts()
     await create(settings, by=first)
     click.echo(f"已建立 made: {file}")
+    click.echo(
+        f"名称 name: {settings.name}（日志与回执以此署名，以后不能改 signs log and receipts, never changed afterwards: --name）"
+    )
+    click.echo(f"区划 region: {settings.region}")
     click.echo(f"安全管理员 security administrator: {first}")
     click.echo(f"下一步 next: hutong serve --config {file}")
     click.echo(f"         hutong office add police.{settings.region} --name ... --profile offices --config {file}")

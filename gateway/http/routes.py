@@ -7,7 +7,7 @@ tests read it too, so that none of them knows a door the others don't.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 CANONICAL_MEDIA_TYPES = (
     "application/cloudevents+json",
@@ -73,6 +73,7 @@ _SIGNATURE = Parameter(
     "正文原样字节的分离式 JWS / detached JWS over the exact body bytes (RFC 7515 F, RFC 7797)",
     {"type": "string", "maxLength": 8192},
 )
+_MUST_SIGN = replace(_SIGNATURE, is_required=True)
 _OFFICER = Parameter(
     "Hutong-Officer",
     "header",
@@ -183,13 +184,13 @@ ROUTES: tuple[Route, ...] = (
                          "one item each, every item with a status of its own",
                     schema="ReceiptOrBatch", headers=_LOCATION),
         ),
-        codes=_SUBMIT_CODES, parameters=(_SIGNATURE, *_ACTOR, _KEY), body=_NOTICE_BODY,
+        codes=_SUBMIT_CODES, parameters=(_MUST_SIGN, *_ACTOR, _KEY), body=_NOTICE_BODY,
     ),
     Route(
         "check", "POST", "/v1/notices:check", "试报：只检查，不保存，只收合成身份",
         "the sandbox: the same answers, nothing stored, synthetic identities only", "office-or-suspended",
         (Success(200, "与正式报送相同的结果 / the answers that sending would give", schema="ReceiptOrBatch"),),
-        codes=_SUBMIT_CODES, parameters=(_SIGNATURE, *_ACTOR), body=_NOTICE_BODY,
+        codes=_SUBMIT_CODES, parameters=(_MUST_SIGN, *_ACTOR), body=_NOTICE_BODY,
     ),
     Route(
         "follow", "GET", "/v1/notices/{notice}", "查看自己通报的投递状态", "follow the deliveries of one's own notice",
@@ -201,7 +202,7 @@ ROUTES: tuple[Route, ...] = (
         "send a bulk file of up to 100,000 rows: one receipt now, the rows follow", "office-or-suspended",
         (Success(202, "整个文件的已签名回执 / the signed receipt of the whole file", schema="FileReceipt",
                  headers=(("Location", "文件的进度地址 / where to follow the file"), _LOCATION[1])),),
-        codes=("bad-signature", "tampered", "undecodable"), parameters=(_SIGNATURE, *_ACTOR, _KEY), body=(("*/*", None),),
+        codes=("bad-signature", "tampered", "undecodable"), parameters=(_MUST_SIGN, *_ACTOR, _KEY), body=(("*/*", None),),
     ),
     Route(
         "files", "GET", "/v1/files", "本单位的批量文件，新的在前", "the office's bulk files, newest first",
@@ -326,7 +327,7 @@ ROUTES: tuple[Route, ...] = (
         "webhook", "PUT", "/v1/webhook", "登记本单位的推送地址（空对象为取消；须签名）",
         "say where this office wants to be called (an empty object: nowhere); signed", "office",
         (Success(200, "登记的地址 / the address as registered", schema="AnyObject"),),
-        codes=("bad-signature", "invalid-document", "undecodable"), parameters=(_SIGNATURE, *_ACTOR),
+        codes=("bad-signature", "invalid-document", "undecodable"), parameters=(_MUST_SIGN, *_ACTOR),
         body=(("application/json", "Webhook"),),
     ),
     Route(

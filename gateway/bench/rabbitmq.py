@@ -105,6 +105,11 @@ class Broker:
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
+    def evaluate(self, expression: str) -> None:
+        """Have the running node evaluate Erlang. For what no fault brings about at will."""
+        command = [str(_SBIN[-1] / "rabbitmqctl"), "eval", expression]
+        subprocess.run(command, env=self._environment(), capture_output=True, timeout=60, check=True)  # noqa: S603
+
     def wipe(self) -> None:
         shutil.rmtree(self.folder / "mnesia", ignore_errors=True)
 

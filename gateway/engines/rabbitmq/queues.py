@@ -6,8 +6,9 @@ answer with it. Messages of one lane are worked on one after another; when the c
 dropped and comes again.
 
 A quorum queue that was made moments before its broker was killed may come back without a leader, and stay so: it takes
-nothing and gives nothing. One that is silent while the broker answers is made anew; nothing in it is the record of
-anything.
+nothing and gives nothing. One whose broker had no room on its disk may have lost its process: it refuses every message as
+if it were full, and whoever reads it loses his connection. One that is silent in either way while the broker answers is
+made anew; nothing in it is the record of anything.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from aiormq.exceptions import AMQPConnectionError, ChannelNotFoundEntity, Channe
 
 from gateway.config import RabbitSettings
 from gateway.engines.rabbitmq.address import Address
+from gateway.engines.rabbitmq.arrivals import LEASE_HEADER, arrived, returned
 from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
 from gateway.engines.rabbitmq.frames import Message
 from gateway.engines.rabbitmq.insist import BROKEN, ended, insisted
@@ -50,7 +52,6 @@ from gateway.ports.agency_queues import (
     Desk,
     QueueFull,
     Release,
-    Returned,
     inbox_queue,
     receipts_queue,
     submit_queue,
@@ -59,9 +60,9 @@ from gateway.ports.agency_queues import (
 DIRECT_REPLY = "amq.rabbitmq.reply-to."
 DOORBELL_TYPE, RELEASE_TYPE = "hutong.doorbell.v1", "hutong.release.v1"
 CLOUDEVENT, JOSE = "application/cloudevents+json", "application/jose"
-LEASE_HEADER = "hutong-lease-digest"
 SILENCES = 2
 DELETE_SECONDS = 30.0
+LOOK_AGAIN_SECONDS = 30.0
 _CONNECT_SECONDS, _CLOSE_SECONDS = 5.0, 5.0
 
 
@@ -165,9 +166,10 @@ class RabbitQueues:
             if self._silent[queue] >= SILENCES and self._session is not None:
                 self._session.begin_repair(queue)
             raise
-        except NotTaken as missing:
-            if not missing.is_full and self._session is not None:
-                self._session.begin_repair(queue)
+        except NotTaken as refused:
+            if self._session is not None:
+                begin = self._session.begin_look if refused.is_full else self._session.begin_repair
+                begin(queue)
             raise
         self._silent.pop(queue, None)
 
@@ -195,6 +197,7 @@ class _Session:
         self.served: dict[OfficeId, QueueUse] = {}
         self._wanted: Mapping[OfficeId, QueueUse] = {}
         self._repairs: dict[str, asyncio.Task[None]] = {}
+        self._looked: dict[str, float] = {}  # when a queue that took nothing was looked at, by the loop's clock
         self._channels: dict[OfficeId, AbstractChannel] = {}
         self._lanes: dict[tuple[OfficeId, str], asyncio.Task[None]] = {}
         self._work: set[asyncio.Task[None]] = set()
@@ -212,8 +215,8 @@ class _Session:
         await doorbell.listen(self._connection)
         channel = await self._connection.channel()
         await channel.set_qos(prefetch_count=self._settings.concurrency)
-        returned = await channel.get_queue(DEAD_INBOX, ensure=False)
-        await returned.consume(self._came_back)
+        await self._read(channel, DEAD_INBOX, self._came_back)
+        self._begin_work(self._watch(), "watch what is read")
 
     async def serve(self, offices: Mapping[OfficeId, QueueUse]) -> None:
         async with self._changing:
@@ -231,12 +234,11 @@ class _Session:
                     await self._consume(office)
                 self.served[office] = use
             if new:
-                self._begin_work(self._look_at_receipts(new), "look at receipts")
+                # a silent one would not be noticed: who cannot have receipts says nothing that needs one
+                self._begin_work(self._look_at([receipts_queue(office) for office in new]), "look at receipts")
 
-    async def _look_at_receipts(self, offices: Sequence[OfficeId]) -> None:
-        """Repair what is silent and nobody would notice: receipts are published when an office has said something, and
-        an office whose queue of receipts is silent cannot say anything."""
-        names = [receipts_queue(office) for office in offices]
+    async def _look_at(self, names: Sequence[str]) -> None:
+        """Repair those that are silent."""
         with suppress(*BROKEN):
             async for name in silent_queues(self._connect, names, self._settings.confirm_seconds):
                 self.begin_repair(name)
@@ -265,17 +267,51 @@ class _Session:
     async def _consume(self, office: OfficeId) -> None:
         channel = await self._connection.channel()
         await channel.set_qos(prefetch_count=self._settings.concurrency)
-        queue = await channel.get_queue(submit_queue(office), ensure=False)
         self._channels[office] = channel
 
         async def take(message: AbstractIncomingMessage) -> None:
             self._begin(office, message)
 
+        await self._read(channel, submit_queue(office), take)
+
+    async def _read(
+        self, channel: AbstractChannel, name: str, take: Callable[[AbstractIncomingMessage], Awaitable[None]]
+    ) -> None:
+        """Consume a queue. Raises Unavailable when it cannot be read, after it was made anew where it is silent."""
+        queue = await channel.get_queue(name, ensure=False)
         try:
             await insisted(queue.consume(take), self._settings.confirm_seconds)
         except TimeoutError as silent:
-            await self._make_anew(submit_queue(office))
+            await self._make_anew(name)
             raise Unavailable("a queue had to be made anew") from silent
+        except BROKEN as broken:
+            async for one in silent_queues(self._connect, [name], self._settings.confirm_seconds):
+                await self._make_anew(one)
+            raise Unavailable("a queue cannot be read") from broken
+
+    async def _watch(self) -> None:
+        """End the session when the broker has nobody reading a queue that we read, two looks in a row: the next session
+        makes it anew where needed. A queue that lost its process tells those who read it nothing."""
+        unread, before = set[str](), set[str]()
+        with suppress(*BROKEN):
+            channel = await self._connection.channel()
+            while not unread & before:
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                before, unread = unread, set()
+                for name in (DEAD_INBOX, *(submit_queue(office) for office in self.served)):
+                    found = await insisted(channel.declare_queue(name, passive=True), self._settings.confirm_seconds)
+                    if not found.declaration_result.consumer_count:
+                        unread.add(name)
+        self._signal("queue-unread")
+        with suppress(*BROKEN):
+            await insisted(self._connection.close(), _CLOSE_SECONDS)
+
+    def begin_look(self, name: str) -> None:
+        """Find out by and by whether a queue that takes nothing is full, as it says: then it counts its messages."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked.get(name, -LOOK_AGAIN_SECONDS) >= LOOK_AGAIN_SECONDS:
+            self._looked[name] = now
+            self._begin_work(self._look_at([name]), f"look at {name}")
 
     def begin_repair(self, name: str) -> None:
         """Make a silent or missing queue anew, by and by, where it is one of ours."""
@@ -290,20 +326,21 @@ class _Session:
         with suppress(*BROKEN):
             async with await self._connect() as other:
                 await insisted((await other.channel()).queue_delete(name), DELETE_SECONDS)
-        office = parse_office_id(name.partition(".")[2])
+        office = None if name == DEAD_INBOX else parse_office_id(name.partition(".")[2])
+        its = SHARED if office is None else Topology({}, queues_of(office, self._wanted[office], self._settings))
         with suppress(*BROKEN):
             async with await self._connect() as other:
-                await insisted(declare(other, Topology({}, queues_of(office, self._wanted[office], self._settings))))
-        if name == inbox_queue(office):
+                await insisted(declare(other, its))
+        if office is not None and name == inbox_queue(office):
             self._desk.emptied(office)
 
     def _begin(self, office: OfficeId, message: AbstractIncomingMessage) -> None:
         """Start on a message, behind the one before it in its lane. Called in the order of the queue."""
-        arrived = _arrived(office, message)
-        name = self._desk.lane_of(arrived)
+        came = arrived(office, message)
+        name = self._desk.lane_of(came)
         lane = (office, name)
         before = self._lanes.get(lane) if name else None
-        task = self._begin_work(self._handle(arrived, message, before), f"submission {office}")
+        task = self._begin_work(self._handle(came, message, before), f"submission {office}")
         if name:
             self._lanes[lane] = task
 
@@ -313,13 +350,11 @@ class _Session:
 
         task.add_done_callback(ended)
 
-    async def _handle(
-        self, arrived: Arrived, message: AbstractIncomingMessage, before: asyncio.Task[None] | None
-    ) -> None:
+    async def _handle(self, came: Arrived, message: AbstractIncomingMessage, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])
-        answer = await self._desk.take(arrived)
-        await self._answer(arrived, message, answer)
+        answer = await self._desk.take(came)
+        await self._answer(came, message, answer)
         with suppress(*BROKEN):
             if answer.is_poison:
                 self._signal("submission-set-aside")
@@ -327,9 +362,9 @@ class _Session:
             else:
                 await message.ack()
 
-    async def _answer(self, arrived: Arrived, message: AbstractIncomingMessage, answer: Answer) -> None:
+    async def _answer(self, came: Arrived, message: AbstractIncomingMessage, answer: Answer) -> None:
         """Until the answer is safe in a queue. A direct reply is not: whoever is gone by then asks again."""
-        own = receipts_queue(arrived.office)
+        own = receipts_queue(came.office)
         target = message.reply_to or own
         if not (target == own or target.startswith(DIRECT_REPLY)):
             target = own  # an office must not have us write into somebody else's queue
@@ -347,11 +382,11 @@ class _Session:
                 return
 
     async def _came_back(self, message: AbstractIncomingMessage) -> None:
-        returned = _returned(message)
-        if returned is not None:
+        release = returned(message)
+        if release is not None:
             while True:
                 try:
-                    await self._desk.returned(returned)
+                    await self._desk.returned(release)
                     break
                 except Unavailable as away:
                     await asyncio.sleep(away.retry_after.total_seconds())
@@ -375,34 +410,3 @@ async def connect(address: Address, heartbeat: float) -> AbstractConnection:
         )
     except (StopAsyncIteration, RuntimeError) as ended:  # aiormq's words for an end before the first frame
         raise AMQPConnectionError("the connection ended while it was made") from ended
-
-
-def _arrived(office: OfficeId, message: AbstractIncomingMessage) -> Arrived:
-    headers = {
-        name.lower(): value
-        for name, value in (message.headers or {}).items()
-        if isinstance(value, str) and name.isascii()
-    }
-    return Arrived(
-        office,
-        message.body,
-        message.content_type or "",
-        message.type or "",
-        headers,
-        message.user_id or "",
-        message.message_id or "",
-    )
-
-
-def _returned(message: AbstractIncomingMessage) -> Returned | None:
-    """None for what is no release of ours."""
-    key = message.routing_key or ""
-    lease = (message.headers or {}).get(LEASE_HEADER)
-    why = (message.headers or {}).get("x-first-death-reason")
-    try:
-        office = parse_office_id(key.removeprefix("inbox."))
-    except ValueError:
-        return None
-    if not isinstance(lease, str) or not message.message_id:
-        return None
-    return Returned(office, message.message_id, lease, str(why))

@@ -8,13 +8,16 @@ from datetime import timedelta
 import aio_pika
 import pytest
 
+from gateway.engines.rabbitmq import queues as queues_room
 from gateway.engines.rabbitmq.address import addresses
 from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
+from gateway.engines.rabbitmq.insist import BROKEN
 from gateway.engines.rabbitmq.management import Management
 from gateway.engines.rabbitmq.publisher import Publisher
 from gateway.engines.rabbitmq.queues import RabbitQueues, connect
 from gateway.engines.rabbitmq.silence import silent_queues
 from gateway.model.agency import QueueUse
+from gateway.model.errors import Unavailable
 from gateway.ports.agency_queues import Answer, QueueFull, Release
 from tests.support.cut_proxy import CutProxy
 from tests.support.stored import POLICE, SCHOOL
@@ -208,6 +211,35 @@ async def test_a_queue_that_does_not_answer_is_found_and_what_the_others_hold_st
             found = [name async for name in silent_queues(lambda: connect(address, 5.0), names, 5.0)]
             assert found == ["receipts.missing", "receipts.gone"]
         assert (await held.get(timeout=10)).body == b"one"
+
+
+async def test_queues_that_lost_their_processes_are_noticed_and_made_anew(rabbitmq, vhost, monkeypatch):
+    """As after a full disk: they refuse everything as if they were full, and who read them is told nothing."""
+    if rabbitmq.broker is None:
+        pytest.skip("the broker is not ours to break")
+    monkeypatch.setattr(queues_room, "LOOK_AGAIN_SECONDS", 0.2)
+    address = addresses(rabbitmq.settings(vhost))[0]
+    async with Node(rabbitmq.settings(vhost, confirm_seconds=2)) as node:
+        await rabbitmq.end_queues(vhost)
+        async with asyncio.timeout(30):
+            while True:
+                with suppress(Unavailable, QueueFull):
+                    await node.queues.put(POLICE, Release(b"sealed", "d1.1", "l1"), HOUR)
+                    await node.queues.ring(SCHOOL)
+                    break
+                await asyncio.sleep(0.05)
+            while True:
+                with suppress(*BROKEN):
+                    async with await connect(address, 5.0) as connection:
+                        channel = await connection.channel()
+                        await say(channel, b"one")
+                        assert await answers(channel, 1) == [(b"one", "one", "test", "200")]
+                        inbox = await channel.get_queue(f"inbox.{POLICE}", ensure=False)
+                        await (await inbox.get()).reject(requeue=False)
+                        break
+                await asyncio.sleep(0.05)
+            assert (await node.desk.came_back.get()).name == "d1.1"
+        assert set(node.desk.empty) >= {POLICE, SCHOOL}, "what waited there is told to be gone"
 
 
 @pytest.mark.parametrize("turns", [5, 60])

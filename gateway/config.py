@@ -220,7 +220,9 @@ def load_settings(path: Path) -> Settings:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as missing:
         raise InvalidDocument("the settings file does not exist", remedy="run `hutong init DIR` first") from missing
-    except tomllib.TOMLDecodeError as broken:
+    except OSError as unread:
+        raise InvalidDocument(f"the settings file cannot be read: {os.strerror(unread.errno or 0)}") from unread
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
         raise InvalidDocument(f"the settings file is not TOML: {broken}", remedy="see ops/config") from broken
     problems: list[Problem] = []
     if "key_passphrase" in document:

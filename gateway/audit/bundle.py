@@ -32,6 +32,7 @@ from gateway.audit.trust import TrustPolicy, check_checkpoint
 BUNDLE = "hutong-bundle/v1"
 REPORT = "hutong-report/v1"
 CLAIM = "hutong-newest/v1"
+JOINED, PARTED = "persons_joined", "persons_parted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,12 @@ class Proven:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A bundle or report that holds."""
+    """A bundle or report that holds. `joined_elsewhere`: leaves that say somebody is the same person, whose report is not here."""
 
     checkpoint: Checkpoint
     cosignatures: tuple[Cosignature, ...]
     records: tuple[Proven, ...]
+    joined_elsewhere: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +143,33 @@ def check_report(raw: bytes, policy: TrustPolicy, *, not_before: int | None = No
     Wrong with the leaf index where the walk back breaks: the record whose predecessor is missing or another.
     """
     checked = _check_chain(raw, policy, not_before=not_before)
-    found = {proven.index: proven for proven in checked.records}
+    chains = [checked.records]
     for other in load_json(raw).get("also", []):
         theirs = _check_chain(canonical(other), policy, not_before=not_before)
         if theirs.checkpoint != checked.checkpoint:
             raise Wrong("the reports of one person are under different checkpoints")
-        found |= {proven.index: proven for proven in theirs.records if proven.index not in found}
-    return Checked(checked.checkpoint, checked.cosignatures, tuple(found[index] for index in sorted(found)))
+        chains.append(theirs.records)
+    found = {proven.index: proven for chain in reversed(chains) for proven in chain}
+    records = tuple(found[index] for index in sorted(found))
+    elsewhere = tuple(sorted(index for chain in chains for index in _joined_elsewhere(chain, chains)))
+    return Checked(checked.checkpoint, checked.cosignatures, records, elsewhere)
+
+
+def _joined_elsewhere(chain: Sequence[Proven], chains: Sequence[Sequence[Proven]]) -> list[int]:
+    """Leaves of one person's chain where it was joined with somebody whose chain is not here, and never parted again.
+
+    Such a record is in the chains of both. With whom it is cannot be seen, so each parting undoes the latest joining.
+    """
+    places = [{proven.index for proven in one} for one in chains]
+    standing: list[int] = []
+    for proven in chain:
+        if sum(proven.index in one for one in places) > 1:
+            continue
+        if proven.record.event == JOINED:
+            standing.append(proven.index)
+        elif proven.record.event == PARTED and standing:
+            standing.pop()
+    return standing
 
 
 def _check_chain(raw: bytes, policy: TrustPolicy, *, not_before: int | None) -> Checked:

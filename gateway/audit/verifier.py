@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 from base64 import b64encode
@@ -44,6 +45,21 @@ def read_file(path: str) -> bytes:
         return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as cause:
         raise Unreadable(f"`{path}` cannot be read: {cause.strerror}") from None
+
+
+_PAGE = b"<!doctype html>"
+_ATTACHED = re.compile(rb'href="data:application/json;base64,([A-Za-z0-9+/=]*)"')
+
+
+def read_evidence(path: str) -> bytes:
+    """A bundle or report, or the one that is attached to a printable page. What the page itself says proves nothing."""
+    raw = read_file(path)
+    if not raw.startswith(_PAGE):
+        return raw
+    attached = _ATTACHED.findall(raw)
+    if len(attached) != 1:
+        raise Unreadable("a page with no evidence attached, or with several")
+    return decode_base64(attached[0])
 
 
 def policy_of(arguments: argparse.Namespace) -> TrustPolicy:
@@ -184,6 +200,9 @@ def verify_files(arguments: argparse.Namespace) -> Answer:
         return answer
     lines: Iterable[bytes] = read_file(arguments.records).splitlines(keepends=True)
     coverage = check_records(read_records(lines), Leaves(folder, checkpoint.size), checkpoint.size)
+    if coverage.missing and not arguments.part:
+        left = f"{len(coverage.missing)} leaves have no record here, the first is leaf {coverage.missing[0]}"
+        raise NotEnough(f"{left}: left out, or kept from you; --part accepts a part of the records")
     return {
         **answer,
         "records_opened": coverage.opened,
@@ -214,19 +233,27 @@ def bundle_answer(checked: Checked) -> Answer:
 
 
 def verify_bundle(arguments: argparse.Namespace) -> Answer:
-    return bundle_answer(check_bundle(read_file(arguments.file), policy_of(arguments), not_before=oldest(arguments)))
+    return bundle_answer(
+        check_bundle(read_evidence(arguments.file), policy_of(arguments), not_before=oldest(arguments))
+    )
 
 
 def verify_report(arguments: argparse.Namespace) -> Answer:
-    checked = check_report(read_file(arguments.file), policy_of(arguments), not_before=oldest(arguments))
-    return {**bundle_answer(checked), "complete": True}
+    checked = check_report(read_evidence(arguments.file), policy_of(arguments), not_before=oldest(arguments))
+    if checked.joined_elsewhere and not arguments.alone:
+        where = ", ".join(map(str, checked.joined_elsewhere))
+        raise NotEnough(
+            f"leaf {where} says that somebody else on record is the same person, whose report is not here: "
+            "left out, or erased; --alone accepts this one's records by themselves"
+        )
+    return {**bundle_answer(checked), "complete": not checked.joined_elsewhere}
 
 
 def arguments_of(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program,
         description="Verify proofs of a Hutong exchange log offline. / 离线核验护通交换日志的证明。",
-        epilog="exit codes: 0 verified, 1 proven wrong, 2 unreadable, 3 stale or too few witnesses",
+        epilog="exit codes: 0 verified, 1 proven wrong, 2 unreadable, 3 not enough: stale, too few witnesses, or something left out",
     )
     parser.add_argument("--json", action="store_true", help="print what was found as JSON / 以 JSON 输出")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -262,11 +289,15 @@ def arguments_of(program: str) -> argparse.ArgumentParser:
         help="an older checkpoint held elsewhere / 他处保存的旧检查点",
     )
     one.add_argument("--records", help="exported records to open against their leaves / 导出的记录")
+    one.add_argument("--part", action="store_true", help="the records are a part on purpose / 只给了部分记录")
     one.add_argument("--jobs", type=int, default=1, help="processes / 进程数")
     one = command("bundle", verify_bundle, "opened records with their proofs / 证据包")
-    one.add_argument("file")
+    one.add_argument("file", help="the evidence, or the printable page it is attached to / 证据或附有证据的打印页")
     one = command("report", verify_report, "all records about one person, complete / 个人报告")
-    one.add_argument("file")
+    one.add_argument("file", help="the evidence, or the printable page it is attached to / 证据或附有证据的打印页")
+    one.add_argument(
+        "--alone", action="store_true", help="without those found to be the same person / 不含经认定为同一人者"
+    )
     return parser
 
 
@@ -274,7 +305,7 @@ _SAYS = {
     VERIFIED: "verified / 核验通过",
     WRONG: "PROVEN WRONG / 证明不成立",
     UNREADABLE: "unreadable / 无法读取",
-    NOT_ENOUGH: "stale, or too few witnesses / 已过期或见证不足",
+    NOT_ENOUGH: "not enough: stale, too few witnesses, or something left out / 不足：已过期、见证不足或有缺漏",
 }
 
 

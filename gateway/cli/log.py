@@ -107,10 +107,11 @@ async def trust(config: Path, operator: str) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--old", type=int, help="见证方所在条数 where it stands, if it said so; else what it last cosigned")
 @config_option
+@operator_option
 @speaks
-async def request(witness: str, file: Path, old: int | None, config: Path) -> None:
+async def request(witness: str, file: Path, old: int | None, config: Path, operator: str) -> None:
     asked = {"witness": witness, **({} if old is None else {"old": old})}
-    made = await Admin(settings_of(config)).call("POST", "/admin/v1/log/witness-requests", asked)
+    made = await Admin(settings_of(config), operator).call("POST", "/admin/v1/log/witness-requests", asked)
     file.write_bytes(made["request"].encode())
     click.echo(f"已写入 written {file}: {made['old']} → {made['size']} 条 records")
     click.echo(f"见证方 the witness: hutong witness cosign FOLDER {file.name} {file.name}.reply")
@@ -120,13 +121,14 @@ async def request(witness: str, file: Path, old: int | None, config: Path) -> No
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("reply", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @config_option
+@operator_option
 @speaks
-async def cosigned(file: Path, reply: Path, config: Path) -> None:
+async def cosigned(file: Path, reply: Path, config: Path, operator: str) -> None:
     try:
         brought = {"request": file.read_bytes().decode(), "reply": reply.read_bytes().decode()}
     except ValueError:
         raise InvalidDocument("a request and its reply are text") from None
-    kept = (await Admin(settings_of(config)).call("POST", "/admin/v1/log/cosignatures", brought))["kept"]
+    kept = (await Admin(settings_of(config), operator).call("POST", "/admin/v1/log/cosignatures", brought))["kept"]
     click.echo(f"已收回见证签名 kept {kept} 行 lines")
 
 
@@ -163,12 +165,17 @@ async def export(folder: Path, config: Path, operator: str) -> None:
 
 
 @log.command("verify", help="核验 · read everything back, recompute the root, open every record")
+@click.option("--person", help=f"只核验此人的记录链 the chain of this person against the whole log: {_PERSON_HELP}")
 @config_option
 @operator_option
 @json_option
 @speaks
-async def verify(config: Path, operator: str, as_json: bool) -> None:
-    outcome = await Admin(settings_of(config), operator).call("GET", "/admin/v1/log/verification")
+async def verify(person: str | None, config: Path, operator: str, as_json: bool) -> None:
+    admin = Admin(settings_of(config), operator)
+    if person is not None:
+        await _verify_chains(admin, _person(person), as_json)
+        return
+    outcome = await admin.call("GET", "/admin/v1/log/verification")
     if as_json:
         show(outcome)
     elif outcome["verified"]:
@@ -176,6 +183,19 @@ async def verify(config: Path, operator: str, as_json: bool) -> None:
     else:
         click.echo(f"日志被改动 NOT verified: {outcome['reason']} at {outcome['first_bad']}", err=True)
     if not outcome["verified"]:
+        raise SystemExit(EXIT_NO)
+
+
+async def _verify_chains(admin: Admin, person: str | None, as_json: bool) -> None:
+    chains = await admin.call("POST", "/admin/v1/log/person-verification", {"person": person})
+    if as_json:
+        show(chains)
+    for one in chains if not as_json else ():
+        if one["whole"]:
+            click.echo(f"记录链完整 the chain is whole: {one['records']} 条 records, {one['size']} leaves tried")
+        else:
+            click.echo(f"记录链不完整 NOT whole: {one['reason']} at {one['first_bad']}", err=True)
+    if not all(one["whole"] for one in chains):
         raise SystemExit(EXIT_NO)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import orjson
 from aiohttp import web
@@ -77,6 +77,13 @@ def log_routes(services: LogAdmin) -> list[web.RouteDef]:
         made = await desk.report(name, asked_of(given), format_, _reader(request), person=text_of(given, "person"))
         return rendered(made)
 
+    async def verify_person(request: web.Request) -> web.Response:
+        person = text_of(await document_of(request), "person")
+        if person is None:
+            raise InvalidDocument("`person` is needed")
+        chains = await desk.verify_person(person, _reader(request))
+        return answer([{**asdict(one), "whole": one.is_whole} for one in chains])
+
     async def person_report(request: web.Request) -> web.Response:
         given = await document_of(request)
         person = text_of(given, "person")
@@ -122,6 +129,7 @@ def log_routes(services: LogAdmin) -> list[web.RouteDef]:
         web.get("/admin/v1/log/reports", reports),
         web.post("/admin/v1/log/reports/{report}", report),
         web.post("/admin/v1/log/person-report", person_report),
+        web.post("/admin/v1/log/person-verification", verify_person),
         web.post("/admin/v1/log/bundle", bundle),
         web.post("/admin/v1/log/export", export),
         web.get("/admin/v1/log/records/{event}", record),

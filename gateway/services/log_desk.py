@@ -34,6 +34,7 @@ from gateway.services.prove import Prover
 from gateway.services.publish import Publisher
 from gateway.services.roles import Role, StaffDirectory, require
 from gateway.services.tell import Teller
+from gateway.services.verify_chain import VerifiedChain, verify_chain
 
 MOST_ROWS = ROWS
 FORMATS = ("json", "csv", "document", "bundle")
@@ -174,6 +175,14 @@ class LogDesk:
                 yield "records.jsonl", b"".join(lines)
                 lines.clear()
         yield "records.jsonl", b"".join(lines)
+
+    async def verify_person(self, person: str, reader: Reader) -> Sequence[VerifiedChain]:
+        """Whether the whole log, tried with the person's key, holds what the index of the chain says; one for each person who is the same."""
+        found = await self._person(person, reader)
+        chains = [await verify_chain(self._log, one.subject, one.log_secret) for one in found.everybody]
+        rows = sum(chain.records for chain in chains)
+        await self._told(EventName.LOG_READ, reader, ["person"], rows, "json", slots=self._slots(found))
+        return chains
 
     async def consistency(self, old: int, new: int, reader: Reader) -> list[bytes]:
         latest = self._publisher.latest

@@ -197,7 +197,7 @@ class LogReports:
 
     async def _who_saw(self, asked: Asked) -> Found:
         if asked.person is None:
-            raise InvalidDocument("this report is about a person", remedy="name one")
+            raise InvalidDocument("this report is about a person", remedy="--person KIND:NUMBER, in a body `person`")
         seen = [
             (record, opening)
             for record, opening, _ in await self.of_person(asked.person)

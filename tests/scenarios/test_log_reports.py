@@ -95,12 +95,21 @@ def test_a_guardian_in_conflict_a_stranger_and_an_unknown_child_get_the_same_neu
     assert len(answers) == 1
 
 
+def test_the_chain_of_a_child_is_verified_against_the_whole_log_and_that_is_logged(gateway: GatewayProcess) -> None:
+    (chain,) = json.loads(gateway.here("log", "verify", "--person", CHILD, "--json").stdout)
+    assert chain["whole"] and chain["records"] >= 2 and chain["size"] > chain["records"]
+    assert "记录链完整" in gateway.here("log", "verify", "--person", CHILD).stdout
+    about = json.loads(gateway.here("log", "search", "--person", CHILD, "--event", "log_read", "--json").stdout)
+    assert len(about) >= 2
+
+
 def test_naming_a_child_takes_a_compliance_officer(gateway: GatewayProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUTONG_OPERATOR", ME)
     for command in (
         ("log", "search", "--person", CHILD),
         ("log", "report", CHILD),
         ("log", "report", "who-saw", "--person", CHILD),
+        ("log", "verify", "--person", CHILD),
     ):
         assert gateway.here(*command, check=False).returncode == 3
 

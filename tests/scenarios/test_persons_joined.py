@@ -11,6 +11,7 @@ import pytest_asyncio
 from gateway.audit.bundle import check_report
 from gateway.audit.evidence import canonical
 from gateway.audit.findings import Wrong
+from gateway.audit.verifier import main as verify_offline
 from gateway.client.agency import Answered
 from gateway.model.errors import HutongError
 from gateway.model.identifiers import NoticeId
@@ -243,7 +244,7 @@ async def test_a_guardian_joined_with_a_suspect_has_no_say(desk):
     await desk.settle_all()
 
 
-async def test_a_childs_report_is_of_everybody_who_is_the_child_and_proved_complete(desk):
+async def test_a_childs_report_is_of_everybody_who_is_the_child_and_proved_complete(desk, tmp_path):
     house, proof, reader = House("丁", 4), desk.whole.gateway.engines.proof, Reader("staff", "third")
     one, _, _ = await desk.reported("a", house.child())
     other, _, _ = await desk.reported("b", without_number(house.child()))
@@ -265,13 +266,31 @@ async def test_a_childs_report_is_of_everybody_who_is_the_child_and_proved_compl
     names = [proven.record.event for proven in checked.records]
     assert names.count("notice_accepted") == names.count("disclosure_decided") == 2
     assert names.count("persons_joined") == 1
+    assert checked.joined_elsewhere == ()
     document = json.loads(bundle.body)
+    stripped = canonical({name: part for name, part in document.items() if name != "also"})
+    (joined,) = [proven.index for proven in checked.records if proven.record.event == "persons_joined"]
+    assert check_report(stripped, proof.generation.trust).joined_elsewhere == (joined,)
+    page = (await desk.services.proof.desk.person_report(one, "document", reader)).body
+    for name, raw in {"whole.json": bundle.body, "page.html": page, "stripped.json": stripped}.items():
+        (tmp_path / name).write_bytes(raw)
+    keys = [part for signer in proof.generation.signers for part in ("--key", signer.key.vkey)]
+    for name, code, *more in (
+        ("whole.json", 0),
+        ("page.html", 0),
+        ("stripped.json", 3),
+        ("stripped.json", 0, "--alone"),
+    ):
+        assert verify_offline(["report", str(tmp_path / name), *keys, *more]) == code
     del document["also"][0]["records"][0]
     with pytest.raises(Wrong):
         check_report(canonical(document), proof.generation.trust)
 
     assert await desk.both("part", one, other) == "parted"
     assert [await rows(one), await rows(other)] == [1, 1]
+    await proof.hold.beat()
+    bundle = await desk.services.proof.desk.person_report(one, "bundle", reader)
+    assert check_report(bundle.body, proof.generation.trust).joined_elsewhere == (), "parted again"
 
 
 async def test_a_legal_hold_on_one_keeps_the_other_and_an_erasure_ends_the_joining(desk):

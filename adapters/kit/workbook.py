@@ -33,9 +33,11 @@ _EMPTY_RUN = 5_000
 _MAX_ROWS = 1_100_000  # a worksheet has 1,048,576: whoever formats it to its end has them all, blank
 _MAX_COLUMNS = 16_384
 # Tags and attributes held between two wanted elements. A row of every column, each a rich inline text with its font, has
-# 24 a column (r, s, t; is, r, rPr and five of its properties, t; and their ends); 65,490 cell styles have 18 each.
+# 24 a column (r, s, t; is, r, rPr and five of its properties, t; and their ends).
 _MAX_MARKS = 32 * _MAX_COLUMNS
-_MAX_STYLE_MARKS = 4 * _MAX_MARKS
+_MAX_STYLES = 65_536  # Excel has 65,490 cell styles, each under a named one, and fewer fonts, fills and borders
+# What styles are made of, so that none of it is held longer than it is looked at.
+_STYLE_PARTS = ("numFmt", "font", "fill", "border", "xf", "cellStyle", "dxf", "tableStyle", "ext")
 _MAX_MEMBERS = 2_000
 _HEAD = 4_096
 # OPC allows UTF-8 and UTF-16; of others, only where "<" and "=" are the bytes that are counted (UTF-7 and EBCDIC hide them).
@@ -137,9 +139,8 @@ class _TooMuch(Unreadable):
 class _Counted:
     """A part as it is parsed, with the tags and attributes read since the last element that was wanted."""
 
-    def __init__(self, stream: IO[bytes], most: int) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
-        self._most = most
         self._is_begun = False
         self.marks = 0
 
@@ -153,17 +154,17 @@ class _Counted:
             if not is_plain or not _PLAIN_START.match(head):
                 raise ValueError("neither UTF-8 nor UTF-16")
         self.marks += piece.count(b"<") + piece.count(b"=")
-        if self.marks > self._most:
+        if self.marks > _MAX_MARKS:
             raise _TooMuch("too-large", "file", "one entry of the workbook is too large", "send smaller files")
         return piece
 
 
-def _elements(archive: zipfile.ZipFile, part: str, name: str, most: int = _MAX_MARKS) -> Iterator[Any]:
-    """Every element of one name, complete, and let go of when the next is asked for. Raises _TooMuch beyond `most` marks."""
+def _elements(archive: zipfile.ZipFile, part: str, *names: str) -> Iterator[Any]:
+    """Every element of these names, complete, and let go of when the next is asked for. Raises _TooMuch beyond _MAX_MARKS."""
     with archive.open(part) as stream:
-        counted = _Counted(stream, most)
+        counted = _Counted(stream)
         parsed = etree.iterparse(
-            counted, events=("end",), tag=f"{{*}}{name}", resolve_entities=False, load_dtd=False, no_network=True,
+            counted, events=("end",), tag=[f"{{*}}{name}" for name in names], resolve_entities=False, load_dtd=False, no_network=True,
             huge_tree=False, remove_comments=True, remove_pis=True,
         )  # fmt: skip
         is_known = False
@@ -237,23 +238,30 @@ def _opened(archive: zipfile.ZipFile) -> _Book:
 
 def _date_styles(archive: zipfile.ZipFile, part: str) -> tuple[frozenset[int], frozenset[int]]:
     """Which cell formats are dates or times, and which are lengths of time, by their number among `cellXfs`."""
-    own: dict[int, str] = {}
-    for formats in _elements(archive, part, "numFmts", _MAX_STYLE_MARKS):
-        for entry in formats:
-            own[int(entry.get("numFmtId") or 0)] = entry.get("formatCode", "")
-    dates: set[int] = set()
-    elapsed: set[int] = set()
-    for formats in _elements(archive, part, "cellXfs", _MAX_STYLE_MARKS):
-        for index, entry in enumerate(formats):
-            number = int(entry.get("numFmtId") or 0)
-            code = own.get(number)
-            if code is None:
-                (elapsed if number == _ELAPSED_FORMAT else dates if number in _DATE_FORMATS else set()).add(index)
-                continue
-            bare = _NOT_FORMAT.sub("", code.split(";")[0])
-            if _DATE_LETTER.search(bare) is not None:
-                (elapsed if "[" in bare else dates).add(index)
-    return frozenset(dates), frozenset(elapsed)
+    kinds: dict[int, str] = dict.fromkeys(_DATE_FORMATS, "date") | {_ELAPSED_FORMAT: "elapsed"}
+    styles: list[int] = []
+    for count, entry in enumerate(_elements(archive, part, *_STYLE_PARTS)):
+        above = entry.getparent().tag.rpartition("}")[2] if entry.getparent() is not None else ""
+        name = entry.tag.rpartition("}")[2]
+        number = int(entry.get("numFmtId") or 0)
+        if name == "numFmt" and above == "numFmts":
+            kinds[number] = _kind_of_format(entry.get("formatCode", ""))
+        elif name == "xf" and above == "cellXfs":
+            styles.append(number)
+        if max(len(styles), len(kinds), count // 3) > _MAX_STYLES:
+            raise Unreadable("too-large", "file", f"more than {_MAX_STYLES} cell styles", "save it again as xlsx")
+
+    def of(kind: str) -> frozenset[int]:
+        return frozenset(index for index, number in enumerate(styles) if kinds.get(number) == kind)
+
+    return of("date"), of("elapsed")
+
+
+def _kind_of_format(code: str) -> str:
+    bare = _NOT_FORMAT.sub("", code.split(";")[0])
+    if _DATE_LETTER.search(bare) is None:
+        return ""
+    return "elapsed" if "[" in bare else "date"
 
 
 def _text(entry: Any) -> str:
@@ -329,7 +337,10 @@ def _cell(cell: Any, book: _Book) -> str:
             if kind != "inlineStr":
                 break
     if kind == "s":
-        return book.texts[int(value)] if value else ""
+        number = int(value) if value else 0
+        if number < 0:
+            raise IndexError("no shared text has such a number")
+        return book.texts[number] if value else ""
     if not value:
         return ""
     if kind == "n":
@@ -377,8 +388,8 @@ def _said(moment: datetime) -> str:
 
 
 def _unescaped(text: str) -> str:
-    """Escaped surrogates are one character where they are a pair, and U+FFFD where one stands alone: no text can say it."""
+    """Escaped surrogates are one character where they are a pair. Half of one, and NUL, no text can say: U+FFFD."""
     if "_x" not in text:
         return text
-    said = _ESCAPED.sub(lambda found: chr(int(found.group(1), 16)), text)
+    said = _ESCAPED.sub(lambda found: chr(int(found.group(1), 16) or 0xFFFD), text)
     return said.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import time
 import zipfile
 from datetime import datetime
@@ -113,6 +115,43 @@ def test_ten_thousand_styles_cost_next_to_nothing():
     assert time.thread_time() - started < 0.5
 
 
+def test_styles_are_let_go_of_as_they_are_read():
+    """In a process of its own, whose peak is looked at: many fonts before the style that says a date."""
+    program = (
+        "import resource; from tests.adapters.kit.test_workbook import rows, workbook;"
+        "cells = '<row><c s=\"1\"><v>42064</v></c></row>';"
+        'xfs = \'<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs>\';'
+        "raw = workbook(cells, styles='<fonts>' + '<font><b/></font>' * 150_000 + '</fonts>' + xfs);"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
+        "assert rows(raw) == [['2015-03-01']];"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 16
+
+
+def test_more_styles_than_any_workbook_has_are_refused(monkeypatch):
+    monkeypatch.setattr("adapters.kit.workbook._MAX_STYLES", 100)
+    for many in ("<cellXfs>" + '<xf numFmtId="14"/>' * 101 + "</cellXfs>", f"<fonts>{'<font/>' * 310}</fonts>"):
+        assert refused(workbook("<row/>", styles=many)) == ("too-large", "file")
+
+
+def test_a_font_without_end_is_refused_before_it_is_held():
+    assert refused(workbook("<row/>", styles="<fonts><font>" + "<b/>" * 600_000 + "</font></fonts>")) == (
+        "too-large",
+        "file",
+    )
+
+
+def test_a_shared_text_is_never_counted_from_the_end():
+    code, where = refused(workbook('<row><c t="s"><v>-1</v></c></row>', "<si><t>李测</t></si>"))
+    assert (code, where) == ("not-xlsx", "sheet 名册")
+
+
+def test_nul_reads_as_the_replacement_character_since_no_text_can_say_it():
+    assert rows(workbook('<row><c t="inlineStr"><is><t>李_x0000_测_x000A_</t></is></c></row>')) == [["李\ufffd测\n"]]
+
+
 @pytest.mark.parametrize("padding", ["", f"<!--{'x' * 3_000}-->"])
 def test_no_part_may_declare_a_document_type(padding):
     bomb = f'{padding}<!DOCTYPE w [<!ENTITY a "{"a" * 100}"><!ENTITY b "{"&a;" * 100}">]>'
@@ -120,7 +159,9 @@ def test_no_part_may_declare_a_document_type(padding):
     assert refused(workbook("", head=bomb))[0] == "xml-dtd"
 
 
-@pytest.mark.parametrize("cell", ['<c r="AAAA1"><v>1</v></c>', '<c r="XFE1"><v>1</v></c>', '<c t="s"><v>7</v></c>'])
+@pytest.mark.parametrize(
+    "cell", ['<c r="AAAA1"><v>1</v></c>', '<c r="XFE1"><v>1</v></c>', '<c t="s"><v>7</v></c>', '<c t="s"><v>-1</v></c>']
+)
 def test_what_no_spreadsheet_writes_is_refused_at_its_sheet(cell):
     code, where = refused(workbook(f"<row>{cell}</row>"))
     assert code in ("not-xlsx", "too-large") and where.startswith("sheet 名册")

@@ -34,7 +34,7 @@ class Retain:
 
     async def __call__(self) -> int:
         """Destroy what is over now; returns how many objects. Safe to run at any time and twice at once."""
-        now, total = self._clock.now(), await self._attachments.lapse() + await self._attachments.sweep()
+        now, total = self._clock.now(), 0
         while True:
             gone = await self._retention.discard_expired(now, PAGE)
             if gone.raw_keys:
@@ -46,6 +46,9 @@ class Retain:
             total += gone.raw_bodies + gone.receipts
             if max(gone.raw_bodies, gone.receipts, gone.expiries) < PAGE:
                 break
-        if total:
-            await self._retention.empty_journal()
+        try:  # last, so that documents that are out of reach keep nothing else
+            total += await self._attachments.lapse() + await self._attachments.sweep()
+        finally:
+            if total:
+                await self._retention.empty_journal()
         return total

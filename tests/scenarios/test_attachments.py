@@ -3,17 +3,22 @@
 import hashlib
 import json
 import os
+import shutil
 import time
+from datetime import timedelta
 
 import aiohttp
 import pytest
 
 from gateway.client.agency import Answered
+from gateway.engines.system.clock import SystemClock
 from gateway.model.errors import Unavailable
 from gateway.model.identifiers import parse_office_id
 from gateway.ports.log_storage import LogQuery
 from gateway.services.roles import Role
 from tests.scenarios.test_two_nodes import second_node
+from tests.scenarios.test_webhooks import MovedClock
+from tests.scenarios.test_webhooks import report as plain_report
 from tests.support.family import notice, person
 from tests.support.gateway_process import GatewayProcess
 from tests.support.town import CANONICAL, town
@@ -293,3 +298,16 @@ def test_on_the_command_line_a_document_goes_with_its_report_and_comes_out_the_s
         assert arrived.read_bytes() == CONTENT
     finally:
         gateway.stop()
+
+
+async def test_documents_that_are_out_of_reach_keep_no_bytes_beyond_their_time(tmp_path):
+    clock = MovedClock(SystemClock())
+    async with town(tmp_path, clock=clock) as whole:
+        assert await whole.send(SENDER, plain_report(1)) == 202
+        clock.ahead = timedelta(days=whole.gateway.settings.retention.raw_days, seconds=1)
+        shutil.rmtree(tmp_path / "data" / "objects")
+        with pytest.raises(Unavailable):
+            await whole.gateway.services.proof.retain()
+        log = whole.gateway.engines.store.log
+        (disposed,) = await log.search(LogQuery(event="payload_disposed"), None, 9)
+        assert json.loads(disposed.opening)["envelope"]["fields"]["kind"] == "raw"

@@ -95,15 +95,18 @@ class FileObjects:
 
     def _keep(self, name: ObjectName) -> bool:
         kept, upload = self._kept / name, self._uploads / name
-        if kept.exists() and kept.stat().st_size:
-            return True
-        if upload.exists():
-            with suppress(FileNotFoundError):  # somebody else kept it meanwhile
-                upload.replace(kept)
-        else:
-            kept.touch(mode=0o600)
-        sync_folder(self._kept)
-        return kept.stat().st_size > 0
+        try:
+            if kept.exists() and kept.stat().st_size:
+                return True
+            if upload.exists():
+                with suppress(FileNotFoundError):  # somebody else kept it meanwhile
+                    upload.replace(kept)
+            else:
+                kept.touch(mode=0o600)
+            sync_folder(self._kept)
+            return kept.stat().st_size > 0
+        except OSError as error:
+            raise Unavailable("the attachments are out of reach") from error
 
     async def delete(self, name: ObjectName) -> None:
         await asyncio.to_thread(self._delete, name)
@@ -139,14 +142,18 @@ class FileObjects:
 
     def _lapse(self, before: float) -> list[StoredObject]:
         gone = []
-        for path in self._uploads.iterdir():
-            with suppress(FileNotFoundError):  # kept or finished meanwhile
-                if path.stat().st_mtime >= before:
-                    continue
-                found = None if path.suffix == PARTIAL else _header(path, ObjectName(path.name))
-                path.unlink()
-                if found is not None:
-                    gone.append(found)
+        try:
+            for path in self._uploads.iterdir():
+                # kept or finished meanwhile; or what is none of ours, or damaged, and holds up no other
+                with suppress(FileNotFoundError, Tampered):
+                    if not path.is_file() or path.stat().st_mtime >= before:
+                        continue
+                    found = None if path.suffix == PARTIAL else _header(path, ObjectName(path.name))
+                    path.unlink()
+                    if found is not None:
+                        gone.append(found)
+        except OSError as error:
+            raise Unavailable("the attachments are out of reach") from error
         return gone
 
 

@@ -64,6 +64,22 @@ async def test_a_crash_in_the_middle_leaves_a_file_that_nobody_reads_and_that_la
     assert list(uploads.iterdir()) == []
 
 
+async def test_a_stray_or_damaged_file_among_the_uploads_keeps_no_other_from_lapsing(objects, tmp_path):
+    uploads = tmp_path / "objects" / "uploads"
+    (uploads / ".nfs000017").write_bytes(b"of the file system")
+    (uploads / "lost+found").mkdir()
+    await objects.put(name(), key(), pieces(b"x"))
+    assert [one.key for one in await objects.lapse(datetime.now(UTC) + timedelta(minutes=1))] == [key().id]
+    assert {one.name for one in uploads.iterdir()} == {".nfs000017", "lost+found"}
+
+
+async def test_a_volume_that_is_gone_is_out_of_reach(objects, tmp_path):
+    shutil.rmtree(tmp_path / "objects")
+    for call in (objects.keep(name()), objects.lapse(datetime.now(UTC)), objects.kept(None, 9, datetime.now(UTC))):
+        with pytest.raises(Unavailable):
+            await call
+
+
 async def test_with_too_little_room_left_documents_wait(tmp_path):
     roomy = shutil.disk_usage(tmp_path).free
     for reserve, may in ((roomy * 2, False), (1, True)):

@@ -52,6 +52,7 @@ class Directories:
         self._storage, self._tree = storage, tree
         self._jurisdictions = tuple(jurisdictions)
         self._current: DirectorySnapshot | None = None
+        self._looks, self._shown = 0, 0  # how many looks began, and which of them was shown last
         self._before_policy_epoch: Callable[[], Awaitable[None]] | None = None
         self._before_consent_epoch: Callable[[], Awaitable[None]] | None = None
 
@@ -70,16 +71,23 @@ class Directories:
         return self._current
 
     async def refresh(self) -> DirectorySnapshot:
+        self._looks += 1
+        look = self._looks
         epochs = await self._storage.epochs()
         known = self._current
         if self._before_policy_epoch is not None and (known is None or known.epochs.policy != epochs.policy):
             await self._before_policy_epoch()
         if self._before_consent_epoch is not None and (known is None or known.epochs.consent != epochs.consent):
             await self._before_consent_epoch()
+        if self._current is not None and look < self._shown:
+            return self._current  # a look that began later has read what is newer
         if self._current is not None and self._current.epochs.directory == epochs.directory:
+            self._shown = look
             self._current = DirectorySnapshot(epochs, self._current.offices, self._current.finder, self._current._keys)
             return self._current
         offices = {office.id: office for office in await self._storage.offices()}
+        if self._current is not None and look < self._shown:
+            return self._current
         keys = {
             office.id: {
                 key.kid: (verify_key(key.jwk), key.not_before, key.not_after)
@@ -90,5 +98,6 @@ class Directories:
         }
         directory = Directory(offices, self._jurisdictions, str(epochs.directory))
         finder = CompetentOffices(self._tree, directory)
+        self._shown = look
         self._current = DirectorySnapshot(epochs, offices, finder, keys)
         return self._current

@@ -97,6 +97,7 @@ class Policies:
         self._teller, self._clock, self._at_start = teller, clock, at_start
         self._now: _Compiled | None = None
         self._next: _Compiled | None = None  # for the day on which other rules begin, made ahead of it
+        self._looks, self._shown = 0, 0  # how many looks began, and which of them last said what is in force
 
     @property
     def region(self) -> str:
@@ -125,13 +126,22 @@ class Policies:
         return (None if now is None else now.policy.document.safeguards) or self._at_start.safeguards
 
     async def refresh(self) -> None:
-        """Read the version in force and compile it, when it is another than the one at hand."""
+        """Read the version in force and compile it, when it is another than the one at hand.
+
+        Compiling takes a while: what was replaced or taken back meanwhile does not come into force by ending late.
+        """
+        self._looks += 1
+        look, compiled = self._looks, self._now
         active = await self._storage.active_policy(self._region)
         if active is None:
-            self._now = None
-        elif self._now is None or active.documents != self._now.documents:
-            self._now = await asyncio.to_thread(self._compiled, active.documents, self._today())
-            self._next = None
+            compiled = None
+        elif compiled is None or active.documents != compiled.documents:
+            compiled = await asyncio.to_thread(self._compiled, active.documents, self._today())
+        if look < self._shown:
+            return
+        self._shown = look
+        if compiled is None or self._now is None or compiled.documents != self._now.documents:
+            self._now, self._next = compiled, None
 
     async def prepare(self) -> None:
         """Compile ahead what begins on the next day of change; called now and then, costs nothing in between."""

@@ -3,6 +3,8 @@ disclosure made under it can be decided again from its log record."""
 
 import asyncio
 import json
+import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -12,6 +14,7 @@ from gateway.cli.frame import Admin
 from gateway.client.agency import AgencyClient
 from gateway.engines.files.packs import pack_files
 from gateway.model.errors import Refusal
+from gateway.model.identifiers import PolicyHash
 from gateway.ports.log_storage import LogQuery
 from tests.support.town import CANONICAL, town
 
@@ -315,3 +318,31 @@ async def test_roles_that_must_be_apart_are_never_held_by_one_person_and_the_las
     )
     await test.call("DELETE", "/admin/v1/roles/li/policy-author")
     assert "li" not in {one["name"] for one in await test.call("GET", "/admin/v1/roles")}
+
+
+async def test_a_policy_that_was_taken_back_while_a_node_compiled_it_does_not_come_into_force_there(
+    tmp_path, monkeypatch
+):
+    async with town(tmp_path) as whole:
+        store, services = whole.gateway.engines.store.policies, whole.gateway.services
+        policies, directories = services.policies, services.directories
+        good = await store.active_policy(policies.region)
+        bad = replace(good, hash=PolicyHash("ab" * 32), documents=good.documents + b" ")
+        begun, go, compiled = threading.Event(), threading.Event(), policies._compiled
+
+        def slowly(documents, day):
+            if documents == bad.documents:
+                begun.set()
+                go.wait(20)
+            return compiled(documents, day)
+
+        monkeypatch.setattr(policies, "_compiled", slowly)
+        await store.activate_policy(bad, [])
+        looking = asyncio.create_task(directories.refresh())
+        await asyncio.to_thread(begun.wait, 20)
+        taken_back = await store.activate_policy(good, [])
+        await directories.refresh()
+        go.set()
+        await looking
+        assert directories.current.epochs.policy == taken_back
+        assert policies._now.documents == good.documents

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "doctor": ("doctor", "doctor", "自检 · check settings, keys, clock, store"),
     "office": ("office", "office", "单位管理 · add, list, show, suspend, resume, rotate-key"),
     "submit": ("submit", "submit", "报送 · push a file as an office"),
+    "sent": ("sent", "sent", "已报 · what became of the notices an office has sent"),
     "bulk": ("bulk", "bulk", "批量文件 · list, show, rows of bulk files"),
     "pull": ("pull", "pull", "收取 · fetch what waits for an office"),
     "relay": ("relay", "relay", "转达 · have a message passed on through a handle of a release"),

@@ -195,8 +195,12 @@ class AgencyClient:
         return await self._json("POST", f"/v1/inbox/{inbound.delivery}/nack", told)
 
     async def notice(self, notice: str) -> Any:
-        """The status of the deliveries of one's own notice."""
-        return await self._call("GET", f"/v1/notices/{notice}", None, {})
+        """The status of the deliveries of one's own notice; every receipt verified."""
+        answer = await self._call("GET", f"/v1/notices/{notice}", None, {})
+        for delivery in answer["deliveries"]:
+            if "receipt" in delivery:
+                await self.verify_receipt(delivery["receipt"])
+        return answer
 
     async def changes(self, cursor: str = "", wait_seconds: int = 0) -> Any:
         """What happened to one's own notices after a cursor; every receipt verified. `{"changes": [...], "cursor": ...}`."""

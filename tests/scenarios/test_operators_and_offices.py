@@ -70,6 +70,13 @@ def test_a_report_for_an_office_nobody_has_enrolled_waits_and_is_delivered_when_
     shown = json.loads(gateway.here("case", "show", receipt["notice"], "--notice", "--json").stdout)
     states = {one["recipient"]: one["state"] for one in shown[0]["deliveries"]}
     assert states["police.440113"] == "acknowledged"
+    told = gateway.here("sent", "--as", "health.440113", "--profile", str(gateway.profiles), config=False).stdout
+    assert receipt["notice"] in told and "已收 acknowledged" in told
+    cursor = told.rsplit("--since ", 1)[1].strip()
+    since = ("--since", cursor, "--profile", str(gateway.profiles))
+    assert receipt["notice"] not in gateway.here("sent", "--as", "health.440113", *since, config=False).stdout
+    of_one = ("sent", receipt["notice"], "--as", "health.440113", "--profile", str(gateway.profiles), "--json")
+    assert json.loads(gateway.here(*of_one, config=False).stdout)["deliveries"][0]["state"] == "acknowledged"
     assert pull(gateway, "police.440113") == []
     profile = ("--as", "police.440113", "--profile", str(gateway.profiles), "--json")
     delivery = arrived[0]["delivery"]

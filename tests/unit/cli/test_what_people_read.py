@@ -5,7 +5,9 @@ import pytest
 from gateway.cli.frame import EXIT_REFUSED, fail
 from gateway.cli.log import _about
 from gateway.cli.pull import readable
+from gateway.cli.sent import STATES_ZH
 from gateway.client.agency import Answered
+from gateway.model.delivery import DeliveryState
 from gateway.model.errors import InvalidDocument, NotFound, Problem
 
 XML = '<?xml version="1.0" encoding="{}"?><XM>李小测</XM>'
@@ -45,3 +47,7 @@ def test_a_row_of_the_log_says_who_to_whom_and_why():
     decided = {"actor": "gateway", "recipient": "police.440113", "purpose": "P02", "fields": {"minor.name": "clear"}}
     assert _about(decided) == "gateway → police.440113 P02 1 项 fields"
     assert _about({"actor": "staff", "office": "health.440113", "reason": "audit"}) == "staff health.440113 audit"
+
+
+def test_every_state_of_a_delivery_has_its_chinese_word():
+    assert STATES_ZH.keys() == {state.value for state in DeliveryState}

@@ -46,6 +46,8 @@ def test_from_14_the_child_consents_and_guardians_without_conflict_are_told():
     found = authority("child", 14, "parental", [FATHER, MOTHER])
     assert found.may_consent == found.may_refuse == {"child"}
     assert found.inform == {"mother"}
+    doubtful = Candidate("aunt", AuthorityKind.OTHER_GUARDIAN, Conflict.UNKNOWN)
+    assert authority("child", 14, "parental", [doubtful, MOTHER]).inform == {"mother"}, "nor is who may be in conflict"
 
 
 def test_from_18_nobody_else_has_a_say_or_is_told():

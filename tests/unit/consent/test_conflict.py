@@ -99,6 +99,13 @@ def test_two_officers_clear_what_is_unknown_and_nothing_else():
     assert conflicts(known, clearings=[clearing])["m"] is Conflict.YES
 
 
+def test_the_worse_holds_for_a_ref_that_is_borne_twice():
+    accused = {**MOTHER, "roles": ["guardian", "infringer"]}
+    stranger = {"ref": "x", "roles": ["infringer"], "is_guardian": False}
+    for twice in ((accused, {**MOTHER, "lives_with": ["c"]}), ({**MOTHER, "lives_with": ["c"]}, accused)):
+        assert conflicts(notice(*twice, stranger))["m"] is Conflict.YES
+
+
 def test_the_notice_is_in_conflict_if_any_guardian_is():
     assert notice_conflict({}) is Conflict.NO
     assert notice_conflict({"a": Finding(Conflict.NO), "b": Finding(Conflict.UNKNOWN)}) is Conflict.UNKNOWN

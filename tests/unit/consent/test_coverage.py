@@ -106,6 +106,7 @@ def test_withdrawal_counts_from_its_instant():
     assert state(gone) == "withdrawn"
     assert state(gone, asked=replace(ASKED, at=NOW - DAY, read_at=NOW - DAY)) == "given"
     assert withdraw(gone, NOW + DAY) == gone
+    assert state(withdraw(YES, YES.at)) == "withdrawn", "at the instant it was given, too"
     with pytest.raises(ValueError, match="before it was given"):
         withdraw(YES, YES.at - DAY)
 
@@ -115,6 +116,15 @@ def test_one_parents_withdrawal_outweighs_the_others_yes_until_they_give_it_agai
     gone = withdraw(YES, NOW - 2 * DAY)
     assert state(gone, fathers) == "withdrawn"
     assert state(gone, fathers, replace(YES, id="c4", at=NOW - DAY)) == "given"
+    assert state(gone, fathers, replace(YES, id="c4", at=NOW - 2 * DAY)) == "given", "at the same instant"
+
+
+def test_an_answer_counts_from_its_own_instant_and_a_no_until_its_end():
+    assert state(replace(YES, at=NOW)) == "given"
+    assert state(YES, replace(NO, at=NOW)) == "refused"
+    assert state(YES, replace(NO, at=NOW + timedelta(seconds=1))) == "given"
+    assert state(YES, replace(NO, until=NOW)) == "given"
+    assert state(YES, replace(NO, until=NOW + timedelta(seconds=1))) == "refused"
 
 
 def test_a_yes_expires_at_its_end():

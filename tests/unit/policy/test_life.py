@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -70,6 +71,10 @@ def test_a_rollback_brings_back_only_what_was_effective() -> None:
     assert in_force((gone, back), late) is back
     with pytest.raises(WrongStep):
         rolled_back(second, DRAFT, "officer", late)
+    other = replace(second, author="somebody")
+    assert rolled_back(other, retired(first, "officer", late), "somebody", late)[1].state is PolicyState.EFFECTIVE
+    with pytest.raises(WrongStep):
+        rolled_back(other, retired(first, "officer", late), "author", late)
 
 
 def test_the_most_precise_region_decides_and_the_past_cannot_be_changed() -> None:

@@ -6,8 +6,8 @@ leaf index, its inclusion path and its opening. No key travels with it.
 A *report* is a bundle about one person with a signed claim: "at this tree, the
 newest record about this person is that one, number n". Every record commits to
 its number in the person's chain and to the event id and root of the record
-before; so from the newest the walk goes back to number one without a gap, or it
-fails. What the claim itself says wrong, any auditor with the whole log can show.
+before; so from the newest the walk goes back to number one without a gap, in the
+places of one and the same person, or it fails. What the claim itself says wrong, any auditor with the whole log can show.
 
 Of a person who is on record as several (`persons_joined`) the report carries the reports of the others beside its own,
 each with its claim, under the same checkpoint. One that is left out shows: the record of the joining is in the chain.
@@ -109,12 +109,15 @@ def join_reports(reports: Sequence[bytes]) -> bytes:
     return canonical({**first, "also": others})
 
 
-def check_bundle(raw: bytes, policy: TrustPolicy, *, not_before: int | None = None) -> Checked:
-    """Wrong with the leaf index of the first record that does not hold."""
+def check_bundle(
+    raw: bytes, policy: TrustPolicy, *, origin: str | None = None, not_before: int | None = None
+) -> Checked:
+    """Wrong with the leaf index of the first record that does not hold, or where the log is another than `origin`."""
     data = load_json(raw)
     if member(data, "format", str) not in (BUNDLE, REPORT):
         raise Unreadable("not a bundle")
-    checkpoint, _, lines = check_checkpoint(member(data, "checkpoint", str).encode(), policy, not_before=not_before)
+    note = member(data, "checkpoint", str).encode()
+    checkpoint, _, lines = check_checkpoint(note, policy, origin=origin, not_before=not_before)
     records: list[Proven] = []
     for number, part in enumerate(member(data, "records", list)):
         index = member(part, "index", int)
@@ -136,16 +139,22 @@ def check_bundle(raw: bytes, policy: TrustPolicy, *, not_before: int | None = No
     return Checked(checkpoint, lines, tuple(records))
 
 
-def check_report(raw: bytes, policy: TrustPolicy, *, not_before: int | None = None) -> Checked:
+def check_report(
+    raw: bytes, policy: TrustPolicy, *, origin: str | None = None, not_before: int | None = None
+) -> Checked:
     """A bundle whose records are all that the log holds about one person, up to its checkpoint, and about those who are
     the same one, as far as it carries their reports. Each record is there once, in the order of the log.
 
     Wrong with the leaf index where the walk back breaks: the record whose predecessor is missing or another.
     """
-    checked = _check_chain(raw, policy, not_before=not_before)
-    chains = [checked.records]
-    for other in load_json(raw).get("also", []):
-        theirs = _check_chain(canonical(other), policy, not_before=not_before)
+    checked, person = _check_chain(raw, policy, origin, not_before)
+    chains, persons = [checked.records], {person}
+    data = load_json(raw)
+    for other in member(data, "also", list) if "also" in data else []:
+        theirs, person = _check_chain(canonical(other), policy, origin, not_before)
+        if person in persons:
+            raise Wrong("a report carries the same person twice")
+        persons.add(person)
         if theirs.checkpoint != checked.checkpoint:
             raise Wrong("the reports of one person are under different checkpoints")
         chains.append(theirs.records)
@@ -172,8 +181,11 @@ def _joined_elsewhere(chain: Sequence[Proven], chains: Sequence[Sequence[Proven]
     return standing
 
 
-def _check_chain(raw: bytes, policy: TrustPolicy, *, not_before: int | None) -> Checked:
-    checked = check_bundle(raw, policy, not_before=not_before)
+def _check_chain(
+    raw: bytes, policy: TrustPolicy, origin: str | None, not_before: int | None
+) -> tuple[Checked, str | None]:
+    """One person's chain, and the name that the person's place has in every record of it; None without records."""
+    checked = check_bundle(raw, policy, origin=origin, not_before=not_before)
     data = load_json(raw)
     if data["format"] != REPORT:
         raise Unreadable("a bundle that claims no completeness; check it as a bundle")
@@ -185,20 +197,26 @@ def _check_chain(raw: bytes, policy: TrustPolicy, *, not_before: int | None) -> 
     walk = list(reversed(checked.records))
     want_seq, want_event, want_root = claim.seq, claim.event_id, claim.record_root
     last_index: int | None = None
+    person: str | None = None
     for proven in walk:
         record = proven.record
-        links = [slot.link for slot in record.slots if slot is not None and slot.link is not None]
-        if len(links) != 1:
+        opened = [(slot.link, slot.values) for slot in record.slots if slot is not None and slot.link is not None]
+        if len(opened) != 1:
             raise Wrong("a record of a report opens exactly one person's place", proven.index)
-        seq, prev_event, prev_root = links[0]
+        ((seq, prev_event, prev_root), values) = opened[0]
         if (seq, record.event_id, record.root) != (want_seq, want_event, want_root):
             missing = "a record is missing, or another stands in its place"
             raise Wrong(missing, proven.index if last_index is None else last_index)
+        # a link names the record before, not the place in it: where two persons meet, the walk could go on as the other
+        named = values.get("person")
+        if not isinstance(named, str) or named != (person or named):
+            raise Wrong("the records of a report do not all say that they are about the same person", proven.index)
+        person = named
         want_seq, want_event, want_root = seq - 1, prev_event or "", prev_root or bytes(32)
         last_index = proven.index
     if want_seq != 0:
         raise Wrong("the walk back does not reach the person's first record", last_index)
-    return checked
+    return checked, person
 
 
 def _claim_keys(policy: TrustPolicy, origin: str) -> list[NoteKey]:

@@ -11,6 +11,7 @@ this module knows no schema and needs none.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,10 +21,11 @@ from gateway.audit.findings import MAX_SIZE, Unreadable, Wrong, decode_base64
 from gateway.audit.merkle import root_of
 
 MAX_JSON_BYTES = 1 << 28
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def load_json(raw: bytes) -> Any:
-    """Strict JSON: UTF-8, no duplicate members, no NaN, no numbers but whole ones up to 2**63."""
+    """Strict JSON: UTF-8, no duplicate members, no NaN, no numbers but whole ones up to 2**63, no half of a surrogate pair."""
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -42,9 +44,13 @@ def load_json(raw: bytes) -> Any:
     if len(raw) > MAX_JSON_BYTES:
         raise Unreadable("a file of more than 256 MiB")
     try:
-        return json.loads(
-            raw.decode(), object_pairs_hook=members, parse_float=no_float, parse_constant=no_float, parse_int=whole
+        text = raw.decode()
+        found = json.loads(
+            text, object_pairs_hook=members, parse_float=no_float, parse_constant=no_float, parse_int=whole
         )
+        if _HALF.search(text):
+            canonical(found)  # what no UTF-8 stands for could be hashed by nobody
+        return found
     except (ValueError, RecursionError) as wrong:
         raise Unreadable("not the JSON this needs") from wrong
 

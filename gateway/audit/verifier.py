@@ -233,13 +233,13 @@ def bundle_answer(checked: Checked) -> Answer:
 
 
 def verify_bundle(arguments: argparse.Namespace) -> Answer:
-    return bundle_answer(
-        check_bundle(read_evidence(arguments.file), policy_of(arguments), not_before=oldest(arguments))
-    )
+    raw, policy = read_evidence(arguments.file), policy_of(arguments)
+    return bundle_answer(check_bundle(raw, policy, origin=arguments.origin, not_before=oldest(arguments)))
 
 
 def verify_report(arguments: argparse.Namespace) -> Answer:
-    checked = check_report(read_evidence(arguments.file), policy_of(arguments), not_before=oldest(arguments))
+    raw, policy = read_evidence(arguments.file), policy_of(arguments)
+    checked = check_report(raw, policy, origin=arguments.origin, not_before=oldest(arguments))
     if checked.joined_elsewhere and not arguments.alone:
         where = ", ".join(map(str, checked.joined_elsewhere))
         raise NotEnough(
@@ -336,6 +336,8 @@ def main(arguments: Sequence[str] | None = None, program: str = "hutong_verify.p
         code, answer = UNREADABLE, {"problem": str(found)}
     except NotEnough as found:
         code, answer = NOT_ENOUGH, {"problem": str(found)}
+    except (ValueError, RecursionError):  # a program that ends by itself says 1, which here means proven wrong
+        code, answer = UNREADABLE, {"problem": "not in a form that this can read"}
     if given.json:
         text = json.dumps({"result": code, **answer}, ensure_ascii=False, sort_keys=True)
     else:

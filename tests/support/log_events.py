@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from gateway.model.audit import FACET_SETS, EventName, Form, LogEvent, LogField, Slot
@@ -74,10 +75,15 @@ def values_of(fields: tuple[LogField, ...], rng: random.Random) -> dict[str, Any
     return {field.name: value_of(field, rng) for field in fields if field.required or rng.random() < 0.7}
 
 
+def person_of(subject: str) -> str:
+    return sha256(subject.encode()).hexdigest()[:32]
+
+
 def event_of(
     name: EventName, rng: random.Random, *, people: tuple[tuple[str, bytes], ...] = (), officer: bool = False
 ) -> LogEvent:
-    """An event with random values. `people` are (subject, log key) pairs, one person slot each where the event has them."""
+    """An event with random values. `people` are (subject, log key) pairs, one person slot each where the event has them;
+    a subject is the same person in every event."""
     schema = EVENTS[name]
     return LogEvent(
         EventId(new_id(rng)),
@@ -85,6 +91,10 @@ def event_of(
         START + timedelta(milliseconds=rng.randrange(10**10)),
         values_of(schema.envelope, rng),
         rng.randbytes(32),
-        tuple(Slot(values_of(schema.person, rng), key, subject) for subject, key in people if schema.persons),
+        tuple(
+            Slot({**values_of(schema.person, rng), "person": person_of(subject)}, key, subject)
+            for subject, key in people
+            if schema.persons
+        ),
         Slot(values_of(schema.officer, rng), rng.randbytes(32)) if officer else None,
     )

@@ -25,6 +25,7 @@ from gateway.audit.proof_text import ProofText
 from gateway.audit.tiles import decode_bundle, encode_bundle
 from gateway.audit.trust import parse_trust_policy
 from gateway.audit.verifier import main
+from gateway.model.audit import EventName
 from tests.support.audit_log import LOG, POLICY, T0, WITNESS, BuiltLog, built_log, put, secret_of
 from tests.support.log_events import event_of
 
@@ -339,6 +340,53 @@ def test_a_report_with_another_persons_record_in_the_gap_is_refused(log: BuiltLo
     raw["records"].sort(key=lambda one: one["index"])
     with pytest.raises(Wrong, match="missing"):
         check_report(json.dumps(raw).encode(), TRUST)
+
+
+def test_a_report_that_goes_on_as_somebody_else_where_two_persons_meet_is_refused() -> None:
+    rng, log = random.Random(7), BuiltLog()
+    child, other = ("subject-1", secret_of(1)), ("subject-2", secret_of(2))
+    for people in ((child,), (other,), (child, other), (child,)):
+        log.add(event_of(EventName.CASE_OPENED, rng, people=people))
+    assert [one.index for one in check_report(log.report("subject-1"), TRUST).records] == [0, 2, 3]
+    # leaf 0 is kept back: the claim is true, every link fits, and only the name in the place tells
+    for shows in ({}, {"personal": lambda name: False}):
+        raw = json.loads(log.report("subject-1", []))
+        walk = ((1, "subject-2"), (2, "subject-2"), (3, "subject-1"))
+        raw["records"] = [log.proof_of(index, subject, **shows) for index, subject in walk]
+        with pytest.raises(Wrong, match="same person"):
+            check_report(json.dumps(raw).encode(), TRUST)
+
+
+def test_a_bundle_or_report_of_another_log_than_the_one_asked_for_is_refused(
+    log: BuiltLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path / "policy", POLICY)
+    for command, raw in (("bundle", log.bundle([3])), ("report", log.report("subject-99"))):
+        put(tmp_path / "file", raw)
+        args = (command, str(tmp_path / "file"), "--policy", str(tmp_path / "policy"), "--origin")
+        assert run(capsys, *args, LOG.key.name)[0] == 0
+        assert run(capsys, *args, "another.test/exchange-log/1")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("was", "made"),
+    [
+        (b'"format":', rb'"also":"\ud800","format":'),
+        (b'"format":', b'"also":7,"format":'),
+        (b'["actor",', rb'["\udc00",'),
+        (b'"checkpoint":"', rb'"checkpoint":"\ud800'),
+    ],
+)
+def test_what_nobody_can_read_is_not_called_proven_wrong(
+    log: BuiltLog, tmp_path: Path, capsys: pytest.CaptureFixture[str], was: bytes, made: bytes
+) -> None:
+    raw = log.report("subject-1")
+    assert was in raw
+    put(tmp_path / "policy", POLICY)
+    put(tmp_path / "report", raw.replace(was, made, 1))
+    assert run(capsys, "report", str(tmp_path / "report"), "--policy", str(tmp_path / "policy"))[0] == 2
+    put(tmp_path / "policy", b"log name+00000000+\xff\nquorum none\n")
+    assert run(capsys, "report", str(tmp_path / "report"), "--policy", str(tmp_path / "policy"))[0] == 2
 
 
 def test_an_older_newest_is_refused_when_the_claim_is_of_another_tree(log: BuiltLog) -> None:

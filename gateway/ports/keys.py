@@ -53,5 +53,6 @@ class KeyStore(Protocol):
         ...
 
     def verification_keys(self) -> Sequence[dict[str, object]]:
-        """Public JWKs of all signing keys, the retired included: old signatures stay verifiable."""
+        """Public JWKs of all signing keys, the retired included: old signatures stay verifiable. A list to publish: it says
+        of none for what it may sign now. Reading it, a store that several nodes share sees what another changed."""
         ...

@@ -3,7 +3,8 @@
 A copy is one folder: databases (through SQLite's own online copy, one commit of each), small files, and a manifest with
 the digest of every file, written last: a copy without its manifest is none. Data and keys are copied apart, never into
 one folder: a copy of the data alone opens nothing, and a copy of the keys lives seven days at most, for an erasure is
-complete only when the last of them is gone.
+complete only when the last of them is gone. A copy of the keys takes no stock along: a data key is handed out once, by the
+store or by what was put back of it, never by both.
 
 Putting back is refused over anything that is there. A gateway whose data was put back finds at its start that it signed
 more than it holds, and enters the forensic hold (`hutong hold`).
@@ -25,6 +26,7 @@ import orjson
 
 from gateway.config import OBJECTS
 from gateway.engines.file_drop.durable import sync_folder, write_durably
+from gateway.engines.files.keystore import KEYS_FILE, forget_stock
 from gateway.engines.files.lock import LOCK_FILE
 from gateway.engines.files.objects import KEPT, PARTIAL, UPLOADS
 from gateway.model.errors import InvalidDocument, Tampered, Unavailable
@@ -71,6 +73,9 @@ def make_copy(source: Path, target: Path, kind: str, at: datetime) -> Copy:
         try:
             if _is_database(path):
                 _copy_database(path, place)
+                if kind == KEYS and name == KEYS_FILE:
+                    forget_stock(place)
+                    _sync(place)
                 log_size = _log_size(place) if kind == DATA else None
             else:
                 _copy_file(path, place)

@@ -191,8 +191,12 @@ class FileKeyStore:
         return self._guarded(read)
 
     def verification_keys(self) -> Sequence[dict[str, object]]:
-        rows = self._guarded(lambda: self._connection.execute(_QUERIES["public_keys"]).fetchall())
-        return [json.loads(row[0]) for row in rows]
+        def read() -> list[dict[str, object]]:
+            if self._is_shared:
+                self._look_for_changes()
+            return [json.loads(row[0]) for row in self._connection.execute(_QUERIES["public_keys"])]
+
+        return self._guarded(read)
 
     def use_signing_key(self, purpose: str, key: SigningKey) -> None:
         if purpose not in PURPOSES:
@@ -378,6 +382,15 @@ def open_key_store(directory: Path, root: RootKey, *, is_shared: bool = False) -
         lock.release()
         raise
     return store
+
+
+def forget_stock(copy: Path) -> None:
+    """In a copy of a key store that nobody has open: what was in stock there, the store it was copied from has handed out since."""
+    connection = _connect(copy, "DELETE")
+    try:
+        connection.execute(_QUERIES["drop_property"], ("stock",))
+    finally:
+        connection.close()
 
 
 def _connect(path: Path, journal: str = "WAL") -> sqlite3.Connection:

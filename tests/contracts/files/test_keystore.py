@@ -2,10 +2,12 @@
 
 import os
 import stat
+from datetime import UTC, datetime
 
 import pytest
 
 from gateway.crypto.signing import new_signing_key
+from gateway.engines.backup.copies import KEYS, make_copy, put_back
 from gateway.engines.files.keystore import create_key_store, open_key_store
 from gateway.engines.files.root_key import RootKeyFile, RootPassphrase
 from gateway.model.errors import InvalidDocument, Unavailable
@@ -130,6 +132,21 @@ def test_after_a_change_of_the_root_key_only_the_new_one_opens(keys, root, folde
     store = open_key_store(folder, new)
     opened.append(store)
     assert store.open(key.id) == key.secret
+
+
+def test_what_is_put_back_of_a_closed_store_hands_out_no_key_that_the_store_handed_out_since(
+    keys, root, folder, tmp_path, opened
+):
+    before = keys.take(1)
+    opened.pop().close()
+    make_copy(folder, tmp_path / "copy", KEYS, datetime.now(UTC))
+    store = open_key_store(folder, root)
+    since = {key.id for key in store.take(100)}
+    store.close()
+    put_back(tmp_path / "copy", tmp_path / "again", KEYS)
+    opened.append(open_key_store(tmp_path / "again", root))
+    assert not since & {key.id for key in opened[0].take(100)}
+    assert opened[0].open(before[0].id) == before[0].secret
 
 
 def test_one_process_owns_the_keys(keys, root, folder):

@@ -284,6 +284,8 @@ class AgencyClient:
                 if response.status == 200 and response.content_type == "application/octet-stream":
                     return await response.read()
                 answer = await response.json(content_type=None)
+                if response.status == 401:
+                    self._token = ""  # the next call comes with a fresh one
                 if response.status >= 400:
                     raise Answered(response.status, answer if isinstance(answer, dict) else {})
                 return answer

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from gateway.config import LimitSettings, Settings, TokenLifeSettings
 from gateway.crypto.compact import Compact, read_compact, sign_compact
-from gateway.crypto.signing import VerifyKey, b64url, new_signing_key, verify_key
+from gateway.crypto.signing import VerifyKey, b64url, new_signing_key
 from gateway.model.agency import Caller, Office, OfficeState
 from gateway.model.canonical import canonical_json
 from gateway.model.errors import Refusal, Unauthenticated
@@ -134,7 +134,8 @@ class Authenticate:
         self._audiences = frozenset({settings.issuer, settings.token_endpoint})
         self._decoys = {algorithm: new_signing_key(algorithm).public() for algorithm in ALGORITHMS}
         self._known: dict[bytes, _Known] = {}
-        self._token_keys: dict[str, VerifyKey] = {}
+        self._token_key = keys.signing_key("tokens")
+        self._replaced: tuple[VerifyKey, datetime] | None = None
 
     @property
     def settings(self) -> TokenSettings:
@@ -259,8 +260,8 @@ class Authenticate:
             claims = read.claims()
         except ValueError as broken:
             raise _stranger() from broken
-        key = self._token_key(read.header.get("kid"))
-        if key is None or read.header.get("typ") != _TOKEN_TYPE or not read.is_signed_by(key):
+        good = self._key_of_tokens(read.header.get("kid"), now)
+        if good is None or read.header.get("typ") != _TOKEN_TYPE or not read.is_signed_by(good[0]):
             raise _stranger()
         directory = self._directories.current
         office = directory.offices.get(OfficeId(str(claims.get("sub"))))
@@ -272,14 +273,25 @@ class Authenticate:
             raise _stranger()
         is_report_only = office.state is OfficeState.SUSPENDED or claims.get("scope") != SCOPE_NOTICES
         confirmation = claims.get("cnf", {}).get("x5t#S256")
-        return _Known(Caller(office, is_report_only=is_report_only), epoch, expires_at, confirmation)
+        return _Known(Caller(office, is_report_only=is_report_only), epoch, min(expires_at, good[1]), confirmation)
 
-    def _token_key(self, kid: object) -> VerifyKey | None:
-        if not isinstance(kid, str):
-            return None
-        if kid not in self._token_keys:
-            self._token_keys = {key.kid: key for key in map(verify_key, self._keys.verification_keys())}
-        return self._token_keys.get(kid)
+    def _key_of_tokens(self, kid: object, now: datetime) -> tuple[VerifyKey, datetime] | None:
+        """The key a token may be signed with, and until when: the one in use, or the one before for a token's life after its end.
+
+        No other published key counts: those of receipts and releases sign no tokens, and a key that was replaced because it
+        leaked must not let anybody in for ever. The keys come out of their wrapping, not from the public list.
+        """
+        life, current = self._settings.token_life, self._keys.signing_key("tokens")
+        if kid != current.kid and (self._replaced is None or kid != self._replaced[0].kid):
+            self._keys.verification_keys()  # reading them, the store sees whether another node put a new one in use
+            current = self._keys.signing_key("tokens")
+        if current.kid != self._token_key.kid:
+            self._token_key, self._replaced = current, (self._token_key.public(), now + life)
+        if kid == current.kid:
+            return current.public(), now + life
+        if self._replaced is not None and kid == self._replaced[0].kid and now < self._replaced[1]:
+            return self._replaced
+        return None
 
     def _keep(self, digest: bytes, known: _Known, now: datetime) -> None:
         if len(self._known) >= self._settings.kept_tokens:

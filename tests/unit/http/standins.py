@@ -141,13 +141,18 @@ class OneTimes:
 
 class Keys:
     def __init__(self) -> None:
-        self.key = new_signing_key()
+        self.in_use = {purpose: new_signing_key() for purpose in ("receipts", "releases", "tokens", "log")}
+        self.made = list(self.in_use.values())
 
     def signing_key(self, purpose: str):
-        return self.key
+        return self.in_use[purpose]
+
+    def use_signing_key(self, purpose: str, key):
+        self.in_use[purpose] = key
+        self.made.append(key)
 
     def verification_keys(self):
-        return [self.key.public().jwk()]
+        return [key.public().jwk() for key in self.made]
 
 
 class Ids:

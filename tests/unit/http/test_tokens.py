@@ -163,7 +163,9 @@ async def test_every_stranger_gets_the_same_bytes_at_the_api(standin):
     forged = sign_compact(
         new_signing_key(), canonical_json({"sub": standin.police.office, "exp": 2**32}), {"typ": "at+jwt"}
     )
-    receipt_like = sign_compact(standin.keys.key, canonical_json({"sub": standin.police.office, "exp": 2**32}))
+    receipt_like = sign_compact(
+        standin.keys.signing_key("tokens"), canonical_json({"sub": standin.police.office, "exp": 2**32})
+    )
     answers = set()
     for credentials in (
         None,
@@ -231,6 +233,33 @@ async def test_a_token_dies_with_the_key_it_was_got_with(standin):
     standin.directories.change(standin.police.office, keys=())
     async with standin.client.get("/v1/inbox", headers=before) as answer:
         assert answer.status == 401
+
+
+async def test_a_published_key_that_signs_no_tokens_now_makes_none(standin):
+    """Whoever holds the key that a rotation replaced because it leaked, or one that signs receipts, is a stranger."""
+    caller_of, keys = standin.authenticate.caller_of, standin.keys
+    leaked, real = keys.signing_key("tokens"), await standin.token(standin.police)
+
+    def forged(key):
+        claims = json.loads(base64.urlsafe_b64decode(real.split(".")[1] + "=="))
+        life = int(timedelta(days=3650).total_seconds())
+        claims |= {"exp": claims["exp"] + life, "jti": str(time.perf_counter_ns())}
+        return sign_compact(key, canonical_json(claims), {"typ": "at+jwt"})
+
+    for purpose in ("receipts", "releases", "log"):
+        with pytest.raises(Unauthenticated):
+            caller_of(forged(keys.signing_key(purpose)))
+    early = forged(leaked)
+    assert caller_of(early).office == caller_of(real).office
+    keys.use_signing_key("tokens", new_signing_key("ES256"))
+    assert caller_of(real).office.id == standin.police.office  # got honestly, good until it runs out
+    assert caller_of(await standin.token(standin.police)).office.id == standin.police.office
+    late = forged(leaked)
+    standin.clock.advance(seconds=600)
+    for token in (early, late, forged(leaked)):
+        with pytest.raises(Unauthenticated):
+            caller_of(token)
+    assert caller_of(await standin.token(standin.police)).office.id == standin.police.office
 
 
 async def test_a_token_bound_to_a_certificate_is_nothing_without_it(standin):

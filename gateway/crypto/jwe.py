@@ -57,6 +57,8 @@ def decrypt(key: ec.EllipticCurvePrivateKey, locked: bytes) -> bytes:
         protected, empty, *rest = locked.decode("ascii").split(".")
         header = read_object(from_b64url(protected))
         nonce, text, tag = map(from_b64url, rest)
+        if len(nonce) != _NONCE or len(tag) != _TAG or not isinstance(header["epk"], dict):
+            raise ValueError("parts of another size or kind")
         if empty or header["alg"] != ALGORITHM or header["enc"] != ENCRYPTION or "zip" in header or "crit" in header:
             raise ValueError("a header that is not understood")
         theirs = encryption_key(header["epk"])

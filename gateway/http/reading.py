@@ -17,6 +17,7 @@ from aiohttp import hdrs, web
 from gateway.http.refusals import InvalidParameter, MalformedRequest, RequestTimeout
 from gateway.http.settings import HttpSettings
 from gateway.model.errors import Problem, TooLarge, Undecodable, UnsupportedMediaType
+from gateway.validation.strict_json import Malformed, parse_json
 
 SIGNATURE_HEADER = "Hutong-Signature"
 _MEDIA_TYPE = re.compile(r"([A-Za-z0-9!#$&^_.+-]{1,63}/[A-Za-z0-9!#$&^_.+-]{1,63})[ \t]*(?:;(.*))?")
@@ -171,10 +172,9 @@ def small_object(request: web.Request, body: bytes, settings: HttpSettings, allo
 def parse_object(body: bytes, settings: HttpSettings, allowed: Collection[str]) -> dict[str, Any]:
     hold_depth(body, settings.max_json_depth)
     try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as broken:
-        place = f"line {broken.lineno}, column {broken.colno}"
-        problem = Problem("undecodable", place, "not JSON", "see RFC 8259")
+        value = parse_json(body, settings.max_json_depth)
+    except Malformed as broken:  # also a member named twice: who checks the signature later might read the other one
+        problem = Problem("undecodable", broken.problem.position, broken.problem.message, "see RFC 8259")
         raise Undecodable("the body is not JSON", problems=(problem,)) from broken
     if not isinstance(value, dict):
         raise Undecodable("the body is not a JSON object", remedy="send one object")

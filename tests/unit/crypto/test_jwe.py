@@ -8,7 +8,7 @@ from jwcrypto import jwe as other
 from jwcrypto import jwk
 
 from gateway.crypto.jwe import decrypt, encrypt, encryption_key
-from gateway.crypto.signing import b64url
+from gateway.crypto.signing import b64url, from_b64url
 from gateway.model.errors import Tampered
 
 
@@ -51,6 +51,17 @@ def test_another_key_or_a_changed_byte_opens_nothing():
             parts[place] = part[:-2] + (b"AA" if part[-2:] != b"AA" else b"BA")
             with pytest.raises(Tampered):
                 decrypt(private, b".".join(parts))
+
+
+def test_a_message_has_one_spelling_and_a_header_of_another_kind_is_refused_cleanly():
+    private, public = key_pair()
+    protected, _, nonce, text, tag = encrypt(public, b"a text", "text/plain").split(b".")
+    both = from_b64url(text.decode()) + from_b64url(tag.decode())
+    moved = (b64url(both[:3]).encode(), b64url(both[3:]).encode())
+    other = b64url(b'{"alg":"ECDH-ES","enc":"A256GCM","epk":[]}').encode()
+    for parts in ((protected, b"", nonce, *moved), (other, b"", nonce, text, tag)):
+        with pytest.raises(Tampered):
+            decrypt(private, b".".join(parts))
 
 
 @pytest.mark.parametrize("change", [{"crv": "P-384"}, {"kty": "OKP"}, {"d": "AAAA"}, {"x": b64url(bytes(32))}])

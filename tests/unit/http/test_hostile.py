@@ -102,6 +102,16 @@ async def test_small_bodies_of_hostile_json_are_refused_with_a_position(standin)
             assert answer.status in (202, 400, 413), (path.name, await answer.text())
 
 
+async def test_a_small_body_that_names_a_member_twice_is_refused_with_its_place(standin):
+    """Signed or not: who reads the signed bytes later might take the other one."""
+    headers = {**await standin.bearer(standin.police), "Content-Type": "application/json"}
+    for body in (b'{"data":{"a":1},"data":{}}', b'{"data":{"note":1,"n\\u006fte":2}}'):
+        async with standin.client.post("/v1/inbox/delivery-0001/accept", data=body, headers=headers) as answer:
+            problem = await answer.json(content_type=None)
+            assert (answer.status, problem["code"]) == (400, "undecodable"), problem
+            assert problem["problems"][0]["position"].startswith("/")
+
+
 @needs_samples
 @pytest.mark.samples
 async def test_naughty_strings_in_headers_paths_and_queries_are_answered_cleanly(impatient):

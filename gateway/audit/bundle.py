@@ -152,7 +152,7 @@ def check_report(
     data = load_json(raw)
     for other in member(data, "also", list) if "also" in data else []:
         theirs, person = _check_chain(canonical(other), policy, origin, not_before)
-        if person in persons:
+        if person is not None and person in persons:  # the second would stand in for whom a joining names
             raise Wrong("a report carries the same person twice")
         persons.add(person)
         if theirs.checkpoint != checked.checkpoint:

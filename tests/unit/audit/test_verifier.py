@@ -357,6 +357,15 @@ def test_a_report_that_goes_on_as_somebody_else_where_two_persons_meet_is_refuse
             check_report(json.dumps(raw).encode(), TRUST)
 
 
+def test_a_person_carried_twice_does_not_stand_in_for_whom_a_joining_names() -> None:
+    rng, log = random.Random(8), BuiltLog()
+    log.add(event_of(EventName.PERSONS_JOINED, rng, people=(("subject-1", secret_of(1)), ("subject-2", secret_of(2)))))
+    one, other = (json.loads(log.report(f"subject-{n}")) for n in (1, 2))
+    assert check_report(json.dumps({**one, "also": [other]}).encode(), TRUST).joined_elsewhere == ()
+    with pytest.raises(Wrong, match="twice"):
+        check_report(json.dumps({**one, "also": [one]}).encode(), TRUST)
+
+
 def test_a_bundle_or_report_of_another_log_than_the_one_asked_for_is_refused(
     log: BuiltLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ import asyncio
 import os
 import statistics
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -102,6 +103,11 @@ async def measure(store: PostgresStore, maker: UnitMaker, ids: SystemIds) -> dic
     return found
 
 
+def _indexes(reads: Sequence[str]) -> list[str]:
+    """Which, however they are gone through and in whatever order."""
+    return sorted({one.rpartition(" ")[2] for one in reads})
+
+
 async def main(server: str, notices: int, records: int) -> None:
     async with fresh_database(server) as url:
         await PostgresStore.create(url)
@@ -120,8 +126,10 @@ async def main(server: str, notices: int, records: int) -> None:
             print(f"filled in {time.perf_counter() - begun:.0f} s", flush=True)
             large = [await measure(store, maker, ids) for _ in range(3)]
             large_plans = await plans(url)
-            others = {name: (small_plans[name], now) for name, now in large_plans.items() if now != small_plans[name]}
-            print(f"{len(large_plans)} query plans, {len(others)} of them others than before: {others}")
+            others = [name for name, now in large_plans.items() if _indexes(now) != _indexes(small_plans[name])]
+            print(f"{len(large_plans)} queries, of them by other indexes than before:")
+            for name in others:
+                print(f"    {name}: {small_plans[name]} -> {large_plans[name]}")
             print(f"{notices}:", [{name: round(value, 3) for name, value in one.items()} for one in large], flush=True)
             for name in small[0]:
                 ratio = min(one[name] for one in large) / min(one[name] for one in small)

@@ -129,7 +129,7 @@ async def run_cluster(
             try:
                 await load.round(numbers, after, strike, LONGEST_ROUND_SECONDS)
             except BaseException:
-                _tell_of_an_unfinished_round(number, struck, load)
+                tell_of_an_unfinished_round(number, struck, load)
                 raise
             _over(seen, number, rounds, struck, after, begin)
             if len(seen.rounds) % JUDGED_EVERY == 0 and len(seen.rounds) < rounds:
@@ -188,7 +188,7 @@ def _commit() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT).stdout.strip()
 
 
-def _tell_of_an_unfinished_round(number: int, struck: Sequence[str], load: Load) -> None:
+def tell_of_an_unfinished_round(number: int, struck: Sequence[str], load: Load) -> None:
     """What is still waited for, for whoever looks for the cause."""
     missing = {office: sorted(load.seen.missing(office)) for office in RECIPIENTS}
     print(f"round {number + 1}, {' + '.join(struck)}, did not end; receipts without delivery: {missing}")

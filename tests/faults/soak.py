@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from tests.faults.auditor import judge
-from tests.faults.chaos import LONGEST_ROUND_SECONDS, REPORTS_A_ROUND, numbers_of, prepare
+from tests.faults.chaos import LONGEST_ROUND_SECONDS, REPORTS_A_ROUND, numbers_of, prepare, tell_of_an_unfinished_round
 from tests.faults.load import RECIPIENTS, Load
 from tests.support.witnessed import Witnessed
 
@@ -51,7 +51,12 @@ def main() -> None:
         try:
             while time.monotonic() < until:
                 numbers = numbers_of(number, REPORTS_A_ROUND, seen)
-                asyncio.run(load.round(numbers, REPORTS_A_ROUND, nothing, LONGEST_ROUND_SECONDS))
+                try:
+                    asyncio.run(load.round(numbers, REPORTS_A_ROUND, nothing, LONGEST_ROUND_SECONDS))
+                except TimeoutError:
+                    tell_of_an_unfinished_round(number, ["nothing broke"], load)
+                    print(gateway.here("dead-letter", "list").stdout)
+                    raise
                 number += 1
                 assert gateway.process is not None
                 now = resident_mib(gateway.process.pid)

@@ -272,6 +272,7 @@ def _joined(ground: Ground, intake: Intake, handover: Handover) -> Services:
             clock=clock,
             pause=pause,
             cut_off=ground.recall.cut_off,
+            take_back=lambda office, why: ground.recall([office], why),
             vocabulary=lambda: policies.current().vocabulary,
         ),
         release_held=release_held,

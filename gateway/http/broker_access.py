@@ -6,11 +6,11 @@ but the brokers' networks, the path does not exist.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_address
 from urllib.parse import parse_qsl
 
 from aiohttp import hdrs, web
 
+from gateway.http.limits import is_straight_from
 from gateway.http.problems import SAFE_HEADERS
 from gateway.http.reading import read_body
 from gateway.http.settings import HttpSettings
@@ -29,7 +29,7 @@ class BrokerQuestions:
 
     async def answer(self, request: web.Request) -> web.Response:
         """POST /internal/rabbitmq/{question}"""
-        if self._access is None or not _is_from(request, self._settings.brokers):
+        if self._access is None or not is_straight_from(request.remote, request.headers, self._settings.brokers):
             raise NotFound("no such path")
         form = await self._form(request)
         is_allowed = self._is_allowed(request.match_info["question"], form, self._access)
@@ -64,8 +64,3 @@ class BrokerQuestions:
             return {}
         form = dict(pairs)
         return form if len(form) == len(pairs) else {}
-
-
-def _is_from(request: web.Request, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
-    peer = ip_address((request.remote or "").split("%")[0]) if request.remote else None
-    return peer is not None and any(peer in network for network in networks)

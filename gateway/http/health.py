@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from gateway.http.draining import Drain
+from gateway.http.limits import is_straight_from
 from gateway.http.problems import SAFE_HEADERS
 from gateway.http.services import Readiness
 from gateway.http.settings import HttpSettings
@@ -34,8 +33,7 @@ class Health:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """GET /metrics, for the networks of `metrics_readers`; to others it does not exist."""
-        peer = ip_address((request.remote or "").split("%")[0]) if request.remote else None
-        if peer is None or not any(peer in network for network in self._settings.metrics_readers):
+        if not is_straight_from(request.remote, request.headers, self._settings.metrics_readers):
             raise NotFound("no such path")
         return web.Response(
             body=generate_latest(self._registry), headers={**SAFE_HEADERS, hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST}

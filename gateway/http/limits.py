@@ -6,7 +6,7 @@ not prove who they are. A limit passed is `TooManyRequests`, a retry with Retry-
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -18,6 +18,7 @@ from gateway.ports.clock import Clock
 
 _DAY_SECONDS = 24 * 3600.0
 _LONGEST_WAIT = timedelta(hours=1)
+_PASSED_ON_BY = ("X-Forwarded-For", "Forwarded")
 
 
 class TokenBucket:
@@ -168,6 +169,14 @@ def peer_of(remote: str | None, forwarded_for: str | None, proxies: Sequence[IPv
         mapped = address.ipv4_mapped
         return str(mapped) if mapped else f"{address.exploded[:19]}::/64"
     return str(address)
+
+
+def is_straight_from(
+    remote: str | None, headers: Mapping[str, str], networks: Iterable[IPv4Network | IPv6Network]
+) -> bool:
+    """Whether a request comes from one of these networks itself. What a proxy there passed on comes from anywhere."""
+    address = None if any(name in headers for name in _PASSED_ON_BY) else _address((remote or "").split("%")[0])
+    return address is not None and any(address in network for network in networks)
 
 
 def _address(text: str | None) -> IPv4Address | IPv6Address | None:

@@ -59,9 +59,10 @@ class Enrol:
         clock: Clock,
         pause: Callable[[timedelta], Awaitable[None]],
         cut_off: Callable[[OfficeId, str], Awaitable[None]],
+        take_back: Callable[[OfficeId, str], Awaitable[None]],
         vocabulary: Callable[[], Vocabulary],
     ) -> None:
-        self._cut_off, self._vocabulary = cut_off, vocabulary
+        self._cut_off, self._take_back, self._vocabulary = cut_off, take_back, vocabulary
         self._settings, self._storage, self._directories = settings, storage, directories
         self._adapters, self._release_held = adapters, release_held
         self._teller, self._clock, self._pause = teller, clock, pause
@@ -81,7 +82,8 @@ class Enrol:
 
     async def change(self, office_id: OfficeId, changes: Mapping[str, Any], *, by: str) -> Office:
         """Change these fields of an office's entry; everything else of it stays. Returns when nothing that was decided before
-        the change, and might be decided otherwise now, can leave any more. Raises InvalidDocument with every problem found, NotFound."""
+        the change, and might be decided otherwise now, can leave any more or waits unread in the office's queue. Raises
+        InvalidDocument with every problem found, NotFound."""
         await self._directories.refresh()
         known = self.office(office_id)
         office = dataclasses.replace(known, **changes)
@@ -92,6 +94,7 @@ class Enrol:
         stored = await self._enter(office, problems, EventName.OFFICE_CHANGED, {"changed": told}, by)
         if changes.keys() - _DECIDES_NOTHING:
             await self._pause(timedelta(seconds=self._settings.delivery.ticket_seconds))
+            await self._take_back(office_id, "office-changed")
         return stored
 
     async def _enter(

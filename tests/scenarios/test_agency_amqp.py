@@ -241,13 +241,15 @@ async def taken_back(whole, office, why):
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_report_that_accuses_a_school_takes_back_what_waits_for_it_unread(shared, rabbitmq):
+async def test_a_changed_entry_and_a_report_that_accuses_a_school_take_back_what_waits_for_it_unread(shared, rabbitmq):
     whole, vhost = shared
     city, (_, jwk) = whole.clients[CITY], encryption_pair()
     async with await join(whole, SCHOOL, school_code=CODE):
         await use_queue(whole, rabbitmq, vhost, SCHOOL, QueueUse.RELEASES, jwk)
         await city.submit(of_a_pupil("harmless", pupil=31, school_related=False), CANONICAL)
         await waiting_in(rabbitmq, vhost, f"inbox.{SCHOOL}", 1)
+        await whole.gateway.services.enrol.change(parse_office_id(SCHOOL), {"agreements": frozenset()}, by="test")
+        assert await taken_back(whole, SCHOOL, "office-changed") == 1
         await city.submit(of_a_pupil("accusing", pupil=31, school_related=True), CANONICAL)
         await waiting_in(rabbitmq, vhost, f"inbox.{SCHOOL}", 0)
         async with asyncio.timeout(20):

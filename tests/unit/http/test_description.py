@@ -125,3 +125,9 @@ async def test_metrics_do_not_exist_for_those_who_may_not_read_them():
             assert answer.status == 404
     finally:
         await standin.stop()
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
+async def test_what_a_proxy_of_the_monitoring_network_passed_on_is_not_from_there(standin, header):
+    async with standin.client.get("/metrics", headers={header: "192.0.2.1"}) as answer:
+        assert answer.status == 404

@@ -211,3 +211,17 @@ async def test_a_withdrawal_that_is_refused_ends_nothing(tmp_path):
         assert refused.value.problem["code"] == "idempotency-conflict"
         (status,) = (await committee.notice(first["notice"]))["deliveries"]
         assert status["state"] == "due"
+
+
+async def test_a_trial_tells_nobody_who_else_takes_part_in_a_case(tmp_path):
+    """A contractor that got a consent alone holds the handle of the case, and could try a closure to see who is active in it."""
+    async with town(tmp_path) as whole, await join(whole, CONTRACTOR, contract_until="2099-12-31") as office:
+        committee = whole.clients[CITY]
+        await committee.record_consent("c-1", agreed())
+        ((_, event),) = await received(office)
+        about = {"urgency": 1, "purpose": "P01", "legal_basis": ["L20"], "place": {"region": "440113102"}}
+        told = await committee.submit(notice("RPT", CITY, "r", {**about, "persons": family()}, "case-s7"), CANONICAL)
+        assert "police.440113" in {one["recipient"] for one in (await committee.notice(told["notice"]))["deliveries"]}
+        closure = {"urgency": 0, "purpose": "P08", "legal_basis": ["L07"], "closure": {"reason": "resolved"}}
+        tried = await office.check(notice("CLS", CONTRACTOR, "c", closure, event["subject"]), CANONICAL)
+        assert tried["recipients"] == tried["held"] == []

@@ -250,6 +250,7 @@ async def test_a_changed_entry_and_a_report_that_accuses_a_school_take_back_what
         await waiting_in(rabbitmq, vhost, f"inbox.{SCHOOL}", 1)
         await whole.gateway.services.enrol.change(parse_office_id(SCHOOL), {"agreements": frozenset()}, by="test")
         assert await taken_back(whole, SCHOOL, "office-changed") == 1
+        await waiting_in(rabbitmq, vhost, f"inbox.{SCHOOL}", 1)
         await city.submit(of_a_pupil("accusing", pupil=31, school_related=True), CANONICAL)
         await waiting_in(rabbitmq, vhost, f"inbox.{SCHOOL}", 0)
         async with asyncio.timeout(20):

@@ -28,7 +28,8 @@ from gateway.ports.storage import NoticeStorage
 from gateway.services.conflicts import ConflictsOnRecord
 from gateway.services.export_log import export_files, export_records
 from gateway.services.keep import Keeper, OpenedNotice
-from gateway.services.log_reports import ROWS, Asked, LogReports
+from gateway.services.log_reports import Asked, LogReports
+from gateway.services.log_walk import ROWS
 from gateway.services.people import FoundPerson, People
 from gateway.services.prove import Prover
 from gateway.services.publish import Publisher

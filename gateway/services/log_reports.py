@@ -7,8 +7,7 @@ on. What a report does not look at is refused: an answer to another question tha
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
@@ -27,15 +26,14 @@ from gateway.ports.log_storage import LogQuery, LogStorage, StoredRecord
 from gateway.ports.storage import NoticeStorage
 from gateway.services.facts import CHINA
 from gateway.services.keep import Keeper
+from gateway.services.log_completeness import completeness_of
+from gateway.services.log_walk import LogWalk, Opened
 from gateway.services.people import FoundPerson
 from gateway.services.prove import records_of
 from gateway.services.publish import Publisher
 from gateway.services.report_words import FORMS_ZH, ReportWords, forms, text
-from gateway.services.verify_log import verify_tree
 
-ROWS = 1000
 EVERYTHING = 1 << 62
-PAGE = 500
 HARMLESS = frozenset({"relay", "presence"})  # a handle the gateway forwards through, or "there is one": no identity
 UNDER_14 = frozenset({"unborn", "0-7", "8-13"})
 SEALED_BASES = ("L50", "L54")
@@ -88,7 +86,6 @@ class Found:
 
 
 Answering = Callable[[Asked], Awaitable[Found]]
-Opened = tuple[StoredRecord, Opening]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +117,7 @@ class LogReports:
     ) -> None:
         self._log, self._publisher, self._notices, self._keeper = log, publisher, notices, keeper
         self._fields, self._offices, self._vocabulary, self._clock = fields, offices, vocabulary, clock
+        self._walk = LogWalk(log)
         self._words = ReportWords(fields, offices, vocabulary)
         self._reports: dict[str, Question] = {
             "who-saw": Question(
@@ -222,7 +220,7 @@ class LogReports:
             return [(name, form) for name, form in forms(opening) if name in secret and form not in HARMLESS]
 
         queries = [LogQuery(field=name, notice=asked.notice) for name in sorted(secret)]
-        page, before = await self._page(queries, asked, lambda opening: bool(exposed(opening)))
+        page, before = await self._walk.page(queries, asked, lambda opening: bool(exposed(opening)))
         rows: list[Mapping[str, Cell]] = [
             {**self._words.usual(record, opening), "field": name, "form": FORMS_ZH.get(form, form)}
             for record, opening in page
@@ -250,7 +248,7 @@ class LogReports:
             queries.append(LogQuery(event=EventName.DISCLOSURE_DECIDED, office=office.id, since=since))
         if asked.office is not None and not ends:
             raise NotFound("this office has no contract whose end is on record", remedy="hutong office show")
-        page, before = await self._page(queries, asked, lambda opening: opening.fields.get("recipient") in ends)
+        page, before = await self._walk.page(queries, asked, lambda opening: opening.fields.get("recipient") in ends)
         rows: list[Mapping[str, Cell]] = [
             {**self._words.usual(record, opening), "contract_until": ends[opening.fields["recipient"]]}
             for record, opening in page
@@ -264,8 +262,8 @@ class LogReports:
         return Found(columns, rows, not rows, verdict, _events(page), before)
 
     async def _emergency(self, asked: Asked) -> Found:
-        page, before = await self._page([LogQuery(is_emergency=True, office=asked.office)], asked)
-        reviews = self._walk(LogQuery(event=EventName.EMERGENCY_ACCESS_REVIEWED), None)
+        page, before = await self._walk.page([LogQuery(is_emergency=True, office=asked.office)], asked)
+        reviews = self._walk.all(LogQuery(event=EventName.EMERGENCY_ACCESS_REVIEWED), None)
         reviewed = {read_opening(record.opening).fields["emergency"] async for record in reviews}
         rows: list[Mapping[str, Cell]] = [
             {
@@ -294,7 +292,9 @@ class LogReports:
         queries = [
             LogQuery(event=EventName.DISCLOSURE_DECIDED, basis=basis, office=asked.office) for basis in sorted(consent)
         ]
-        page, before = await self._page(queries, asked, lambda opening: set(opening.fields.get("basis", ())) <= consent)
+        page, before = await self._walk.page(
+            queries, asked, lambda opening: set(opening.fields.get("basis", ())) <= consent
+        )
         rows: list[Mapping[str, Cell]] = []
         shown = []
         for record, opening in page:
@@ -319,11 +319,13 @@ class LogReports:
         return frozenset(str(one.values.get("age_band")) for one in slots if "minor" in one.values.get("roles", ()))
 
     async def _sealed(self, asked: Asked) -> Found:
-        page, before = await self._page([LogQuery(basis=basis, office=asked.office) for basis in SEALED_BASES], asked)
+        page, before = await self._walk.page(
+            [LogQuery(basis=basis, office=asked.office) for basis in SEALED_BASES], asked
+        )
         rows = [self._words.usual(record, opening) for record, opening in page]
         counted = 0
         asking = LogQuery(event=EventName.SEALED_QUESTION_COUNTED, office=asked.office)
-        async for record in self._walk(replace(asking, since=asked.since, until=asked.until), None):
+        async for record in self._walk.all(replace(asking, since=asked.since, until=asked.until), None):
             counted += int(read_opening(record.opening).fields["count"])
         verdict = (
             f"使用例外 {len(rows)} 次；可由封存记录回答的提问 {counted} 次（不论有无记录） "
@@ -332,7 +334,7 @@ class LogReports:
         return Found((AT, EVENT, *USUAL[1:]), rows, not rows, verdict, _events(page), before)
 
     async def _disposal(self, asked: Asked) -> Found:
-        page, before = await self._page([LogQuery(awaits_disposal=True, office=asked.office)], asked)
+        page, before = await self._walk.page([LogQuery(awaits_disposal=True, office=asked.office)], asked)
         newest = {str(opening.fields["delivery"]): (record, opening) for record, opening in reversed(page)}
         rows: list[Mapping[str, Cell]] = []
         told = await self._log.told_of([*reversed(newest)])
@@ -349,7 +351,7 @@ class LogReports:
             LogQuery(flag="late-report", office=asked.office),
             LogQuery(event=EventName.DEADLINE_MISSED, office=asked.office),
         ]
-        page, before = await self._page(queries, asked)
+        page, before = await self._walk.page(queries, asked)
         rows: list[Mapping[str, Cell]] = [
             {
                 **self._words.usual(record, opening),
@@ -363,82 +365,17 @@ class LogReports:
         return Found(columns, rows, not rows, verdict, _events(page), before)
 
     async def _completeness(self, asked: Asked) -> Found:
-        latest = await self._publisher.settled()
-        tree, hold, now = await verify_tree(self._log), self._publisher.hold, self._clock.now()
-        signed = 0 if latest is None else latest.checkpoint.size
-        signed_root_holds = latest is not None and await self._publisher.tree.root(signed) == latest.checkpoint.root
-        is_met = latest is not None and latest.is_witnessed
-        seen_at = self._publisher.quorum_at
-        seen = "从未 never" if seen_at is None else seen_at.isoformat(timespec="seconds")
-        waiting = "" if is_met else "；等待见证 awaited"
-        witnessed = latest is not None and (is_met or self._publisher.is_within_patience(now))
-        checks: list[tuple[str, bool, str]] = [
-            ("全部记录重算的根与树头一致 the entries give the head's root", tree.is_verified, f"{tree.size}"),
-            ("已签名检查点包含于现有日志 the signed checkpoint is in the tree", signed_root_holds, f"{signed}"),
-            ("见证签名足够 enough witnesses", witnessed, seen + waiting),
-            ("无取证冻结 no forensic hold", hold is None, "" if hold is None else hold.why),
-        ]  # fmt: skip
-        entered = [record async for record in self._walk(LogQuery(event=EventName.HOLD_ENTERED), None)]
-        complete = all(holds for _, holds, _ in checks)
-        for name, key in self._publisher.trust.witnesses.items():
-            last = await self._log.last_cosigned(key.label)
-            told = "从未 never" if last is None else f"{last[1]}；{last[0].isoformat(timespec='seconds')}"
-            checks.append((f"见证方 {name} 曾签名 witness has cosigned", last is not None, told))
-        checks.append(("历史冻结次数 holds on record", True, str(len(entered))))
+        found = await completeness_of(self._log, self._publisher, self._clock)
+        entered = [record async for record in self._walk.all(LogQuery(event=EventName.HOLD_ENTERED), None)]
+        checks = [*found.checks, ("历史冻结次数 holds on record", True, str(len(entered)))]
         rows: list[Mapping[str, Cell]] = [
             {"check": check, "holds": holds, "detail": detail} for check, holds, detail in checks
         ]
-        verdict = "日志完整 complete" if complete else "日志完整性存疑 NOT shown to be complete"
+        verdict = "日志完整 complete" if found.is_shown else "日志完整性存疑 NOT shown to be complete"
         columns = (
             Column("check", "检查", "check"), Column("holds", "成立", "holds"), Column("detail", "数值", "detail"),
         )  # fmt: skip
-        return Found(columns, rows, complete, verdict, [record.event for record in entered])
-
-    async def _page(
-        self, queries: Iterable[LogQuery], asked: Asked, fits: Callable[[Opening], bool] = lambda opening: True
-    ) -> tuple[list[Opened], int | None]:
-        """The newest `ROWS` records that any of the queries finds and that fit, and before which leaf to go on if there are more."""
-        walks = [
-            self._walk(replace(one, since=one.since or asked.since, until=asked.until), asked.before) for one in queries
-        ]
-        found: list[Opened] = []
-        async for record in _merged(walks):
-            opening = read_opening(record.opening)
-            if not fits(opening):
-                continue
-            if len(found) == ROWS:
-                return found, found[-1][0].index
-            found.append((record, opening))
-        return found, None
-
-    async def _walk(self, query: LogQuery, before: int | None) -> AsyncIterator[StoredRecord]:
-        """Everything a query finds, newest first."""
-        while page := await self._log.search(query, before, PAGE):
-            for record in page:
-                yield record
-            if len(page) < PAGE:
-                return
-            before = page[-1].index
-
-
-async def _merged(walks: Sequence[AsyncIterator[StoredRecord]]) -> AsyncIterator[StoredRecord]:
-    """Several walks as one, newest first, each record once."""
-    heads: list[tuple[int, int, StoredRecord]] = []
-    for number, walk in enumerate(walks):
-        if (record := await anext(walk, None)) is not None:
-            heads.append((-record.index, number, record))
-    heapq.heapify(heads)
-    last = None
-    while heads:
-        place, number, record = heads[0]
-        if place != last:
-            yield record
-        last = place
-        following = await anext(walks[number], None)
-        if following is None:
-            heapq.heappop(heads)
-        else:
-            heapq.heapreplace(heads, (-following.index, number, following))
+        return Found(columns, rows, found.is_shown, verdict, [record.event for record in entered])
 
 
 def _events(found: Iterable[Opened]) -> list[str]:

@@ -183,12 +183,21 @@ class Publisher:
         witnesses never saw.
         """
         times = [(await self._log.last_cosigned(key.label), key) for key in self._trust.witnesses.values()]
+        return self._quorum_of([(one[0], key) for one, key in times if one])
+
+    def _quorum_of(self, times: Sequence[tuple[datetime, NoteKey]]) -> datetime | None:
+        """Since when enough witnesses had seen the log: the time of the last one that makes the quorum, newest first."""
         seen: set[NoteKey] = set()
-        for (at, _), key in sorted(((one, key) for one, key in times if one), key=lambda one: one[0], reverse=True):
+        for at, key in sorted(times, key=lambda one: one[0], reverse=True):
             seen.add(key)
             if self._trust.is_met_by(seen):
                 return at
         return None
+
+    def _told(self, at: int) -> datetime:
+        """The time that a witness states, never later than now: one whose clock runs ahead grants no grace beyond ours."""
+        now = self._clock.now()
+        return now if at >= now.timestamp() else datetime.fromtimestamp(at, UTC)
 
     async def follow(self, origin: str, signers: Sequence[NoteSigner], trust: TrustPolicy) -> Hold | None:
         """On a node that does not sign: see what another node signed, and whether our tree contains it."""
@@ -383,7 +392,7 @@ class Publisher:
         now, kept = self._clock.now(), 0
         for line in open_checkpoint(note + lines, [*own, *known])[2]:
             if line.key in known:
-                at = min(now, datetime.fromtimestamp(line.at, UTC)) if are_brought and line.at else now
+                at = self._told(line.at) if are_brought and line.at else now
                 await self._log.keep_cosignature(size, line.key.label, line.line, at)
                 kept += 1
         return kept
@@ -405,10 +414,12 @@ class Publisher:
         try:
             lines = check_checkpoint(whole, self._trust, origin=self._origin)[2]
             witnessed = True
-            times = [line.at for line in lines if line.at and line.key not in self._trust.logs]
-            self._witnessed_at = self._quorum_at = (
-                datetime.fromtimestamp(max(times), UTC) if times else self._clock.now()
-            )
+            times = [
+                (self._told(line.at), line.key)
+                for line in lines
+                if line.at is not None and line.key not in self._trust.logs
+            ]
+            self._witnessed_at = self._quorum_at = self._quorum_of(times) or self._clock.now()
         except NotEnough:
             witnessed = False
         self._latest, self._note = Published(checkpoint, whole, witnessed), note

@@ -167,6 +167,21 @@ async def test_without_witnesses_publishing_goes_on_and_disclosure_stops_after_t
     assert gateway.publisher.allows_disclosure(clock.now())
 
 
+async def test_a_witness_whose_clock_runs_ahead_grants_no_grace_beyond_ours(gateway: Gateway, clock: SetClock) -> None:
+    ahead = SetClock()
+    ahead.forward(timedelta(days=365))
+    gateway.witness.service = Witness(gateway.witness.store, (WITNESS,), {ORIGIN: (LOG.key, LOG_PQ.key)}, ahead)
+    publisher = gateway.publisher
+    await publisher.open()
+    await gateway.log(3)
+    published = await publisher.publish()
+    assert published is not None and published.is_witnessed
+    assert publisher.witnessed_at == publisher.quorum_at == clock.now()
+    gateway.witness.is_away = True
+    clock.forward(timedelta(hours=5))
+    assert not publisher.allows_disclosure(clock.now())
+
+
 async def test_starting_again_grants_no_new_grace_while_the_witness_is_away(gateway: Gateway, clock: SetClock) -> None:
     await gateway.publisher.open()
     await gateway.log(3)

@@ -13,6 +13,10 @@ set -euo pipefail
 need "the check by an independent Go implementation" golang-go command -v go
 need "the check by an independent Go implementation" golang-golang-x-mod-dev test -d /usr/share/gocode/src/golang.org/x/mod
 
+# The page that shows agencies how to connect is run as it stands.
+need "the commands of docs/connect.md" curl command -v curl
+need "the commands of docs/connect.md" openssl command -v openssl
+
 # RabbitMQ: tests/support/rabbitmq.py starts one node, and three for the tests that kill one.
 if [ -z "${HUTONG_TEST_AMQP:-}" ]; then
   need "everything about RabbitMQ" rabbitmq-server test -d /usr/lib/rabbitmq/lib

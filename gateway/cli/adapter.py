@@ -294,13 +294,19 @@ def _document(file: Path) -> dict[str, Any]:
         document = json.loads(file.read_bytes())
     except ValueError as broken:
         raise click.UsageError("文件不是 JSON the file is not JSON") from broken
+    if isinstance(document, list) and len(document) == 1:  # as `decode --json` prints one notice
+        document = document[0]
+    if isinstance(document, list):
+        raise click.UsageError(
+            f"文件有 {len(document)} 条，请只留一条 the file holds {len(document)} notices: keep one"
+        )
     if not isinstance(document, dict) or "type" not in document or not isinstance(document.get("data"), dict):
         raise click.UsageError("需要 type 与 data the file needs `type` and `data`")
     return document
 
 
 def _time(document: dict[str, Any]) -> datetime:
-    if "time" not in document:
+    if not document.get("time"):
         return datetime.now(UTC)
     try:
         moment = datetime.fromisoformat(str(document["time"]))

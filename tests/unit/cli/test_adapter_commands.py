@@ -89,6 +89,10 @@ def test_encode_writes_what_decode_reads_back(tmp_path, agency):
     (item,) = json.loads(done.stdout)
     assert (item["type"], item["id"], item["data"]) == ("RPT", "N-1", data)
     assert "测试报告人" not in done.stdout
+    source.write_text(done.stdout, encoding="utf-8")
+    hutong("adapter", "encode", agency, str(source), "--out", str(target))  # takes what `decode --json` prints
+    done = hutong("adapter", "decode", agency, str(target), "--media-type", told["media_type"], "--json")
+    assert json.loads(done.stdout)[0]["data"] == data
 
 
 @pytest.mark.parametrize(

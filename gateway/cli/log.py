@@ -160,6 +160,9 @@ async def export(folder: Path, config: Path, operator: str) -> None:
             started.add(path)
     click.echo(f"已导出 exported {files} 个文件 files → {folder}")
     click.echo(
+        "先核对 trust.policy 中的公钥与另行取得的是否一致 first compare its keys with those you were given elsewhere"
+    )
+    click.echo(
         f"核验 verify: python3 hutong_verify.py log {folder} --policy {folder}/trust.policy --records {folder}/records.jsonl"
     )
 

@@ -37,7 +37,7 @@ _MARKS = "'=+-@\t\r"  # how such a cell begins, guarded or not
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 _PREFIX = EXTENSION + ":"
 _SEARCHED_ROWS = 40
-_SURELY = 5  # as many known headings in a row are no record, whatever else the register has columns for
+_SURELY = 5  # as many known headings, a child's name among them, are no record, whatever else there are columns for
 _MAX_COLUMNS = 16_384  # as many as a worksheet has
 _ERRORS = frozenset({"#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
 
@@ -103,7 +103,8 @@ def _item(tree: Tree, where: str, notes: list[Gap]) -> NativeItem:
 
 @dataclass(frozen=True)
 class TableCodec:
-    """`headings`: every heading the mapping knows. `title` is written as a merged first row in XLSX."""
+    """`headings`: every heading the mapping knows; `naming` those of a child's name, without which a register of many other
+    columns may be one of teachers. `title` is written as a merged first row in XLSX."""
 
     headings: frozenset[str]
     title: str = ""
@@ -111,6 +112,7 @@ class TableCodec:
     limits: Limits = DEFAULT_LIMITS
     scalar_key: str = "#"
     extension_style: str = "flat"
+    naming: frozenset[str] = frozenset()
 
     def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
         return list(self.rows(raw, media_type, self.limits))
@@ -156,7 +158,8 @@ class TableCodec:
             if not columns.names or self._is_heading(next(filter(None, cells), "")):
                 names = [heading(cell) for cell in cells]
                 known = sum(1 for name in set(names) if name in self.headings or name.startswith(EXTENSION + ":"))
-                if known >= _SURELY or (known >= 2 and known * 2 >= sum(1 for name in names if name)):
+                is_surely = known >= _SURELY and not self.naming.isdisjoint(names)
+                if is_surely or (known >= 2 and known * 2 >= sum(1 for name in names if name)):
                     columns, found_any = _Columns(tuple(names), self.headings), True
                     continue
             if not columns.names:

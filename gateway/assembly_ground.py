@@ -130,7 +130,7 @@ async def lay_ground(settings: Settings, documents: Documents, engines: Engines,
         kin=kin,
         people=people,
         cases=Cases(store.notices, store.deliveries, keys, ids),
-        participants=Participants(store.notices, documents.routing),
+        participants=Participants(store.notices, policies.routing),
         clear_conflict=clear_conflict,
         conflicts=conflicts,
         consents=Consents(

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes
 from gateway.crypto.sealing import keyed_digest
 from gateway.model.agency import Caller
 from gateway.model.audit import EventName, LogValue
-from gateway.model.errors import InvalidDocument, TooLarge
+from gateway.model.errors import InvalidDocument, TooLarge, Unavailable
 from gateway.model.identifiers import KeyId, OfficeId
 from gateway.model.notice import JsonObject, SubmittedNotice
 from gateway.ports.clock import Clock
@@ -85,6 +85,7 @@ class Attachments:
         self._max_bytes, self._upload_life = max_bytes, upload_life
         self._secret = keys.secret("attachments")
         self._swept: ObjectName | None = None
+        self._owed: set[ObjectName] = set()  # named by reports while the documents were out of reach: still to be kept
 
     async def upload(self, caller: Caller, digest: str, content: AsyncIterable[bytes]) -> Uploaded:
         """Store what an office will name, or named, by this digest.
@@ -115,11 +116,23 @@ class Attachments:
         secret = None if found is None else self._keys.open(found.key)
         return None if found is None or secret is None else Opened(found.size, self._objects.read(found, secret))
 
-    async def keep_named(self, sender: OfficeId, notice: SubmittedNotice) -> Named:
-        """Let what a notice names not lapse, now or when it comes: also what only its sealed or reporter parts name."""
+    async def keep_named(self, sender: OfficeId, notice: SubmittedNotice, *, is_report: bool) -> Named:
+        """Let what a notice names not lapse, now or when it comes: also what only its sealed or reporter parts name.
+
+        Raises Unavailable when the documents are out of reach, but for a report: that never waits for them. What it names
+        counts as missing then, and is kept before anything lapses.
+        """
         digests = sorted(documents_in(notice.data, notice.sealed, notice.reporter))
         names = tuple(self.name(sender, digest) for digest in digests)
-        there = [await self._objects.keep(name) for name in names]
+        there = []
+        for name in names:
+            try:
+                there.append(await self._objects.keep(name))
+            except Unavailable:
+                if not is_report:
+                    raise
+                self._owed.add(name)
+                there.append(False)
         return Named(names, () if all(there) else (MISSING,))
 
     async def keys_of(self, header: JsonObject) -> tuple[KeyId, ...]:
@@ -154,6 +167,9 @@ class Attachments:
 
     async def lapse(self) -> int:
         """Destroy uploads that no notice named in time; returns how many."""
+        for name in sorted(self._owed):
+            await self._objects.keep(name)
+            self._owed.discard(name)
         gone = await self._objects.lapse(self._clock.now() - self._upload_life)
         if gone:
             await self._keys.destroy([one.key for one in gone])

@@ -60,6 +60,8 @@ from gateway.services.shown import Showing
 from gateway.services.tell import GATEWAY, Teller, about
 
 MAX_DECISIONS = 4
+EXPIRED = "expired"  # why a ticket is void that was not used in time
+AFTER_EXPIRY = timedelta(seconds=1)
 _CHANGED = frozenset({"stale-policy", "stale-consent", "stale-directory", "stale-accusation"})
 
 
@@ -182,7 +184,7 @@ class Enforce:
         encoded = adapter.encode(released, recipient, way.media_type)
         send_before = started + self._settings.delivery.ticket_seconds
         if self._clock.monotonic() >= send_before:
-            await self.void(delivery, released.revision, "expired")
+            await self.void(delivery, released.revision, EXPIRED)
             return NotSent(delivery, DeliveryState.DUE, "ticket-expired")
         return Sendable(delivery, released, encoded, self._signer.sign(encoded.body), send_before)
 
@@ -238,7 +240,7 @@ class Enforce:
 
     async def unused(self, delivery: Delivery, leave: Leave) -> None:
         """Log that the ticket of a document ran out before its first byte. The delivery stays under its lease."""
-        await self._unused(delivery, leave.revision, "expired")
+        await self._unused(delivery, leave.revision, EXPIRED)
 
     async def _unused(self, delivery: Delivery, revision: int, why: str) -> None:
         told = {**about(delivery), "revision": revision, "why": why}
@@ -295,11 +297,13 @@ class Enforce:
         return started
 
     async def void(self, delivery: Delivery, revision: int, why: str) -> None:
-        """Log that a ticket was not used, and make the delivery due again at once."""
+        """Log that a ticket was not used, and make the delivery due again: at once, but where a node that is too slow would
+        otherwise decide for nothing over and over."""
         now = self._clock.now()
+        again = now + AFTER_EXPIRY if why == EXPIRED else now
         record = self._teller.event(EventName.TICKET_VOIDED, now, {**about(delivery), "revision": revision, "why": why})
         await self._deliveries.conclude(
-            Conclusion(delivery.id, DeliveryState.DUE, now, (record,), delivery.lease_token, now, f"ticket-{why}")
+            Conclusion(delivery.id, DeliveryState.DUE, now, (record,), delivery.lease_token, again, f"ticket-{why}")
         )
 
     async def _hold_back(self, delivery: Delivery, reason: str, now: datetime) -> NotSent:

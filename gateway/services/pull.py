@@ -18,7 +18,7 @@ from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
 from gateway.ports.storage import DeliveryStorage
 from gateway.services.attempt import Attempt
-from gateway.services.enforce import Sendable, Way
+from gateway.services.enforce import EXPIRED, Sendable, Way
 from gateway.services.handout import Handout, handout_of
 
 
@@ -60,7 +60,7 @@ class Pull:
         """Log that a handout's ticket ran out before its first byte left, and make the delivery due again at once."""
         delivery = await self._deliveries.delivery(handout.delivery)
         if delivery is not None and delivery.lease_token == handout.lease_token:
-            await self._attempt.void(delivery, handout.revision, "expired")
+            await self._attempt.void(delivery, handout.revision, EXPIRED)
 
     async def _once(self, caller: Caller, media_type: str, limit: int) -> list[Handout]:
         leased: Sequence[Delivery] = await self._deliveries.lease_due(

@@ -26,7 +26,7 @@ from gateway.ports.storage import DeliveryStorage
 from gateway.services.acknowledge import Acknowledge
 from gateway.services.attempt import Attempt
 from gateway.services.directory import Directories
-from gateway.services.enforce import Sendable, Way
+from gateway.services.enforce import EXPIRED, Sendable, Way
 
 IDLE = timedelta(seconds=5)
 SIGNATURE_HEADER = "Hutong-Signature"
@@ -187,7 +187,7 @@ class Push:
         now = self._directories.current.offices.get(office.id)
         has_moved = now is None or now.webhook != office.webhook
         if has_moved or self._clock.monotonic() >= made.send_before:
-            await self._attempt.void(delivery, made.release.revision, "moved" if has_moved else "expired")
+            await self._attempt.void(delivery, made.release.revision, "moved" if has_moved else EXPIRED)
             return None
         return made
 

@@ -39,6 +39,7 @@ from gateway.ports.storage import Conclusion, DeliveryStorage
 from gateway.services.acknowledge import Acknowledge
 from gateway.services.attempt import Attempt
 from gateway.services.directory import Directories
+from gateway.services.enforce import EXPIRED as TICKET_EXPIRED
 from gateway.services.enforce import Sendable, Way
 from gateway.services.handout import handout_of, listed
 from gateway.services.recall import Recall
@@ -190,7 +191,7 @@ class Relay:
         has_changed = self._key_now(office.id) != key
         left = handout.send_before - self._clock.monotonic()
         if has_changed or left <= 0:
-            await self._attempt.void(delivery, handout.revision, "key-changed" if has_changed else "expired")
+            await self._attempt.void(delivery, handout.revision, "key-changed" if has_changed else TICKET_EXPIRED)
             return _End.NOTHING_TO_PUT
         try:
             await self._queues.put(office.id, release, self._waiting, left)

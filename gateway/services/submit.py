@@ -377,7 +377,7 @@ class Submit:
                     retry_after=timedelta(minutes=1),
                 )
             flags += (PROVISIONAL,)
-        named = await self._attachments.keep_named(office.id, valid.notice)
+        named = await self._attachments.keep_named(office.id, valid.notice, is_report=valid.is_report)
         flags += named.flags
         is_first = valid.is_report
         for _ in range(MAX_PREPARATIONS):

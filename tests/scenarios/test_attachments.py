@@ -311,3 +311,21 @@ async def test_documents_that_are_out_of_reach_keep_no_bytes_beyond_their_time(t
         log = whole.gateway.engines.store.log
         (disposed,) = await log.search(LogQuery(event="payload_disposed"), None, 9)
         assert json.loads(disposed.opening)["envelope"]["fields"]["kind"] == "raw"
+
+
+async def test_a_report_is_accepted_while_the_documents_are_out_of_reach_and_they_are_kept_when_they_are_back(tmp_path):
+    clock = MovedClock(SystemClock())
+    async with town(tmp_path, clock=clock) as whole:
+        sender, police = whole.clients[SENDER], whole.clients[POLICE]
+        digest = await sender.upload(CONTENT)
+        objects, away = tmp_path / "data" / "objects", tmp_path / "away"
+        objects.rename(away)
+        objects.write_bytes(b"")  # no folder: nothing below it can be opened or made
+        receipt = await sender.submit(report("1", digest), CANONICAL)
+        assert "attachment-missing" in receipt["flags"]
+        objects.unlink()
+        away.rename(objects)
+        clock.ahead = timedelta(days=whole.gateway.settings.retention.upload_days, seconds=1)
+        await whole.gateway.services.proof.retain()
+        clock.ahead = timedelta(0)
+        assert await police.attachment(await only(police), digest) == CONTENT

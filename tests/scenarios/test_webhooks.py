@@ -191,6 +191,15 @@ async def test_what_was_decided_before_an_office_moved_does_not_leave_for_its_ol
         await elsewhere.stop()
 
 
+async def test_what_ran_out_of_its_tickets_time_is_not_decided_again_at_once(tmp_path):
+    async with town(tmp_path, ticket_seconds=0) as whole:
+        await send(whole, 1)
+        assert await whole.clients[POLICE].pull(accept=CANONICAL) == []
+        voided = (await events(whole, "ticket_voided"))[0].at
+        ((_, due_at),) = await whole.gateway.engines.store.deliveries.offices_due(voided, {POLICE})
+        assert due_at - voided >= timedelta(seconds=1)
+
+
 async def test_an_error_nobody_foresaw_with_one_office_stays_that_offices_own(whole, receiver, monkeypatch):
     courier, other = whole.gateway.engines.courier, await Receiver().start()
     connect = courier.connect

@@ -135,6 +135,11 @@ class ConsentStorage(Protocol):
         """The newest state of every record whose id begins with `prefix` and a hyphen."""
         ...
 
-    async def put_consent(self, record: ConsentRecord, records: Sequence[PreparedRecord]) -> int:
-        """Store a record or its next state; raises the consent epoch and returns it."""
+    async def put_consent(
+        self, record: ConsentRecord, records: Sequence[PreparedRecord], after: int | None = None
+    ) -> int | None:
+        """Store a record or its next state; raises the consent epoch and returns it.
+
+        `after` is the consent epoch that it was prepared under: with another one in force nothing is stored, and None returned.
+        """
         ...

@@ -31,7 +31,7 @@ from gateway.crypto.sealing import keyed_digest
 from gateway.model.audit import EventName, Form, LogValue
 from gateway.model.canonical import canonical_json
 from gateway.model.consent import ConsentRules
-from gateway.model.errors import NotFound
+from gateway.model.errors import NotFound, Unavailable
 from gateway.model.identifiers import EventId, NoticeId, NoticeType, OfficeId, PersonId, agency_of
 from gateway.model.notice import JsonObject
 from gateway.ports.clock import Clock
@@ -59,6 +59,13 @@ _KINDS: Mapping[GiverKind, AuthorityKind] = {
 }
 _EVENTS = {"given": EventName.CONSENT_RECORDED, "refused": EventName.CONSENT_REFUSED}
 _VERSION = re.compile(PATTERNS[Form.VERSION])
+
+
+_MOST_TRIES = 16
+
+
+class _Overtaken(Exception):
+    """Another consent epoch is in force than the one that something was prepared under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,7 @@ class RecordConsent:
         self._directories, self._teller, self._clock = directories, teller, clock
         self._tell, self._bases, self._rules = tell, consent_bases, rules
         self._secret = keys.secret("consent-names")
-        self._one_at_a_time = asyncio.Lock()  # the log names the epoch that a change leads to
+        self._one_at_a_time = asyncio.Lock()  # within a node nobody is overtaken
 
     async def from_notice(self, notice: NoticeId) -> Recorded:
         """Record what an accepted CON notice says; repeating it changes nothing. The gateway's own notices say nothing new."""
@@ -100,7 +107,7 @@ class RecordConsent:
             return Recorded(())
         opened = self._keeper.open(stored)
         async with self._one_at_a_time:
-            recorded = await self._record(opened)
+            recorded = await self._record_undisturbed(opened)
             await self._directories.refresh()
         for one in recorded.kept:
             if one.consent.withdrawn_at is not None or one.consent.answer is Answer.REFUSED:
@@ -114,13 +121,29 @@ class RecordConsent:
             raise NotFound("no such consent", remedy="use the id under which your office recorded it")
         return found
 
+    async def _record_undisturbed(self, opened: OpenedNotice) -> Recorded:
+        """Again from the beginning where another node recorded something meanwhile: a yes that was prepared beside a no must
+        not be written after it. What is recorded already is found and left alone."""
+        for _ in range(_MOST_TRIES):
+            try:
+                return await self._record(opened)
+            except _Overtaken:
+                continue
+        raise Unavailable("too much is recorded at once", remedy="send it again")
+
     async def _record(self, opened: OpenedNotice) -> Recorded:
+        """Raises _Overtaken when the consent epoch is no longer what all this was read under."""
+        epoch = (await self._directories.refresh()).epochs.consent
         stored, said = opened.stored, opened.data.get("consent", {})
         name, status = str(said.get("consent_id", "")), str(said.get("status", ""))
         group = self._group(stored.sender, name)
         before = {one.consent.id: one for one in self._consents.opened(await self._storage.consents_named(group))}
         if status == "withdrawn" and before and self._same_giver(opened, said, before.values()):
-            return Recorded(tuple([await self._end(one, opened) for one in before.values()]), ended=True)
+            over: list[KeptConsent] = []
+            for one in before.values():
+                over.append(await self._end(one, opened, epoch))
+                epoch += over[-1] is not one
+            return Recorded(tuple(over), ended=True)
         kept, ended = [], False
         for child, person in self._children(opened):
             one = await self._draft(opened, child, person, said, group)
@@ -132,7 +155,8 @@ class RecordConsent:
                 kept.append(known)
                 continue
             answer = one.consent.answer.value
-            kept.append(await self._put(one, child.secret, answer, _EVENTS[answer], opened))
+            kept.append(await self._put(one, child.secret, answer, _EVENTS[answer], opened, epoch))
+            epoch += 1
         return Recorded(tuple(kept), ended)
 
     async def _draft(
@@ -178,7 +202,7 @@ class RecordConsent:
             consent, authority, stored.sender, str(said.get("consent_id", "")), stored.id, EventId(""), child.link.key
         )
 
-    async def _end(self, one: KeptConsent, opened: OpenedNotice) -> KeptConsent:
+    async def _end(self, one: KeptConsent, opened: OpenedNotice, epoch: int) -> KeptConsent:
         """End a yes, or lift a no, from the moment the withdrawal came in. One that is repeated lifts no later no."""
         is_later_no = one.consent.answer is Answer.REFUSED and one.consent.at >= opened.stored.received_at
         if one.consent.withdrawn_at is not None or is_later_no:
@@ -188,16 +212,16 @@ class RecordConsent:
             return one
         ended = withdraw(one.consent, max(opened.stored.received_at, one.consent.at))
         kept = replace(one, consent=ended)
-        return await self._put(kept, secret, "withdrawn", EventName.CONSENT_WITHDRAWN, opened)
+        return await self._put(kept, secret, "withdrawn", EventName.CONSENT_WITHDRAWN, opened, epoch)
 
     async def _put(
-        self, one: KeptConsent, secret: bytes, state: str, name: EventName, opened: OpenedNotice
+        self, one: KeptConsent, secret: bytes, state: str, name: EventName, opened: OpenedNotice, epoch: int
     ) -> KeptConsent:
+        """Store a state that was prepared under consent epoch `epoch`. Raises _Overtaken when that is over."""
         consent, now = one.consent, self._clock.now()
-        epoch = (await self._directories.refresh()).epochs.consent + 1
         values: dict[str, LogValue | None] = {
             "consent": consent.id,
-            "epoch": epoch,
+            "epoch": epoch + 1,
             "giver_kind": consent.giver_kind.value.replace("_", "-"),
             "purposes": tuple(sorted(consent.purposes)),
             "text_version": consent.text_version if _VERSION.fullmatch(consent.text_version) else None,
@@ -210,7 +234,11 @@ class RecordConsent:
         slots = self._teller.slots(about, [people.get(ref, {})], opened.stored.case, china_day(now))
         record = self._teller.event(name, now, values, actor=one.office, persons=slots)
         kept = replace(one, event=record.event_id)
-        await self._storage.put_consent(self._consents.sealed(kept, secret, state, now), (record,))
+        if (
+            await self._storage.put_consent(self._consents.sealed(kept, secret, state, now), (record,), after=epoch)
+            is None
+        ):
+            raise _Overtaken
         return kept
 
     async def _stop_use(self, one: KeptConsent) -> None:

@@ -1,6 +1,7 @@
 """S7: a mother without conflict agrees to counselling for her son, and takes it back."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -225,3 +226,21 @@ async def test_a_trial_tells_nobody_who_else_takes_part_in_a_case(tmp_path):
         closure = {"urgency": 0, "purpose": "P08", "legal_basis": ["L07"], "closure": {"reason": "resolved"}}
         tried = await office.check(notice("CLS", CONTRACTOR, "c", closure, event["subject"]), CANONICAL)
         assert tried["recipients"] == tried["held"] == []
+
+
+async def test_what_another_node_recorded_meanwhile_makes_a_consent_be_prepared_anew(tmp_path, monkeypatch):
+    async with town(tmp_path) as whole, await join(whole, CONTRACTOR, contract_until="2099-12-31"):
+        store, tries = whole.gateway.engines.store, []
+        put = store.consents.put_consent
+
+        async def beside_another(record, records, after=None):
+            tries.append(after)
+            if len(tries) == 1:
+                await put(replace(record, id="another"), [])
+            return await put(record, records, after)
+
+        monkeypatch.setattr(store.consents, "put_consent", beside_another)
+        await whole.clients[CITY].record_consent("c-1", agreed())
+        assert tries == [tries[0], tries[0] + 1]
+        (told,) = await store.log.search(LogQuery(event="consent_recorded"), None, 9)
+        assert json.loads(told.opening)["envelope"]["fields"]["epoch"] == tries[1] + 1

@@ -58,6 +58,7 @@ class _RoleChange:
 class _ConsentChange:
     record: ConsentRecord
     records: Records
+    after: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ class SqlConsents:
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer
         self._readers = readers
-        self._put: Kind[_ConsentChange, int] = Kind(
+        self._put: Kind[_ConsentChange, int | None] = Kind(
             "put-consent",
             2,
             lambda tx, units: [_put_consent(tx, unit) for unit in units],
@@ -193,8 +194,10 @@ class SqlConsents:
             for id_, person, document, state, recorded_at in rows
         ]
 
-    async def put_consent(self, record: ConsentRecord, records: Sequence[PreparedRecord]) -> int:
-        return await self._writer.submit(self._put, _ConsentChange(record, tuple(records)))
+    async def put_consent(
+        self, record: ConsentRecord, records: Sequence[PreparedRecord], after: int | None = None
+    ) -> int | None:
+        return await self._writer.submit(self._put, _ConsentChange(record, tuple(records), after))
 
 
 def raise_epoch(tx: Transaction, **changed: int) -> None:
@@ -262,7 +265,9 @@ def _set_role(tx: Transaction, unit: _RoleChange) -> bool:
     return done
 
 
-def _put_consent(tx: Transaction, unit: _ConsentChange) -> int:
+def _put_consent(tx: Transaction, unit: _ConsentChange) -> int | None:
+    if unit.after not in (None, tx.state.epochs.consent):
+        return None
     epoch = tx.state.epochs.consent + 1
     record = unit.record
     values = (epoch, record.id, blob_of(record.person), record.state, millis(record.recorded_at), record.document)

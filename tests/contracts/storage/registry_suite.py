@@ -119,6 +119,16 @@ class RegistrySuite:
         assert await store.consents.consents_of([other, person, person]) == [withdrawn, second]
         assert await store.consents.consents_of([other]) == []
 
+    async def test_what_was_prepared_under_another_consent_epoch_is_not_stored(self, store, units, clock):
+        person = units.ids.person()
+        no = ConsentRecord("c1", person, b"no", "refused", clock.now())
+        assert await store.consents.put_consent(no, [units.record()], after=0) == 1
+        yes = replace(no, document=b"yes", state="given")
+        assert await store.consents.put_consent(yes, [units.record()], after=0) is None
+        assert await store.consents.consents_of([person]) == [no]
+        assert (await store.log.head()).size == 1
+        assert await store.consents.put_consent(yes, [units.record()], after=1) == 2
+
     async def test_records_are_found_by_what_their_ids_begin_with_whatever_the_rest_is(self, store, units, clock):
         person = units.ids.person()
         for name in ("conflict-a", "conflict-B", "conflict-\u7532", "conflict", "conflicts-a", "conflic-a", "other"):

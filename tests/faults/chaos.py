@@ -32,7 +32,7 @@ from typing import Any
 from tests.faults.auditor import judge
 from tests.faults.breaking import Breaking
 from tests.faults.load import QUEUED, RECIPIENTS, SENDER, Load, Queues
-from tests.support.cluster import ClusterProcess, apart
+from tests.support.cluster import KEPT, ClusterProcess, apart
 from tests.support.gateway_process import ROOT, GatewayProcess
 from tests.support.rabbitmq import Running
 from tests.support.witnessed import Witnessed
@@ -109,6 +109,8 @@ async def run_cluster(
 
     `keeps`: in the folder, which the database's user has to reach, so that it can be resumed."""
     seen = Witnessed(RECIPIENTS, folder.with_suffix(".seen"))
+    if seen.rounds and not (folder / KEPT).exists():
+        raise SystemExit("that run ended and its store is gone: what was seen then cannot be judged by a new one")
     wants = {"own_disk": not faults or "disk-full" in faults, "clocks": not faults or "clock-jump" in faults}
     cluster = ClusterProcess(folder, nodes=nodes, brokers=brokers, keeps=keeps, **wants)
     async with cluster:

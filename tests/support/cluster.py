@@ -32,6 +32,7 @@ from tests.support.postgres import PostgresServer
 
 FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 DISK_MIB = 3000
+KEPT = "cluster.pickle"  # what a run that is resumed knows its cluster by
 LOOKS, LOOK_SECONDS = 20, 0.5  # until a record that waits for its place has it
 
 _SETTINGS = """leave_seconds = {leave_seconds}
@@ -97,7 +98,7 @@ class ClusterProcess:
     async def __aenter__(self) -> ClusterProcess:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
-        kept = self.folder / "cluster.pickle"
+        kept = self.folder / KEPT
         if self._wants_disk:
             self._mount()
         if kept.exists():

@@ -1,0 +1,65 @@
+"""Who got a notice is told by its own content, never by what others had to do with the case."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.engines.files.geography import read_routing
+from gateway.model.agency import Office
+from gateway.model.identifiers import CaseId, NoticeType, OfficeId
+from gateway.policy.routing_rules import Source
+from gateway.services.participants import Participants
+
+SCHOOL = Office(id=OfficeId("education.440113.own"), name_zh="测试学校", attributes={"school_code": "3144019999"})
+CITY, OTHER, CASE = (
+    Office(id=OfficeId("civil_affairs.440100"), name_zh="测试民政"),
+    OfficeId("police.440113"),
+    CaseId("c"),
+)
+TABLES = read_routing(None)
+
+
+class Nobody:
+    """A case of which the office that asks sent and got nothing. It is only asked where somebody is to be left out."""
+
+    asked = 0
+
+    async def summarise(self, case):
+        self.asked += 1
+        return []
+
+
+def rule_to(source):
+    return next(rule for table in TABLES.by_type.values() for rule in table.rules if rule.source is source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [Source.ACTIVE, Source.OWNER, Source.REPORTING_UNITS, Source.APPLICANTS, Source.PRIOR_RECIPIENTS],
+)
+async def test_recipients_that_only_the_case_tells_are_not_named_to_a_school_nor_to_a_trial(source):
+    found = Participants(Nobody(), lambda: TABLES)
+    for office, is_trial in ((SCHOOL, False), (SCHOOL, True), (CITY, True)):
+        is_told = await found.told(office, CASE, [rule_to(source).id], is_trial=is_trial)
+        assert not is_told(rule_to(source).id, OTHER)
+
+
+async def test_recipients_that_follow_from_the_notice_are_named_without_a_question():
+    notices = Nobody()
+    rule = rule_to(Source.COMPETENT).id
+    is_told = await Participants(notices, lambda: TABLES).told(SCHOOL, CASE, [rule], is_trial=True)
+    assert is_told(rule, OTHER)
+    assert notices.asked == 0
+
+
+async def test_the_tables_in_force_count_and_not_those_of_the_start():
+    rule = rule_to(Source.COMPETENT)
+    in_force = [TABLES]
+    found = Participants(Nobody(), lambda: in_force[-1])
+    assert (await found.told(SCHOOL, CASE, [rule.id]))(rule.id, OTHER)
+    kind, table = next((kind, one) for kind, one in TABLES.by_type.items() if rule in one.rules)
+    by_case = replace(
+        table, rules=tuple(replace(one, source=Source.ACTIVE) if one is rule else one for one in table.rules)
+    )
+    in_force.append(replace(TABLES, by_type={**TABLES.by_type, NoticeType(kind): by_case}))
+    assert not (await found.told(SCHOOL, CASE, [rule.id]))(rule.id, OTHER)

@@ -12,10 +12,11 @@ import os
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -278,24 +279,25 @@ async def _tell_of_emergencies(emergency: EmergencyAccess) -> None:
     """Send the after-notices that a crash may have swallowed, and any that is owed later; those that went out answer as
     repetitions."""
     while True:
-        try:
-            await emergency.tell_again()
-        except Unavailable as away:
-            await pause(away.retry_after)
-        else:
-            await emergency.owes()
+        await _until_done(emergency.tell_again)
+        await emergency.owes()
 
 
 async def _let_go_what_waited(release_held: ReleaseHeld, directories: Directories) -> None:
     """Let go, once, what waits for offices that are enrolled: a node that ended between an entry and its release left it."""
     for office in list(directories.current.offices):
-        while True:
-            try:
-                await release_held.for_office(office)
-            except Unavailable as away:
-                await pause(away.retry_after)
-            else:
-                break
+        await _until_done(partial(release_held.for_office, office))
+
+
+async def _until_done(step: Callable[[], Awaitable[object]]) -> None:
+    """Do one step, again for as long as what it needs is away."""
+    while True:
+        try:
+            await step()
+        except Unavailable as away:
+            await pause(away.retry_after)
+        else:
+            return
 
 
 async def _expire_for_ever(expire: Expire) -> None:

@@ -48,9 +48,9 @@ from gateway.policy.rules import RuleKind
 from gateway.ports.clock import Clock
 from gateway.ports.registry_storage import PolicyChange, PolicyStorage
 from gateway.ports.registry_storage import PolicyVersion as InForce
-from gateway.services.govern import STAFF, Policies
+from gateway.services.govern import Policies
 from gateway.services.roles import Role, StaffDirectory, require
-from gateway.services.tell import Teller
+from gateway.services.tell import STAFF, Teller
 
 IN_FORCE = "in-force"  # the name of whatever pack is in force in this gateway's region
 _AUTHORS = (Role.POLICY_AUTHOR,)

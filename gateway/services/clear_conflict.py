@@ -38,7 +38,7 @@ from gateway.services.directory import Directories
 from gateway.services.keep import OpenedNotice
 from gateway.services.people import People
 from gateway.services.roles import Role, StaffDirectory, require
-from gateway.services.tell import Teller
+from gateway.services.tell import STAFF, Teller
 
 ASKED, CLEARED, REVERSED = "asked", "cleared", "reversed"
 ASKED_LIFE = timedelta(days=1)
@@ -180,7 +180,7 @@ class ClearConflict:
             if event is EventName.CONFLICT_CLEARED:
                 values |= {"reason": kept.reason, "approval": kept.id}
             slot = self._teller.person_slot(kept.guardian, keyed_digest(secret, b"log"))
-            told = [self._teller.event(event, now, values, actor="staff", officer=by, persons=[slot])]
+            told = [self._teller.event(event, now, values, actor=STAFF, officer=by, persons=[slot])]
         await self._storage.put_consent(record, told)
         await self._directories.refresh()
 

@@ -41,7 +41,7 @@ from gateway.services.cases import GATEWAY_AGENCY, Cases
 from gateway.services.facts import ON_DUTY
 from gateway.services.gateway_notices import GatewayNotices
 from gateway.services.keep import Keeper, OpenedNotice, aliases_of
-from gateway.services.tell import Teller
+from gateway.services.tell import STAFF, Teller
 
 PURPOSE, BASIS, RULE = "P01", "L03", "emergency-access"
 URGENT = 2
@@ -186,7 +186,7 @@ class EmergencyAccess:
             EventName.EMERGENCY_ACCESS_REVIEWED,
             now,
             {"emergency": grant.id, "outcome": outcome},
-            actor="staff",
+            actor=STAFF,
             officer=by,
         )
         if not await self._storage.review(reviewed, (record,)):

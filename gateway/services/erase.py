@@ -37,7 +37,7 @@ from gateway.services.keep import Keeper
 from gateway.services.people import People
 from gateway.services.roles import Role, StaffDirectory, require
 from gateway.services.stay_joined import StayJoined
-from gateway.services.tell import Teller
+from gateway.services.tell import STAFF, Teller
 
 KEY_BACKUPS = timedelta(days=7)  # DESIGN 3: how long a copy of the key store may live
 
@@ -88,7 +88,7 @@ class Erase:
         await self._refuse_if_held(erasure.id, found.person, by)
         record = self._teller.event(
             EventName.ERASURE_REQUESTED, now, {"erasure": erasure.id, "authority": authority},
-            actor="staff", officer=by, persons=[slot],
+            actor=STAFF, officer=by, persons=[slot],
         )  # fmt: skip
         await self._retention.ask_erasure(erasure, [record])
         return erasure
@@ -130,7 +130,7 @@ class Erase:
         slots = [] if found is None else [self._teller.person_slot(found.person, found.log_secret)]
         refused = self._teller.event(
             EventName.ERASURE_REFUSED, self._clock.now(), {"erasure": erasure, "reason": "legal-hold"},
-            actor="staff", officer=by, persons=slots,
+            actor=STAFF, officer=by, persons=slots,
         )  # fmt: skip
         await self._log.append([refused])
         raise NotPermitted(
@@ -182,7 +182,7 @@ class Erase:
                 "keys": len(keys),
                 "backups_until": now + KEY_BACKUPS,
             },
-            actor="staff",
+            actor=STAFF,
             officer=by,
         )
         raw = await self._retention.forget(erasure.id, person, subject, now, [record])
@@ -215,7 +215,7 @@ class LegalHolds:
         hold = LegalHold(str(self._ids.event()), found.person, authority, by, now)
         record = self._teller.event(
             EventName.LEGAL_HOLD_SET, now, {"hold": hold.id, "authority": authority},
-            actor="staff", officer=by, persons=[self._teller.person_slot(found.person, found.log_secret)],
+            actor=STAFF, officer=by, persons=[self._teller.person_slot(found.person, found.log_secret)],
         )  # fmt: skip
         await self._retention.set_hold(hold, [record])
         return hold
@@ -232,7 +232,7 @@ class LegalHolds:
         slots = [] if found is None else [self._teller.person_slot(found.person, found.log_secret)]
         record = self._teller.event(
             EventName.LEGAL_HOLD_LIFTED, now, {"hold": hold.id, "authority": hold.authority},
-            actor="staff", officer=by, persons=slots,
+            actor=STAFF, officer=by, persons=slots,
         )  # fmt: skip
         await self._retention.lift_hold(hold_id, now, [record])
 

@@ -35,9 +35,7 @@ from gateway.policy.safeguards import Safeguards
 from gateway.ports.clock import Clock
 from gateway.ports.registry_storage import PolicyChange, PolicyStorage, PolicyVersion
 from gateway.services.facts import china_day
-from gateway.services.tell import Teller
-
-STAFF = "staff"
+from gateway.services.tell import STAFF, Teller
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from gateway.ports.log_storage import LogStorage
 from gateway.services.hold_journal import JournalOfHolds, joined_values
 from gateway.services.publish import Hold, Publisher
 from gateway.services.roles import Role, StaffDirectory, require
-from gateway.services.tell import Teller
+from gateway.services.tell import STAFF, Teller
 from gateway.services.witness import NoteSigner
 
 FORENSIC_HOLD = "forensic-hold"
@@ -209,8 +209,8 @@ class LogHold:
         released: dict[str, LogValue | None] = {"approval": approval, "own_size": own_size, "reason": asked.reason}
         await self._join(
             now,
-            self._teller.event(EventName.HOLD_RELEASED, now, released, actor="staff", officer=asked.by),
-            self._teller.event(EventName.HOLD_RELEASED, now, released, actor="staff", officer=by),
+            self._teller.event(EventName.HOLD_RELEASED, now, released, actor=STAFF, officer=asked.by),
+            self._teller.event(EventName.HOLD_RELEASED, now, released, actor=STAFF, officer=by),
         )
         self._journal.forget()
         self._asked, self._told = None, None

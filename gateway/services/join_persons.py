@@ -27,8 +27,8 @@ from gateway.ports.person_storage import PairState, PersonPair, PersonStorage
 from gateway.services.directory import Directories
 from gateway.services.kin import Kin, pair_of
 from gateway.services.people import FoundPerson, People
-from gateway.services.roles import STAFF, Role, StaffDirectory, require
-from gateway.services.tell import Teller
+from gateway.services.roles import Role, StaffDirectory, require
+from gateway.services.tell import STAFF, Teller
 
 ASKED_LIFE = timedelta(days=1)
 _REASON = re.compile(r"(?=.{1,64}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+){0,11}")

@@ -1,10 +1,11 @@
 """Which other offices of a case may the sender of a notice know of?
 
-Some notices go to whoever takes part in the case (who is active in it, leads it, reported or applied in it, or got the notice
-that this one changes). From that list, and from how it grows, a school that a report of the case accuses could read that there is one (K5, S9). So a school is told
-of those alone whom it knows by what it sent or got itself, whether it is accused or not: one answer for both. The notice
-reaches the others all the same, and the log names them. A trial (`notices:check`) tells every office no more than that: it
-leaves no trace, and whoever holds the handle of a case could ask at leisure who else has to do with it.
+Some notices go to whoever takes part in the case (who is active in it, leads it, reported or applied in it, or got the
+notice that this one changes). From that list, and from how it grows, a school that a report of the case accuses could
+read that there is one (K5, S9). So a school is told of those alone whom it knows by what it sent or got itself, whether
+it is accused or not: one answer for both. The notice reaches the others all the same, and the log names them. A trial
+(`notices:check`) tells every office no more than that: it leaves no trace, and whoever holds the handle of a case could
+ask at leisure who else has to do with it.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from gateway.model.access import DELIVER, Decision, Facet
 from gateway.model.agency import Office
-from gateway.model.audit import EventName, LogValue, shown_name
+from gateway.model.audit import shown_name
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.errors import InvalidDocument, InvalidNotice, NotFound, NotPermitted, Problem
 from gateway.model.identifiers import CaseId, DeliveryId, FieldId, KeyId, NoticeId, NoticeType, OfficeId
@@ -36,7 +36,6 @@ from gateway.privacy.pseudonym import ReleaseSecret
 from gateway.privacy.release import ReleaseContext, Withheld, release
 from gateway.services.directory import Directories
 from gateway.services.facts import FactGatherer
-from gateway.services.govern import STAFF
 from gateway.services.keep import Keeper, OpenedNotice
 from gateway.services.roles import Role, StaffDirectory, require
 from gateway.services.tell import Teller
@@ -229,9 +228,7 @@ class Preview:
         )  # fmt: skip
 
     async def _tell(self, rows: int, by: str) -> None:
-        about: dict[str, LogValue | None] = {"report": "preview", "rows": rows}
-        record = self._teller.event(EventName.LOG_READ, self._clock.now(), about, actor=STAFF, officer=by)
-        await self._log.append([record])
+        await self._log.append([self._teller.report_read(self._clock.now(), "preview", rows, by, format_=None)])
 
 
 def _only_synthetic(data: JsonObject) -> None:

@@ -26,8 +26,8 @@ from gateway.services.join_persons import ASKED_LIFE
 from gateway.services.keep import Keeper, aliases_of, person_ref
 from gateway.services.kin import Kin
 from gateway.services.people import People
-from gateway.services.roles import STAFF, Role, StaffDirectory, require
-from gateway.services.tell import Teller
+from gateway.services.roles import Role, StaffDirectory, require
+from gateway.services.tell import STAFF, Teller
 
 PAGE = 20  # likenesses looked at together
 MOST = 200  # proposals in one answer

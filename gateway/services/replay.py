@@ -33,7 +33,7 @@ from gateway.ports.clock import Clock
 from gateway.ports.log_storage import LogQuery, LogStorage, StoredRecord
 from gateway.ports.storage import NoticeStorage
 from gateway.services.facts import Gathered
-from gateway.services.govern import STAFF, Policies
+from gateway.services.govern import Policies
 from gateway.services.keep import Keeper, OpenedNotice, person_ref
 from gateway.services.roles import Role, StaffDirectory, require
 from gateway.services.tell import Teller
@@ -67,6 +67,16 @@ def decided_on(gathered: Gathered, opened: OpenedNotice) -> tuple[dict[str, LogV
         pairs = tuple(sorted({**dict(told), **known}.items()))
         slots.append(replace(slot, values={**slot.values, "facts": pairs}) if pairs else slot)
     return said, tuple(slots)
+
+
+def opened_record(record: StoredRecord) -> Opening:
+    """What a record says, held against its entry. Raises Tampered where the store says something else."""
+    try:
+        opening = read_opening(record.opening)
+        check_envelope(opening, record.entry)
+    except Wrong as wrong:
+        raise Tampered("a record of the log was changed in the store") from wrong
+    return opening
 
 
 def _roles(slot: Slot) -> tuple[str, ...]:
@@ -250,11 +260,7 @@ class Replays:
             return None
 
     async def _read(self, record: StoredRecord) -> _Recorded:
-        try:
-            opening = read_opening(record.opening)
-            check_envelope(opening, record.entry)
-        except Wrong as wrong:
-            raise Tampered("a record of the log was changed in the store") from wrong
+        opening = opened_record(record)
         accepted = opening.fields.get("facts")
         matter = {str(k): str(v) for k, v in accepted.items()} if isinstance(accepted, dict) else {}
         numbers = [number for number, slot in enumerate(opening.slots, 1) if slot.kind == PERSON]
@@ -283,9 +289,7 @@ class Replays:
         return None if stored is None else self._keeper.open(stored)
 
     async def _tell(self, report: str, rows: int, by: str) -> None:
-        about: dict[str, LogValue | None] = {"report": report, "rows": rows, "format": "json"}
-        record = self._teller.event(EventName.LOG_READ, self._clock.now(), about, actor=STAFF, officer=by)
-        await self._log.append([record])
+        await self._log.append([self._teller.report_read(self._clock.now(), report, rows, by)])
 
 
 def _slot(opening: Opening, number: int, opened: OpenedNotice | None) -> tuple[OpenSlot | None, str]:

@@ -7,14 +7,11 @@ event of the log.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.audit.findings import Wrong
-from gateway.audit.opening import check_envelope, read_opening
-from gateway.model.audit import EventName, LogValue
-from gateway.model.errors import NotFound, Tampered
+from gateway.model.audit import EventName
+from gateway.model.errors import NotFound
 from gateway.model.fields import SEALED
 from gateway.model.identifiers import EventId, NoticeId, NoticeType, OfficeId, PolicyHash, agency_of
 from gateway.model.notice import SubmittedNotice, ValidNotice
@@ -22,8 +19,9 @@ from gateway.policy.replay_route import Holds, RuleThen, known_facts, rules_then
 from gateway.ports.clock import Clock
 from gateway.ports.log_storage import LogQuery, LogStorage, StoredRecord
 from gateway.ports.storage import NoticeStorage
-from gateway.services.govern import STAFF, Policies
+from gateway.services.govern import Policies
 from gateway.services.keep import QUARANTINE, Keeper
+from gateway.services.replay import opened_record
 from gateway.services.roles import Role, StaffDirectory, require
 from gateway.services.tell import Teller
 
@@ -73,11 +71,8 @@ class ReplayRouting:
             raise NotFound("there is no such event in the log", remedy="hutong log search --event notice_accepted")
         if record.name != EventName.NOTICE_ACCEPTED:
             return None
-        told: dict[str, LogValue | None] = {"report": "replay", "rows": 1, "format": "json"}
-        await self._log.append(
-            [self._teller.event(EventName.LOG_READ, self._clock.now(), told, actor=STAFF, officer=by)]
-        )
-        notice = NoticeId(str(_envelope(record)["notice"]))
+        await self._log.append([self._teller.report_read(self._clock.now(), "replay", 1, by)])
+        notice = NoticeId(str(opened_record(record).fields["notice"]))
         policy = await self._in_force_before(record.index)
         tables = await self._policies.tables_of(policy, record.at)
         stored = await self._notices.load(notice)
@@ -106,23 +101,14 @@ class ReplayRouting:
                 found = next((one for one in page if self._took_effect(one)), None)
                 if found is not None:
                     if newest is None or found.index > newest[0]:
-                        newest = found.index, PolicyHash(str(_envelope(found)["policy"]))
+                        newest = found.index, PolicyHash(str(opened_record(found).fields["policy"]))
                     break
                 before = page[-1].index
         return None if newest is None else newest[1]
 
     def _took_effect(self, record: StoredRecord) -> bool:
-        said = _envelope(record)
+        said = opened_record(record).fields
         start = said.get("effective_at")
         if said.get("region", "") != self._policies.region:
             return False
         return start is None or datetime.fromisoformat(str(start)) <= record.at
-
-
-def _envelope(record: StoredRecord) -> Mapping[str, object]:
-    try:
-        opening = read_opening(record.opening)
-        check_envelope(opening, record.entry)
-    except Wrong as wrong:
-        raise Tampered("a record of the log was changed in the store") from wrong
-    return opening.fields

@@ -22,9 +22,8 @@ from gateway.model.audit import EventName, LogValue
 from gateway.model.errors import InvalidDocument, NotFound, NotPermitted
 from gateway.ports.clock import Clock
 from gateway.ports.registry_storage import StaffRole, StaffStorage
-from gateway.services.tell import Teller
+from gateway.services.tell import STAFF, Teller
 
-STAFF = "staff"
 _NAME = re.compile(r"[\w][\w.@-]{0,63}")
 
 

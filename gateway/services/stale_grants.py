@@ -35,14 +35,7 @@ class StaleGrants:
             for rule in self._policy().rules
             if rule.kind is RuleKind.PERMIT and rule.valid_from <= china_day(since) and rule.id not in used
         ]
-        record = self._teller.event(
-            EventName.LOG_READ,
-            self._clock.now(),
-            {"report": "stale-grants", "rows": len(stale), "format": "json"},
-            actor="staff",
-            officer=by,
-        )
-        await self._log.append([record])
+        await self._log.append([self._teller.report_read(self._clock.now(), "stale-grants", len(stale), by)])
         return tuple(sorted(stale, key=lambda rule: rule.id))
 
     async def _used(self, since: datetime) -> set[str]:

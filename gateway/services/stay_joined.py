@@ -19,7 +19,7 @@ from gateway.ports.clock import Clock
 from gateway.ports.person_storage import PairState, PersonPair, PersonStorage
 from gateway.services.kin import Pair, pair_of
 from gateway.services.people import People
-from gateway.services.tell import Teller
+from gateway.services.tell import STAFF, Teller
 
 BY_WAY_OF_ERASED = "by-way-of-erased"
 _HELD_APART = (PairState.PARTED, PairState.DECLINED)
@@ -54,7 +54,7 @@ class StayJoined:
             if (found := await self._people.by_id(one)) is not None
         ]
         record = self._teller.event(
-            EventName.PERSONS_JOINED, pair.at, {"reason": BY_WAY_OF_ERASED}, actor="staff", officer=by, persons=slots
+            EventName.PERSONS_JOINED, pair.at, {"reason": BY_WAY_OF_ERASED}, actor=STAFF, officer=by, persons=slots
         )
         await self._storage.put_pair(pair, [record], instead_of=None if known is None else known.state)
 

@@ -25,6 +25,7 @@ from gateway.services.keep import KnownPerson, person_ref
 from gateway.validation.age import possible_age_bands
 
 GATEWAY = "gateway"
+STAFF = "staff"  # whoever works here, by the command line or the admin API
 
 
 class Teller:
@@ -56,6 +57,13 @@ class Teller:
             officer=self._officer(actor, officer) if officer else None,
         )
         return prepare(event)
+
+    def report_read(
+        self, at: datetime, report: str, rows: int, by: str, *, format_: str | None = "json"
+    ) -> PreparedRecord:
+        """One of our staff was told something out of the log: which question, and how many rows."""
+        told: dict[str, LogValue | None] = {"report": report, "rows": rows, "format": format_}
+        return self.event(EventName.LOG_READ, at, told, actor=STAFF, officer=by)
 
     def subject(self, person: PersonId) -> bytes:
         """The keyed name (32 bytes) under which the log's private index finds a person's chain."""

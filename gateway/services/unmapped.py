@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gateway.audit.opening import read_opening
-from gateway.model.audit import EventName, LogValue
+from gateway.model.audit import EventName
 from gateway.model.errors import Tampered
 from gateway.model.identifiers import NoticeId, OfficeId
 from gateway.ports.clock import Clock
@@ -79,10 +79,7 @@ class UnmappedFields:
                 await self._count(NoticeId(str(fields["notice"])), record.at, found)
             before, looked_at = page[-1].index, looked_at + len(page)
             found.is_cut = found.is_cut or looked_at >= MOST_LOOKED_AT
-        told: dict[str, LogValue | None] = {"report": "unmapped", "rows": len(found.counts), "format": "json"}
-        await self._log.append(
-            [self._teller.event(EventName.LOG_READ, self._clock.now(), told, actor="staff", officer=by)]
-        )
+        await self._log.append([self._teller.report_read(self._clock.now(), "unmapped", len(found.counts), by)])
         return found
 
     async def _count(self, notice: NoticeId, at: datetime, found: Unmapped) -> None:

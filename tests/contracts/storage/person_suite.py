@@ -74,7 +74,8 @@ class PersonSuite:
         assert sorted(await store.persons.pairs(), key=str) == sorted([joined, apart], key=str)
         assert (await store.directory.epochs()).consent == 3
         assert await store.persons.pairs_mark() != before
-        assert await store.log.record_at(size) is not None, "told in the transaction of the finding"
+        assert (await store.log.head()).size == size + 1, "told in the transaction of the finding"
+        assert await store.log.record_at(size) is not None
 
     async def test_who_saw_something_else_of_a_pair_changes_nothing(self, store, units):
         one, other = [await met(store, units) for _ in range(2)]

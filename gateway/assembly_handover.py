@@ -12,7 +12,7 @@ from gateway.assembly_intake import Intake
 from gateway.crypto.detached import CurrentSigner
 from gateway.http.settings import HttpSettings
 from gateway.model.delivery import Delivery
-from gateway.policy.decide import Decider
+from gateway.policy.decide import Decider, floors_alone
 from gateway.privacy.projection import Projector
 from gateway.privacy.pseudonym import ReleaseSecret
 from gateway.services.acknowledge import Acknowledge
@@ -169,6 +169,7 @@ def _enforcement(ground: Ground, gather: FactGatherer, projector: Projector) -> 
         cases=ground.cases,
         gather=gather,
         decide=lambda gathered: decider(gathered.facts, ground.policies.current()),
+        floors=lambda decision: floors_alone(decision, ground.policies.current()),
         projector=projector,
         release_secret=ReleaseSecret(keys.secret("release-names")),
         schema_uri=catalogue.schema_uri,
@@ -179,6 +180,7 @@ def _enforcement(ground: Ground, gather: FactGatherer, projector: Projector) -> 
         doorbell=engines.doorbell,
         waits=engines.proof.hold.waits,
         clock=engines.clock,
+        report=lambda error: engines.events.error("content_in_doubt", error),
     )
 
 

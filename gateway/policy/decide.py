@@ -30,6 +30,7 @@ from gateway.model.identifiers import FieldId, PolicyHash
 from gateway.policy.compile import Bundle, Policy
 from gateway.policy.facts import Facts, Signature
 from gateway.policy.facts import facts as make_facts
+from gateway.policy.rules import RuleKind
 from gateway.policy.vocabulary import UNKNOWN
 
 _NOTHING_PERSONAL: Mapping[str, Mapping[FieldId, FieldDecision]] = MappingProxyType({})
@@ -137,6 +138,17 @@ def decide(facts: Facts, policy: Policy) -> Decision:
         facts,
         elements,
     )
+
+
+def floors_alone(decision: Decision, policy: Policy) -> Decision:
+    """What a decision shows whatever else is true: for a notice whose stored content is in doubt. Owes nothing, as floors do."""
+    floors = {rule.id for rule in policy.rules if rule.kind is RuleKind.FLOOR}
+    kept = {
+        name: FieldDecision(found.floor, tuple(rule for rule in found.because if rule in floors), (), found.floor)
+        for name, found in decision.fields.items()
+        if found.floor
+    }
+    return Decision(kept, decision.policy, decision.outcome + ":floor", (), dict(decision.facts))
 
 
 def _persons(

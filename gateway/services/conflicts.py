@@ -45,13 +45,17 @@ _NONE: Reasons = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """Against whom one notice speaks, and of whom it leaves open in grave harm whether it does."""
+    """Against whom one notice speaks, and of whom it leaves open in grave harm whether it does.
+
+    One that `is_doubted` is no longer what was stored: it may speak against everybody in it and every school.
+    """
 
     known: frozenset[PersonId]
     unknown: frozenset[PersonId]
     schools: frozenset[str]  # the codes of schools it accuses (K5)
     case: CaseId
     at: datetime
+    is_doubted: bool = False
 
 
 _NOTHING = _Said(frozenset(), frozenset(), frozenset(), CaseId(""), datetime.min.replace(tzinfo=UTC))
@@ -94,8 +98,10 @@ class ConflictsOnRecord:
             for notice, kind in await self._notices.notices_of(one, LOOKED_AT):
                 if kind in _BY_TYPE and notice != besides:
                     said = await self._said_by(notice, kind)
-                    if one in said.known or (
-                        one in said.unknown and not await self._is_cleared(one, said.case, said.at)
+                    if (
+                        said.is_doubted
+                        or one in said.known
+                        or (one in said.unknown and not await self._is_cleared(one, said.case, said.at))
                     ):
                         reasons |= {_BY_TYPE[kind]}
         return reasons
@@ -130,7 +136,7 @@ class ConflictsOnRecord:
                     if kind not in REPORTS or notice == opened.stored.id:
                         continue
                     said = await self._said_by(notice, kind)
-                    if school in said.schools:
+                    if said.is_doubted or school in said.schools:
                         yield said.at
 
     def _may_be_known(self, person: Mapping[str, Any], known: KnownPerson) -> bool:
@@ -150,17 +156,21 @@ class ConflictsOnRecord:
 
     async def _look(self, notice: NoticeId) -> _Said:
         stored = await self._notices.load(notice)
-        said = self._said[notice] = _NOTHING if stored is None else self._read(stored)
+        said = _NOTHING if stored is None else self._read(stored)
+        if said.is_doubted:
+            return said
+        self._said[notice] = said
         if len(self._said) > _REMEMBERED:
             self._said.popitem(last=False)
         return said
 
     def _read(self, stored: StoredNotice) -> _Said:
-        """A notice that no longer opens speaks against nobody here: the damage is told where it is read for itself."""
+        """Doubt is a no: what was taken from a notice that no longer opens may be what it says against somebody. Not
+        remembered, so that it counts again when it was restored."""
         try:
             opened = self._open(stored)
         except Tampered:
-            return _NOTHING
+            return _Said(frozenset(), frozenset(), frozenset(), stored.case, stored.received_at, is_doubted=True)
         people = [person for person in opened.data.get("persons", ()) if isinstance(person, Mapping)]
         accused = {str(person.get("ref")) for person in people if "infringer" in person.get("roles", ())}
         found = guardian_conflicts(opened.data, at=stored.received_at)

@@ -124,8 +124,11 @@ class Consents:
         try:
             kept = await self.of(one for ref in minors for one in self._kin.of(opened.persons[ref].link.person))
             givers = await self._givers(kept, opened, people, findings)
-            tracks = {ref: await self.track(opened.persons[ref].link.person, opened) for ref in minors}
         except Unavailable:
+            return Covered(ConsentState.UNKNOWN)
+        try:
+            tracks = {ref: await self.track(opened.persons[ref].link.person, opened) for ref in minors}
+        except (Unavailable, Tampered):
             return Covered(ConsentState.UNKNOWN)
         states: dict[ConsentState, tuple[str, ...]] = {}
         for ref, person in minors.items():
@@ -143,7 +146,7 @@ class Consents:
         return Covered(state, tuple(events[name] for name in states[state]))
 
     async def track(self, child: PersonId, opened: OpenedNotice) -> str | None:
-        """The guardianship track that counts for a child of this notice. Raises Unavailable when the store is out of reach."""
+        """The guardianship track that counts for a child of this notice. Raises as `GuardianshipOnRecord.track`."""
         return await self._guardianship.track(child, opened.data, self._rules())
 
     async def _givers(

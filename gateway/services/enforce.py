@@ -27,7 +27,7 @@ from gateway.model.access import Decision
 from gateway.model.agency import Office
 from gateway.model.audit import EventName, LogValue
 from gateway.model.delivery import Delivery, DeliveryState
-from gateway.model.errors import Unavailable
+from gateway.model.errors import Tampered, Unavailable
 from gateway.model.identifiers import FieldId, NoticeType
 from gateway.model.notice import JsonObject, ReleasedNotice
 from gateway.ports.broker import Doorbell
@@ -131,6 +131,7 @@ class Enforce:
         cases: Cases,
         gather: FactGatherer,
         decide: Callable[[Gathered], Decision],
+        floors: Callable[[Decision], Decision],
         projector: Projector,
         release_secret: ReleaseSecret,
         schema_uri: Callable[[NoticeType], str],
@@ -141,8 +142,9 @@ class Enforce:
         doorbell: Doorbell,
         waits: Callable[[Delivery, datetime], str],
         clock: Clock,
+        report: Callable[[Exception], None],
     ) -> None:
-        self._waits, self._log = waits, log
+        self._waits, self._log, self._floors, self._report = waits, log, floors, report
         self._settings, self._notices, self._deliveries = settings, notices, deliveries
         self._directories, self._keeper, self._cases = directories, keeper, cases
         self._gather, self._decide, self._projector = gather, decide, projector
@@ -157,7 +159,7 @@ class Enforce:
         """
         if reason := self._waits(delivery, now := self._clock.now()):
             return await self._hold_back(delivery, reason, now)
-        opened = await self._openable(delivery)
+        opened = await self._openable(delivery, in_doubt=True)
         if opened is None:
             return NotSent(delivery, DeliveryState.WITHDRAWN, "withdrawn")
         for _ in range(MAX_DECISIONS):
@@ -246,9 +248,19 @@ class Enforce:
         told = {**about(delivery), "revision": revision, "why": why}
         await self._log.append([self._teller.event(EventName.TICKET_VOIDED, self._clock.now(), told)])
 
-    async def _openable(self, delivery: Delivery) -> OpenedNotice | None:
+    async def _openable(self, delivery: Delivery, *, in_doubt: bool = False) -> OpenedNotice | None:
+        """None for what was withdrawn. What is no longer as it was stored is opened for its floor where `in_doubt`, and
+        else raises Tampered."""
         stored = await self._notices.load(delivery.notice)
-        return None if stored is None or stored.withdrawn else self._keeper.open(stored)
+        if stored is None or stored.withdrawn:
+            return None
+        try:
+            return self._keeper.open(stored)
+        except Tampered as broken:
+            if not in_doubt:
+                raise
+            self._report(broken)
+            return self._keeper.open_in_doubt(stored)
 
     async def _released(self, opened: OpenedNotice, delivery: Delivery, recipient: Office) -> Made | Decision:
         """Decide and project, now. A decision alone where nothing may go."""
@@ -258,6 +270,10 @@ class Enforce:
         gathered = await self._gather(opened, delivery, recipient, now)
         await in_step()
         decision = self._decide(gathered)
+        if opened.is_doubted:
+            decision = self._floors(decision)
+            if not decision.delivers:
+                raise Tampered("the content of a notice is in doubt", remedy="restore it from a backup, then retry")
         if not decision.delivers:
             return decision
         handle = self._cases.handle(delivery.case, recipient.id)

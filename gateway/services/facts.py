@@ -54,6 +54,11 @@ _OF_RECIPIENT = _OF_PERSON
 NOT_NEEDED = Covered(ConsentState.NOT_NEEDED)
 ON_DUTY = "duty"  # the role in which emergency access is routed
 
+# What is told by the content of a notice, and counts for nothing where that is in doubt.
+_TOLD_BY_CONTENT = (
+    "relation_to_place", "category", "consent", "age_band", "conflict", "recipient_conflict", "track", "own_subject",
+)  # fmt: skip
+
 # Notices that an office may send about a child it only heard of: they make nobody its own pupil or patient.
 _TELLS_NOTHING_OF_ITS_OWN = frozenset({"QRY", "ANS", "COR", "CON", "WDR", "BGN", "ESC", "STATS"})
 
@@ -132,6 +137,8 @@ class FactGatherer:
         }
         known = {name: value for name, value in values.items() if name in policy.vocabulary.facts}
         persons = {str(person.get("ref")): _personal(person, findings) for person in people}
+        if opened.is_doubted:
+            known, persons = {**known, **{name: None for name in _TOLD_BY_CONTENT if name in known}}, {}
         gathered = facts(policy.vocabulary, known, accepts=recipient.accepts_obligations, persons=persons)
         slots = self._teller.slots(opened.persons.values(), as_told, delivery.case, day)
         return Gathered(gathered, slots, covered.events)

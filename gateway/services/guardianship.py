@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from gateway.model.consent import ConsentRules
-from gateway.model.errors import Tampered
 from gateway.model.identifiers import NoticeId, PersonId
 from gateway.model.notice import JsonObject
 from gateway.ports.storage import NoticeStorage, StoredNotice
@@ -40,7 +39,8 @@ class GuardianshipOnRecord:
 
     async def track(self, child: PersonId, data: JsonObject, rules: ConsentRules) -> str | None:
         """The track that counts for who has a say: what the notice at hand states, or what is on record; where one of the two
-        replaced the parents, that one. Raises Unavailable when the store is out of reach."""
+        replaced the parents, that one. Raises Unavailable when the store is out of reach, Tampered where a notice of the
+        course is no longer what was stored: it may be the one that replaced them."""
         own = stated_track(data)
         if own in rules.replaced_in:
             return own
@@ -56,14 +56,7 @@ class GuardianshipOnRecord:
     async def _said_by(self, notice: NoticeId) -> str | None:
         if notice not in self._said:
             stored = await self._notices.load(notice)
-            self._said[notice] = None if stored is None else self._read(stored)
+            self._said[notice] = None if stored is None else stated_track(self._open(stored).data)
             if len(self._said) > _REMEMBERED:
                 self._said.popitem(last=False)
         return self._said[notice]
-
-    def _read(self, stored: StoredNotice) -> str | None:
-        """A notice that no longer opens says nothing here: the damage is told where it is read for itself."""
-        try:
-            return stated_track(self._open(stored).data)
-        except Tampered:
-            return None

@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from gateway.crypto.sealing import NONCE_BYTES, keyed_digest, seal, unseal
+from gateway.crypto.sealing import NONCE_BYTES, digest, keyed_digest, seal, unseal
 from gateway.model.canonical import canonical_json
 from gateway.model.errors import Tampered
 from gateway.model.fields import GENERAL, REPORTER, SEALED
@@ -34,6 +34,8 @@ from gateway.validation.identity import born_of, check_digit_holds
 
 RAW = "RAW"
 HEADER = "HEADER"
+SEGMENTS = "segments"  # in the header: the digest of the set of segments
+TAG_BYTES = 16  # at the end of a ciphertext: what AES-GCM holds it to its key and place by
 LIKENESS_BYTES = 16  # of the digest: enough that two texts never share one, and half the room
 QUARANTINE = "QUARANTINE"  # what did not hold in a report: for the person who looks, never released
 
@@ -64,13 +66,17 @@ class SealedContent:
 
 @dataclass(frozen=True, slots=True)
 class OpenedNotice:
-    """A notice as it may be decided on: without reporter, without sealed components, without what was quarantined."""
+    """A notice as it may be decided on: without reporter, without sealed components, without what was quarantined.
+
+    One that `is_doubted` is not what was stored: what it says of conflicts, ages and places counts for nothing.
+    """
 
     stored: StoredNotice
     data: JsonObject
     header: JsonObject
     persons: Mapping[str, KnownPerson]
     erased: frozenset[PersonId] = frozenset()
+    is_doubted: bool = False
 
 
 _FIRST_YEAR, _NO_SEQUENCE = 1850, "000"
@@ -188,8 +194,10 @@ class Keeper:
         for compartment, content in ((REPORTER, reporter), (SEALED, sealed), (QUARANTINE, quarantined)):
             if content:
                 segments.append(self._apart(notice, compartment, content))
+        links = {ref: known.link.person for ref, known in persons.items()}
+        bound = {**header, SEGMENTS: _set_digest(links, segments)}
         return SealedContent(
-            header=seal(own.secret, self._nonce(), canonical_json(header), _place(notice, None, HEADER)),
+            header=seal(own.secret, self._nonce(), canonical_json(bound), _place(notice, None, HEADER)),
             header_key=own.id,
             segments=tuple(segments),
             raw=SealedSegment(
@@ -208,11 +216,24 @@ class Keeper:
     def open(self, stored: StoredNotice) -> OpenedNotice:
         """Open what may be decided on. What belongs to an erased person is left out.
 
-        Raises Tampered when a segment does not open, Unavailable when the key store is out of reach.
+        Raises Tampered when a segment does not open or the segments are not those that were stored, Unavailable when the
+        key store is out of reach.
         """
         header = self.header(stored)
+        if SEGMENTS in header and header[SEGMENTS] != _set_digest(stored.persons, stored.segments):
+            raise Tampered(
+                "the segments of a notice are not those that were stored", remedy="restore them from a backup"
+            )
+        return self._opened(stored, header, is_doubted=False)
+
+    def open_in_doubt(self, stored: StoredNotice) -> OpenedNotice:
+        """Open what still opens of a notice that `open` refuses: for the floor of a report alone. Raises Tampered when its
+        header does not open, Unavailable when the key store is out of reach."""
+        return self._opened(stored, self.header(stored), is_doubted=True)
+
+    def _opened(self, stored: StoredNotice, header: JsonObject, *, is_doubted: bool) -> OpenedNotice:
         refs = {person: ref for ref, person in stored.persons.items()}
-        parts: list[Segment] = []
+        parts: dict[tuple[PersonId | None, str], Segment] = {}
         erased: set[PersonId] = set()
         persons: dict[str, KnownPerson] = {}
         for segment in stored.segments:
@@ -227,9 +248,14 @@ class Keeper:
             if ref is not None and segment.person is not None:
                 persons[ref] = KnownPerson(PersonLink(segment.person, ref, segment.key), secret)
             place = _place(stored.id, segment.person, segment.compartment)
-            content = orjson.loads(unseal(secret, segment.ciphertext, place))
-            parts.append(Segment(ref, segment.compartment, content))
-        return OpenedNotice(stored, self._join(parts), header, persons, frozenset(erased))
+            try:
+                content = orjson.loads(unseal(secret, segment.ciphertext, place))
+            except Tampered:
+                if not is_doubted:
+                    raise
+                continue
+            parts[segment.person, segment.compartment] = Segment(ref, segment.compartment, content)
+        return OpenedNotice(stored, self._join(list(parts.values())), header, persons, frozenset(erased), is_doubted)
 
     def erased_with(self, stored: StoredNotice, person: PersonId) -> tuple[frozenset[KeyId], bool]:
         """The keys of this notice that go when a person in it is erased, and whether its shared content stays.
@@ -278,6 +304,15 @@ class Keeper:
 
 def _people(data: JsonObject) -> Iterable[tuple[str, Mapping[str, Any]]]:
     return [(person_ref(person, ordinal), person) for ordinal, person in enumerate(data.get("persons", ()))]
+
+
+def _set_digest(persons: Mapping[str, PersonId], segments: Sequence[SealedSegment]) -> str:
+    """What the header says of the other rows of its notice: who is in it by which ref, and each segment with its key and tag."""
+    parts = [f"{ref}={person}".encode() for ref, person in persons.items()]
+    for segment in segments:
+        place = f"{segment.person or ''}|{segment.compartment}|{segment.key}|".encode()
+        parts.append(place + segment.ciphertext[-TAG_BYTES:])
+    return digest(b"%d" % len(persons), *parts).hex()
 
 
 def _place(notice: NoticeId, person: PersonId | None, compartment: str) -> bytes:

@@ -68,6 +68,7 @@ def join_intake(ground: Ground) -> Intake:
         pause=pause,
         clock=clock,
         idempotency_secret=keys.secret("idempotency"),
+        batch_receipt=ground.receipts.batch,
     )
     gateway_notices = GatewayNotices(settings.region, submit.on_behalf)
     record_consent = RecordConsent(

@@ -19,7 +19,7 @@ import orjson
 from aiohttp import web
 
 from gateway.http.authentication import officer_of, purpose_of
-from gateway.http.notices import BATCH, submission_response
+from gateway.http.notices import BATCH, BATCH_RECEIPT_HEADER, accepted_response
 from gateway.http.problems import problem_response
 from gateway.http.reading import batch_size, hold_depth, member_text, parse_object
 from gateway.http.refusals import InvalidParameter
@@ -133,7 +133,7 @@ class SubmissionDesk:
         headers = {name: message.headers[name] for name in _PASSED_ON if name in message.headers}
         headers["content-type"] = message.media_type
         submitted = await self._submit(caller, body, kind, headers, message.headers.get(SIGNATURE))
-        return submission_response(submitted, status=202)
+        return accepted_response(self._submit, caller, body, submitted)
 
     async def _given_back(self, caller: Caller, message: Arrived) -> web.Response:
         document = self._small(message, ("delivery", "lease_token", "reason", "retry_after_seconds"))
@@ -176,7 +176,7 @@ def _answer(response: web.Response, *, is_poison: bool = False) -> Answer:
     headers = {STATUS: str(response.status)}
     headers |= {
         name.lower(): response.headers[name]
-        for name in ("Location", "Hutong-Replayed", "Retry-After")
+        for name in ("Location", "Hutong-Replayed", "Retry-After", BATCH_RECEIPT_HEADER)
         if name in response.headers
     }
     kind = RECEIPT if response.status < 300 else PROBLEM

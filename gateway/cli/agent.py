@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import ssl
 import sys
@@ -28,7 +29,8 @@ from gateway.engines.mllp.listener import ListenerLimits, MllpListener
 from gateway.engines.system.clock import SystemClock
 from gateway.engines.system.logs import EventLog
 from gateway.engines.system.outlet import Outlet
-from gateway.model.errors import HutongError, Refusal
+from gateway.http.problems import problem_document
+from gateway.model.errors import HutongError, Refusal, Unavailable
 from gateway.ports.submission import Pushed
 
 SUFFIXES = {
@@ -115,10 +117,11 @@ async def _agent(
     once: bool,
 ) -> None:
     if not (mllp or drop or inbox):
-        raise Refusal("nothing to do", remedy="say --mllp, --drop or --inbox")
+        raise Refusal("nothing to do", remedy="写明 --mllp、--drop 或 --inbox / say --mllp, --drop or --inbox")
     if mllp and not receipts:
-        raise Refusal("receipts of MLLP messages need a folder", remedy="say --receipts DIR")
+        raise Refusal("receipts of MLLP messages need a folder", remedy="写明 --receipts 目录 / say --receipts DIR")
     who = Profile.load(profile, office)
+    address, tls = _address(mllp), _tls(tls_cert, tls_key, tls_ca)
     clock = SystemClock()
     outlet = Outlet(sys.stderr.fileno())
     lines = EventLog(outlet, clock)
@@ -128,8 +131,7 @@ async def _agent(
 
     locks = []
     for folder in filter(None, (drop, inbox, receipts)):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        locks.append(OwnerLock(folder))
+        locks.append(_own(folder))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -145,7 +147,7 @@ async def _agent(
                 settle_seconds,
                 requires_signature=require_signature,
             )
-            dropped = FileDrop(drop, push, _verifier(who), time.monotonic, tell, settings)
+            dropped = FileDrop(drop, push, _verifier(who), problem_document, time.monotonic, tell, settings)
         shelf = InboxFolder(inbox, SUFFIXES) if inbox is not None else None
         if once:
             if dropped is not None:
@@ -157,12 +159,17 @@ async def _agent(
                 pass
             return
         listener = None
-        if mllp and receipts is not None:
-            host, _, port = mllp.rpartition(":")
+        if address is not None and receipts is not None:
             listener = MllpListener(
                 push, _keeper(receipts), clock.now, tell, ListenerLimits(max_message_bytes=max_message_bytes)
             )
-            bound = await listener.start(host or "127.0.0.1", int(port), _tls(tls_cert, tls_key, tls_ca))
+            try:
+                bound = await listener.start(*address, tls)
+            except OSError as broken:
+                raise Refusal(
+                    f"nobody can listen there: {errno.errorcode.get(broken.errno or 0, 'unknown')}",
+                    remedy="换一个地址或端口，或停掉占用它的程序 / name another address, or stop what holds it",
+                ) from broken
             tell("mllp_listening", port=bound)
         tell("agent_started", office=str(who.office))
         try:
@@ -179,6 +186,32 @@ async def _agent(
             for lock in locks:
                 lock.release()
         tell("agent_stopped")
+
+
+def _address(mllp: str | None) -> tuple[str, int] | None:
+    if mllp is None:
+        return None
+    host, _, port = mllp.rpartition(":")
+    if not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise Refusal("--mllp is no address", remedy="写成 127.0.0.1:2575 / write it as 127.0.0.1:2575")
+    return host or "127.0.0.1", int(port)
+
+
+def _own(folder: Path) -> OwnerLock:
+    """Make the folder, and be the only agent that works in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return OwnerLock(folder)
+    except Unavailable as taken:
+        raise Unavailable(
+            "another agent works in this folder",
+            remedy="停掉那个代理，或另用目录 / stop that agent, or name another folder",
+        ) from taken
+    except OSError as broken:
+        raise Refusal(
+            f"the folder cannot be made or written: {errno.errorcode.get(broken.errno or 0, 'unknown')}",
+            remedy="核对路径、权限和剩余空间 / check its path, permissions and room",
+        ) from broken
 
 
 def _verifier(who: Profile) -> Any:
@@ -202,11 +235,19 @@ def _keeper(folder: Path) -> Any:
 
 def _tls(cert: Path | None, key: Path | None, ca: Path | None) -> ssl.SSLContext | None:
     if cert is None:
+        if key is not None or ca is not None:
+            raise Refusal("TLS needs a certificate", remedy="写明 --tls-cert 证书 / say --tls-cert too")
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(cert, key)
-    if ca is not None:
-        context.load_verify_locations(ca)
-        context.verify_mode = ssl.CERT_REQUIRED
+    try:
+        context.load_cert_chain(cert, key)
+        if ca is not None:
+            context.load_verify_locations(ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except (ssl.SSLError, OSError) as broken:
+        raise Refusal(
+            "the certificate, its key or the CA cannot be used",
+            remedy="证书与私钥须成对，均为 PEM / certificate and key belong together, each as PEM",
+        ) from broken
     return context

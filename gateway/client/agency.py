@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
 import time
 import tomllib
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ from gateway.model.errors import BadSignature, Problem, Refusal, Tampered, Unava
 from gateway.model.identifiers import OfficeId, office_urn, parse_office_id
 
 CLIENT_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+BATCH_RECEIPT = "Hutong-Batch-Receipt"
 TOKEN_EARLY_SECONDS = 30
 
 
@@ -111,9 +113,10 @@ class AgencyClient:
 
         `headers` with `ce-` names make it binary mode. `signature` is one that was made elsewhere with a key of this
         office; else the profile's key signs.
-        Raises Answered for a refusal, Tampered when a receipt does not verify.
+        Raises Answered for a refusal, Tampered when a receipt does not verify, or the answer to a batch does not answer
+        these bytes.
         """
-        answer = await self._call(
+        answer, raw, told = await self._exchange(
             "POST",
             "/v1/notices",
             body,
@@ -123,6 +126,11 @@ class AgencyClient:
                 **({"Hutong-Signature": signature} if signature else self._signature(body, headers or {})),
             },
         )
+        if isinstance(answer, list):
+            claims = await self.verify_receipt(told.get(BATCH_RECEIPT, ""))
+            of = (claims.get("type"), claims.get("body_sha256"), claims.get("answer_sha256"))
+            if of != ("batch", hashlib.sha256(body).hexdigest(), hashlib.sha256(raw).hexdigest()):
+                raise Tampered("the receipt of a batch answers other bytes than were sent")
         for receipt in answer if isinstance(answer, list) else [answer]:
             if "receipt" in receipt:
                 await self.verify_receipt(receipt["receipt"])
@@ -271,6 +279,12 @@ class AgencyClient:
         return await self._call(method, path, canonical_json(document), {"Content-Type": "application/json"})
 
     async def _call(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Any:
+        return (await self._exchange(method, path, body, headers))[0]
+
+    async def _exchange(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[Any, bytes, Mapping[str, str]]:
+        """What was answered, its exact bytes, and the headers beside it."""
         assert self._session is not None
         sent = {"Authorization": f"Bearer {await self.token()}", **headers}
         if self._officer:
@@ -279,16 +293,17 @@ class AgencyClient:
             sent["Hutong-Purpose"] = self._purpose
         try:
             async with self._session.request(method, self.profile.url + path, data=body, headers=sent) as response:
+                raw = await response.read()
                 if response.status == 204:
-                    return []
+                    return [], raw, response.headers
                 if response.status == 200 and response.content_type == "application/octet-stream":
-                    return await response.read()
-                answer = await response.json(content_type=None)
+                    return raw, raw, response.headers
+                answer = _document(raw, response.status)
                 if response.status == 401:
                     self._token = ""  # the next call comes with a fresh one
                 if response.status >= 400:
                     raise Answered(response.status, answer if isinstance(answer, dict) else {})
-                return answer
+                return answer, raw, response.headers
         except (aiohttp.ClientError, TimeoutError) as broken:
             raise _silent() from broken
 
@@ -316,7 +331,7 @@ class AgencyClient:
         }
         try:
             async with self._session.post(token_url, data=form) as response:
-                answer = await response.json(content_type=None)
+                answer = _document(await response.read(), response.status)
                 if response.status != 200:
                     raise Answered(response.status, answer if isinstance(answer, dict) else {})
         except (aiohttp.ClientError, TimeoutError) as broken:
@@ -352,7 +367,9 @@ class AgencyClient:
             assert self._session is not None
             try:
                 async with self._session.get(f"{self.profile.url}/.well-known/jwks.json") as response:
-                    published = await response.json(content_type=None)
+                    if response.status != 200:
+                        raise _silent()
+                    published = _document(await response.read(), response.status)
             except (aiohttp.ClientError, TimeoutError) as broken:
                 raise _silent() from broken
             self._gateway_keys = {key["kid"]: verify_key(key) for key in published["keys"]}
@@ -361,6 +378,19 @@ class AgencyClient:
 
 def _silent() -> Unavailable:
     return Unavailable("the gateway does not answer", remedy="check the address and try again")
+
+
+def _document(raw: bytes, status: int) -> Any:
+    """The gateway answers JSON. What stands between may answer anything else: an error is one all the same, and all
+    the rest says nothing about the notice."""
+    try:
+        return json.loads(raw)
+    except ValueError as foreign:
+        if status >= 400:
+            return {}
+        raise Unavailable(
+            "something other than the gateway answered", remedy="check the address and proxy"
+        ) from foreign
 
 
 def _pem(key: SigningKey) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from gateway.client.agency import AgencyClient, Answered, Inbound
-from gateway.model.errors import Unavailable
+from gateway.model.errors import HutongError, Unavailable
 
 LONGEST_WAIT_SECONDS = 60.0
 POLL_SECONDS = 20
@@ -38,9 +38,9 @@ async def follow_drop(drop: Drop, every_seconds: float, tell: Tell) -> None:
         try:
             await drop.look()
             wait = every_seconds
-        except Unavailable:
+        except Unavailable as out:
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
-            tell("drop_unavailable", wait_seconds=wait)
+            tell("drop_unavailable", reason=out.message, wait_seconds=wait)
         await asyncio.sleep(wait)
 
 
@@ -66,5 +66,6 @@ async def follow_inbox(client: AgencyClient, shelf: Shelf, accept: str, tell: Te
             wait = 1.0
         except (Unavailable, Answered, OSError) as failed:
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
-            tell("inbox_unavailable", reason=type(failed).__name__, wait_seconds=wait)
+            reason = failed.message if isinstance(failed, HutongError) else type(failed).__name__
+            tell("inbox_unavailable", reason=reason, wait_seconds=wait)
             await asyncio.sleep(wait)

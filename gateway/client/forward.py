@@ -29,23 +29,31 @@ class Forward:
         try:
             answer = await self._client.submit(body, media_type, signature=signature)
         except Answered as refused:
-            if refused.status in TRY_AGAIN:
-                raise Unavailable("the gateway cannot take it now", remedy="the same bytes go again") from refused
+            code = refused.problem.get("code")
+            if code is None or refused.status in TRY_AGAIN:  # without one, it is not the gateway that refused
+                why = code or refused.problem.get("error") or f"status {refused.status}"
+                raise Unavailable(
+                    f"the gateway cannot take it now: {why}", remedy="the same bytes go again"
+                ) from refused
             return Pushed(canonical_json(dict(refused.problem)), (), _problems(refused.problem, refused.status))
         digest = hashlib.sha256(body).hexdigest()
         notices: list[str] = []
         problems: list[Problem] = []
+        gaps: list[Problem] = []
         for item in answer if isinstance(answer, list) else [answer]:
             if "receipt" not in item:
                 problems.extend(_problems(item, int(item.get("status", 422))))
                 continue
             claims = await self._client.verify_receipt(item["receipt"])
-            if claims.get("body_sha256") != digest or claims.get("type") != "accepted":
+            # the client held a batch's answer as a whole against these bytes: a notice's own receipt names the notice alone
+            is_ours = isinstance(answer, list) or claims.get("body_sha256") == digest
+            if not is_ours or claims.get("type") != "accepted":
                 raise Tampered("a receipt answers other bytes than were sent")
             notices.append(str(claims.get("notice", "")))
+            gaps.extend(Problem.heard(gap) for gap in item.get("gaps", ()) if isinstance(gap, Mapping))
         if not notices and not problems:
             raise Tampered("the gateway answered without a receipt")
-        return Pushed(canonical_json(answer), tuple(notices), tuple(problems))
+        return Pushed(canonical_json(answer), tuple(notices), tuple(problems), tuple(gaps))
 
 
 def _problems(document: Mapping[str, Any], status: int) -> tuple[Problem, ...]:

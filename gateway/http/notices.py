@@ -38,6 +38,7 @@ from gateway.ports.translation import RefusedItem
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 REPLAYED_HEADER = "Hutong-Replayed"
+BATCH_RECEIPT_HEADER = "Hutong-Batch-Receipt"
 _JSON = {**SAFE_HEADERS, hdrs.CONTENT_TYPE: "application/json"}
 _MAX_CURSOR_CHARS = 64
 _NOTICE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -61,15 +62,14 @@ class Notices:
 
     async def post(self, request: web.Request) -> web.Response:
         """POST /v1/notices"""
-        caller, submitted = await self._take(request, self._submit)
-        response = submission_response(submitted, status=202)
+        caller, body, submitted = await self._take(request, self._submit)
         if submitted.is_batch:
             self._rates.charge(caller.office.id, len(submitted.items) - 1)
-        return response
+        return accepted_response(self._submit, caller, body, submitted)
 
     async def check(self, request: web.Request) -> web.Response:
         """POST /v1/notices:check"""
-        _, submitted = await self._take(request, self._submit.check)
+        _, _, submitted = await self._take(request, self._submit.check)
         return submission_response(submitted, status=200)
 
     async def follow(self, request: web.Request) -> web.Response:
@@ -97,7 +97,7 @@ class Notices:
         )
         return web.Response(body=canonical_json(found), headers=_JSON)
 
-    async def _take(self, request: web.Request, take: Take) -> tuple[Caller, SubmittedLike]:
+    async def _take(self, request: web.Request, take: Take) -> tuple[Caller, bytes, SubmittedLike]:
         caller = self._gate.admit(request, report_only=True, is_metered=False)
         has_room = self._rates.take(caller.office.id)
         kind = media_type(request)
@@ -111,7 +111,7 @@ class Notices:
                 raise TooLarge(
                     f"a batch holds at most {self._settings.max_batch_items} notices", remedy="split the batch"
                 )
-        return caller, await take(caller, body, kind, headers, request.headers.get(SIGNATURE_HEADER))
+        return caller, body, await take(caller, body, kind, headers, request.headers.get(SIGNATURE_HEADER))
 
     def _take_reserve(self, caller: Caller, kind: str, headers: Mapping[str, str], body: bytes) -> None:
         """The general rate is used up: what may be a report takes from the reserve. A look is enough here, since the
@@ -121,6 +121,15 @@ class Notices:
         may_be_report = caller.is_report_only or not is_canonical or any(mark in marks for mark in _REPORT_MARKS)
         if not may_be_report or not self._rates.take_for_report(caller.office.id):
             raise self._rates.too_many(caller.office.id)
+
+
+def accepted_response(submit: SubmitLike, caller: Caller, body: bytes, submitted: SubmittedLike) -> web.Response:
+    """What an office is answered to what it sent. A batch's answer is signed as a whole, with the digest of its bytes."""
+    response = submission_response(submitted, status=202)
+    if submitted.is_batch:
+        assert isinstance(response.body, bytes)
+        response.headers[BATCH_RECEIPT_HEADER] = submit.receipt_of_batch(caller, body, response.body)
+    return response
 
 
 def submission_response(submitted: SubmittedLike, status: int) -> web.Response:

@@ -62,6 +62,10 @@ class SubmitLike(Protocol):
         """The same answers, nothing stored."""
         ...
 
+    def receipt_of_batch(self, caller: Caller, body: bytes, answer: bytes) -> str:
+        """Signed: these bytes were sent as a batch, and this was answered."""
+        ...
+
     async def on_behalf(
         self,
         caller: Caller,

@@ -17,12 +17,14 @@ from gateway.model.errors import Problem
 class Pushed:
     """`document` is what the gateway answered, canonical JSON: receipts, and for a refusal its problem.
 
-    `problems` is empty exactly when every notice in the bytes was accepted.
+    `problems` is empty exactly when every notice in the bytes was accepted; `gaps` are the places of accepted notices
+    that were not taken over.
     """
 
     document: bytes
     notices: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    gaps: tuple[Problem, ...] = ()
 
     @property
     def is_accepted(self) -> bool:

@@ -62,6 +62,7 @@ MAX_PREPARATIONS = 5
 BY_FILE = Attestation("signature")  # the signature covers the bulk file, which is kept with it
 
 Validate = Callable[[SubmittedNotice, datetime], "ValidNotice | tuple[Problem, ...]"]
+BatchReceipt = Callable[[OfficeId, datetime, bytes, bytes], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class Submit:
         pause: Callable[[timedelta], Awaitable[None]],
         clock: Clock,
         idempotency_secret: bytes,
+        batch_receipt: BatchReceipt,
     ) -> None:
         self._then, self._recall, self._pause = then, recall, pause
         self._is_on_hold = is_on_hold
@@ -121,7 +123,7 @@ class Submit:
         self._adapter_for, self._validate, self._admission = adapter_for, validate, admission
         self._withdraw, self._attachments = withdraw, attachments
         self._notices, self._doorbell, self._clock = notices, doorbell, clock
-        self._secret = idempotency_secret
+        self._secret, self._batch_receipt = idempotency_secret, batch_receipt
         self._verifier = DetachedVerifier()
         self._in_flight = 0
 
@@ -157,6 +159,10 @@ class Submit:
         verified, `attestation` holds both; else the record says gateway-attested.
         """
         return await self._accept_all(caller, body, media_type, headers, self._clock.now(), attestation)
+
+    def receipt_of_batch(self, caller: Caller, body: bytes, answer: bytes) -> str:
+        """A signature over what was sent as a batch and what was answered to it; see `ReceiptMaker.batch`."""
+        return self._batch_receipt(caller.office.id, self._clock.now(), body, answer)
 
     async def repeated(self, caller: Caller, name: str, body: bytes) -> Receipt | None:
         """What was answered when the office said exactly this under this name; None when it never did.

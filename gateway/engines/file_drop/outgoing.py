@@ -10,7 +10,7 @@ The durable steps, and what a crash after each leaves behind:
 1. rename arrive -> claim: the file is in claim and is tried at the next start.
 2. push, receipt verified: still in claim; the same bytes again give the same receipt.
 3. the receipt (or the problem) on disk: still in claim; pushed again, the same is written again.
-4. rename claim -> done (or failed): finished; a signature left in arrive is only untidy.
+4. rename claim -> done (or failed): finished; a signature left in arrive follows when the name comes again.
 
 A file is whole when its detached signature `<name>.jws` (over the exact bytes, by
 a key of the office) is beside it and verifies, or, where signatures are not
@@ -22,9 +22,10 @@ Names of files may hold names of children: they are never told or logged.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,16 +41,18 @@ from gateway.engines.file_drop.durable import (
     write_durably,
 )
 from gateway.model.canonical import canonical_json
-from gateway.model.errors import Problem, Refusal, Tampered, Unavailable
+from gateway.model.errors import Problem, Refusal, Unavailable
 from gateway.ports.submission import Push, Pushed
 
 SIGNATURE = ".jws"
 RECEIPT, PROBLEM = ".receipt.json", ".problem.json"
 TEMPORARY = (".part", ".tmp", ".partial", ".filepart", ".crdownload", SIGNATURE, RECEIPT, PROBLEM)
+HIDDEN = ".~"
 MAX_SIGNATURE_BYTES = 8192
 MAX_SILENCES = 3
 
 Verify = Callable[[str, bytes], str]
+Explain = Callable[[Refusal], Mapping[str, Any]]
 Tell = Callable[..., None]
 
 
@@ -74,16 +77,19 @@ class Counts:
 class FileDrop:
     """One drop folder. `verify(jws, body)` answers the media type the signer named (or nothing), or raises Refusal.
 
-    `monotonic` is a clock that only runs forward, in seconds.
+    `explain` gives the document that stands beside a file which never went to the gateway. `monotonic` is a clock that
+    only runs forward, in seconds.
     """
 
     directory: Path
     push: Push
     verify: Verify
+    explain: Explain
     monotonic: Callable[[], float]
     tell: Tell
     settings: DropSettings
     _seen: dict[str, tuple[Stamp, float]] = field(default_factory=dict)
+    _left_alone: int = 0
 
     def __post_init__(self) -> None:
         for name in ("arrive", "claim", "done", "failed"):
@@ -96,34 +102,48 @@ class FileDrop:
     async def look(self) -> Counts:
         """Take what is whole, try what is taken.
 
-        Raises Unavailable when the gateway took none of `MAX_SILENCES` files one after another: look again
-        later. A single file that it cannot take holds up no other. Raises Tampered: a person has to look.
+        Raises Unavailable when the gateway, or the disk, took none of the files or none of `MAX_SILENCES` one after
+        another: look again later. A single file that cannot be taken holds up no other. Raises Tampered: a person has
+        to look.
         """
         counts, silences = Counts(), 0
+        last: Unavailable | None = None
         for name in [*self._names("claim"), *self._names("arrive")]:
-            if not (self.folder("claim") / name).exists() and not self._claim(name):
-                counts.waiting += 1
-                continue
             try:
+                if not (self.folder("claim") / name).exists() and not self._claim(name):
+                    counts.waiting += 1
+                    continue
                 await self._answer(name, counts)
                 silences = 0
-            except Unavailable:
+            except (Unavailable, OSError) as out:
                 counts.waiting += 1
                 silences += 1
+                last = out if isinstance(out, Unavailable) else _disk(out)
                 if silences == MAX_SILENCES:
-                    raise
+                    break
+        if last is not None and (silences == MAX_SILENCES or not counts.accepted + counts.refused):
+            raise last
         return counts
 
     def _names(self, folder: str) -> list[str]:
         """Names of plain files, oldest first; never a path, a link or a temporary name."""
         found: list[tuple[int, str]] = []
-        with os.scandir(self.folder(folder)) as entries:
-            for entry in entries:
-                if not is_safe_name(entry.name) or entry.name.lower().endswith(TEMPORARY):
-                    continue
-                stamp = stamp_of(Path(entry.path))
-                if stamp is not None:
-                    found.append((stamp.changed_ns, entry.name))
+        left_alone = 0
+        try:
+            with os.scandir(self.folder(folder)) as entries:
+                for entry in entries:
+                    if entry.name[0] in HIDDEN or entry.name.lower().endswith(TEMPORARY):
+                        continue
+                    stamp = stamp_of(Path(entry.path)) if is_safe_name(entry.name) else None
+                    if stamp is None:
+                        left_alone += 1
+                    else:
+                        found.append((stamp.changed_ns, entry.name))
+        except OSError as broken:
+            raise _disk(broken) from broken
+        if folder == "arrive" and left_alone != self._left_alone:
+            self._left_alone = left_alone
+            self.tell("drop_left_alone", entries=left_alone)  # a name too long, a link, a folder: a person has to look
         return [name for _, name in sorted(found)]
 
     def _claim(self, name: str) -> bool:
@@ -132,6 +152,8 @@ class FileDrop:
         if stamp is None or claimed.exists():
             return False
         signature = self._signature(name)
+        if signature and self._is_of_an_earlier(name, arrived, signature):
+            signature = None
         if signature is None and self.settings.requires_signature:
             return False  # its signature may come later
         if not (signature is not None and self._is_signed(arrived, signature)) and not self._is_settled(name, stamp):
@@ -158,6 +180,15 @@ class FileDrop:
         except (UnsafeFile, OSError, UnicodeDecodeError):
             return ""
 
+    def _is_of_an_earlier(self, name: str, arrived: Path, signature: str) -> bool:
+        """A signature that came late, or was left by a crash, belongs to the file of that name that is done. It follows
+        it there, or the next file of that name would be taken for a forged one."""
+        done = self.folder("done") / name
+        if stamp_of(done) is None or self._is_signed(arrived, signature) or not self._is_signed(done, signature):
+            return False
+        move_durably(self.folder("arrive") / (name + SIGNATURE), done.with_name(name + SIGNATURE))
+        return True
+
     def _is_signed(self, path: Path, signature: str) -> bool:
         try:
             self.verify(signature, read_plain(path, self.settings.max_file_bytes)[0])
@@ -176,16 +207,9 @@ class FileDrop:
             elif self.settings.requires_signature:
                 raise Refusal("the file has no signature", remedy="put its detached JWS beside it")
             pushed = await self.push(body, media_type, signature)
-        except (Unavailable, Tampered):
-            raise
-        except OSError as broken:
-            self.tell("drop_unreadable", reason=type(broken).__name__)
-            counts.waiting += 1
-            return
         except Refusal as refused:
             problem = Problem(refused.code, "", refused.message, refused.remedy)
-            document = canonical_json({"code": refused.code, "detail": refused.message, "remedy": refused.remedy})
-            pushed, body, stamp = Pushed(document, (), (problem,)), b"", None
+            pushed, body, stamp = Pushed(canonical_json(dict(self.explain(refused))), (), (problem,)), b"", None
         digest = hashlib.sha256(body).hexdigest() if body else ""
         if stamp is not None and stamp_of(path) != stamp:
             self.tell("drop_changed_while_read")
@@ -220,3 +244,9 @@ class FileDrop:
         except (UnsafeFile, OSError):
             same = False
         return name if same else f"{Path(name).stem[:120]}~{digest[:12] or 'unread'}{Path(name).suffix[:20]}"
+
+
+def _disk(broken: OSError) -> Unavailable:
+    """A folder that is full or may not be written is an outage: everything stays where it is until it can."""
+    reason = errno.errorcode.get(broken.errno or 0, "disk")
+    return Unavailable(f"the folder cannot be used: {reason}", remedy="make room, or let the agent write there")

@@ -2,7 +2,8 @@
 
 HL7 v2 chapter 2, original mode, in the sender's own delimiters and version:
 
-- `AA`: the gateway holds the notice; its signed receipt was verified and kept.
+- `AA`: the gateway holds the notice; its signed receipt was verified and kept. ERR of severity W says what of the
+  message it did not take over.
 - `AE`: the message is wrong; sending it again changes nothing. ERR says where.
 - `AR`: nothing is wrong with the message; send the same bytes again.
 
@@ -18,6 +19,7 @@ from datetime import datetime
 
 from gateway.model.errors import Problem
 from gateway.ports.submission import Pushed
+from gateway.privacy.times import BEIJING
 
 _UNSAFE = bytes(range(32)) + b"\x7f"
 MAX_ECHO_BYTES = 200
@@ -58,7 +60,8 @@ def heading(message: bytes) -> Heading | None:
 
 
 def accepted(head: Heading, at: datetime, pushed: Pushed) -> bytes:
-    return _answer(head, at, b"AA", " ".join(pushed.notices)[:80], ())
+    shown = " ".join(pushed.notices[:2]) + (f" +{len(pushed.notices) - 2}" if len(pushed.notices) > 2 else "")
+    return _answer(head, at, b"AA", shown[:80], pushed.gaps[:MAX_ERRORS], b"W")
 
 
 def refused(head: Heading, at: datetime, problems: tuple[Problem, ...]) -> bytes:
@@ -70,7 +73,9 @@ def rejected(head: Heading, at: datetime, why: str) -> bytes:
     return _answer(head, at, b"AR", why, ())
 
 
-def _answer(head: Heading, at: datetime, code: bytes, text: str, problems: tuple[Problem, ...]) -> bytes:
+def _answer(
+    head: Heading, at: datetime, code: bytes, text: str, problems: tuple[Problem, ...], severity: bytes = b"E"
+) -> bytes:
     separator = head.separator
     number = hashlib.sha256(head.control + code + at.isoformat().encode()).hexdigest()[:20].encode()
     component = head.encoding[:1]
@@ -78,13 +83,13 @@ def _answer(head: Heading, at: datetime, code: bytes, text: str, problems: tuple
     kind = component.join([b"ACK", head.trigger]) if head.trigger else b"ACK"
     msh = [
         b"MSH", head.encoding, receiver_app or b"HUTONG", receiver_unit, sender_app, sender_unit,
-        at.strftime("%Y%m%d%H%M%S%z").encode(), b"", kind, number, head.processing, head.version,
+        at.astimezone(BEIJING).strftime("%Y%m%d%H%M%S%z").encode(), b"", kind, number, head.processing, head.version,
     ]  # fmt: skip
     if head.charset:
         msh += [b""] * 5 + [head.charset]
     segments = [msh, [b"MSA", code, head.control, _escaped(text, head)]]
     segments += [
-        [b"ERR", b"", _escaped(_place(problem), head), _escaped(problem.code, head), b"E", b"", b"",
+        [b"ERR", b"", _escaped(_place(problem), head), _escaped(problem.code, head), severity, b"", b"",
          _escaped(problem.message, head), _escaped(problem.remedy, head)]
         for problem in problems
     ]  # fmt: skip

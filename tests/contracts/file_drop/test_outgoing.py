@@ -10,6 +10,7 @@ from gateway.crypto.detached import DetachedVerifier, sign_detached
 from gateway.crypto.signing import new_signing_key
 from gateway.engines.file_drop import outgoing
 from gateway.engines.file_drop.outgoing import DropSettings, FileDrop
+from gateway.http.problems import problem_document
 from gateway.model.errors import Problem, Tampered, Unavailable
 from gateway.ports.submission import Pushed
 
@@ -29,7 +30,7 @@ class Scene:
         self.now, self.pushed, self.told = 0.0, [], []
         self.answer: Pushed | Exception = Pushed(b'{"receipt":"r"}', ("n-1",))
         self.drop = FileDrop(
-            folder, self.push, verify, lambda: self.now, lambda event, **f: self.told.append((event, f)),
+            folder, self.push, verify, problem_document, lambda: self.now, lambda event, **f: self.told.append((event, f)),
             DropSettings(lambda name, body: "text/csv", **settings),
         )  # fmt: skip
 
@@ -99,7 +100,9 @@ async def test_a_signature_that_does_not_fit_waits_for_the_rest_and_then_fails(t
     await scene.settled_look()
     assert scene.pushed == []
     assert scene.names("failed") == ["a.csv", "a.csv.jws", "a.csv.problem.json"]
-    assert b"bad-signature" in (tmp_path / "failed" / "a.csv.problem.json").read_bytes()
+    problem = (tmp_path / "failed" / "a.csv.problem.json").read_text(encoding="utf-8")
+    assert '"code":"bad-signature"' in problem
+    assert "签名无效" in problem
 
 
 async def test_a_refused_file_stands_beside_its_problem_and_is_not_tried_again(tmp_path):
@@ -143,6 +146,50 @@ async def test_one_file_that_cannot_be_taken_holds_up_no_other(tmp_path):
     await scene.settled_look()
     assert scene.names("claim") == ["bad.csv"]
     assert "good.csv" in scene.names("done")
+
+
+@pytest.mark.parametrize("folder", ["claim", "done", "arrive"])
+async def test_a_folder_that_cannot_be_used_is_an_outage_and_all_is_taken_up_when_it_can(tmp_path, folder):
+    scene = Scene(tmp_path)
+    scene.arrive("a.csv")
+    aside = tmp_path / "aside"
+    scene.drop.folder(folder).rename(aside)
+    scene.drop.folder(folder).write_bytes(b"in the way")
+    with pytest.raises(Unavailable):
+        await scene.settled_look()
+    scene.drop.folder(folder).unlink()
+    aside.rename(scene.drop.folder(folder))
+    await scene.settled_look()
+    assert scene.names("done") == ["a.csv", "a.csv.receipt.json"]
+
+
+async def test_the_only_file_that_cannot_be_taken_is_an_outage_and_not_silence(tmp_path):
+    scene = Scene(tmp_path)
+    scene.answer = Unavailable("down")
+    scene.arrive("a.csv")
+    with pytest.raises(Unavailable):
+        await scene.settled_look()
+
+
+@pytest.mark.parametrize("requires", [False, True])
+async def test_a_late_signature_follows_its_file_and_spoils_no_later_one_of_that_name(tmp_path, requires):
+    scene = Scene(tmp_path)
+    scene.arrive("a.csv", b"monday")
+    await scene.settled_look()
+    scene.arrive("a.csv.jws", sign_detached(KEY, b"monday").encode())
+    scene = Scene(tmp_path, requires_signature=requires)
+    scene.arrive("a.csv", b"tuesday")
+    await scene.settled_look()
+    assert scene.names("failed") == []
+    assert "a.csv.jws" in scene.names("done")
+    assert len(scene.pushed) == (not requires)
+
+
+async def test_what_can_never_be_taken_is_told_once_without_its_name(tmp_path):
+    scene = Scene(tmp_path)
+    scene.arrive("学" * 70 + ".csv")
+    await scene.settled_look()
+    assert [told for told in scene.told if told[0] == "drop_left_alone"] == [("drop_left_alone", {"entries": 1})]
 
 
 async def test_an_answer_that_is_not_the_gateways_stops_the_work(tmp_path):

@@ -103,6 +103,17 @@ async def test_what_is_not_known_to_be_stored_is_never_acknowledged(answer, code
     assert "李小测" not in str(parsed) + str(told)
 
 
+async def test_aa_names_what_was_not_taken_over_and_counts_notices_it_has_no_room_for():
+    gaps = (Problem("bad-date", "PID-7", "no such day"),)
+    gateway = Gateway(Pushed(b"[]", tuple(f"{n:036}" for n in range(4)), (), gaps))
+    async with listening(gateway) as (port, _):
+        (answer,) = await asyncio.to_thread(by_foreign_client, port, [MESSAGE.format("7")])
+    assert str(answer["MSA.F1"]) == "AA"
+    assert str(answer["MSA.F3"]) == f"{0:036} {1:036} +2"
+    assert [str(answer[f"ERR.F{n}"]) for n in (2, 3, 4, 7)] == ["PID-7", "bad-date", "W", "no such day"]
+    assert str(answer["MSH.F7"]) == "20260301080000+0800"
+
+
 async def test_a_receipt_that_cannot_be_kept_is_no_aa():
     gateway = Gateway()
 

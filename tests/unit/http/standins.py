@@ -189,6 +189,9 @@ class Submit:
 
     check = __call__
 
+    def receipt_of_batch(self, caller, body, answer):
+        return f"batch.{hashlib.sha256(body).hexdigest()}.{hashlib.sha256(answer).hexdigest()}"
+
     async def on_behalf(self, caller, body, media_type, headers, attestation=None):
         return await self._take(caller, body, media_type, headers)
 

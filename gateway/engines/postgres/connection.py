@@ -12,7 +12,8 @@ import asyncpg
 
 from gateway.model.errors import Unavailable
 
-# A transaction that waits for its node for five seconds is ended: a paused node holds up nobody for longer.
+# A transaction that waits for its node for five seconds is ended: a paused node holds up nobody for longer. One that only reads
+# holds up nobody, and goes on after half a minute of a starved machine: a verification need not begin again.
 #
 # Every question has an index to go by (a test holds that). Left alone the server reads a table as a whole while it believes
 # it small: a young store's statistics say so for minutes, and each group of notices then read all receipts there were.
@@ -29,6 +30,8 @@ SESSION = {
     "enable_seqscan": "off",
     "synchronous_commit": "on",
 }
+READING = {"idle_in_transaction_session_timeout": "30s"}
+TAKING_ITS_TIME = {"statement_timeout": "0", "enable_seqscan": "on"}
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 15.0  # a half-open connection is found by then
 
@@ -65,12 +68,12 @@ def unavailable(error: BaseException) -> Unavailable:
     return away
 
 
-async def connect(url: str, *, takes_its_time: bool = False) -> asyncpg.Connection:
+async def connect(url: str, *, takes_its_time: bool = False, only_reads: bool = False) -> asyncpg.Connection:
     """A connection of our own. Raises Unavailable; never names the address or the user.
 
     `takes_its_time`: for migrations, moves and vacuum, whose single statements may run for minutes.
     """
-    settings = SESSION | ({"statement_timeout": "0", "enable_seqscan": "on"} if takes_its_time else {})
+    settings = SESSION | (TAKING_ITS_TIME if takes_its_time else {}) | (READING if only_reads else {})
     try:
         return await asyncpg.connect(
             url,

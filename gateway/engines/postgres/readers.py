@@ -95,7 +95,7 @@ class Readers:
             connection = self._idle.pop()
             if not connection.is_closed():
                 return connection
-        return await connect(self.url)
+        return await connect(self.url, only_reads=True)
 
     async def _answer_on(self, connection: asyncpg.Connection, together: list[_Asked]) -> None:
         sql = Statements(connection, self.queries, self.fault)

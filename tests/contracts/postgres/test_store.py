@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from datetime import timedelta
 
 import asyncpg
@@ -11,6 +12,7 @@ import pytest
 
 from gateway.engines.migrations import Step
 from gateway.engines.postgres import crossing, leader, migrate, readers
+from gateway.engines.postgres.connection import SESSION
 from gateway.engines.postgres.inspect import inspect_database
 from gateway.engines.postgres.sequencer import Sequencer
 from gateway.engines.postgres.store import QUERIES, PostgresStore
@@ -435,7 +437,7 @@ async def test_an_older_node_gives_its_place_to_an_event_that_only_newer_code_kn
 async def test_a_question_that_meets_an_error_nobody_foresaw_is_not_left_waiting(database, clock, monkeypatch):
     store = await PostgresStore.open(database, clock)
 
-    async def connect(url):
+    async def connect(url, **_):
         raise RuntimeError("the transport is closed")
 
     monkeypatch.setattr(readers, "connect", connect)
@@ -443,3 +445,18 @@ async def test_a_question_that_meets_an_error_nobody_foresaw_is_not_left_waiting
         with pytest.raises(RuntimeError):
             await store.log.latest_checkpoint()
     await store.close()
+
+
+async def test_a_question_goes_on_where_its_process_stands_still_for_longer_than_a_write_may(database, monkeypatch):
+    """A starved machine: `hutong log verify` ended with "out of reach" while the store was sound."""
+    monkeypatch.setitem(SESSION, "idle_in_transaction_session_timeout", "50ms")
+    asking = readers.Readers(database, QUERIES)
+
+    def stalled(sql):
+        before = sql.all("leaf_entries", (0, 1))
+        time.sleep(0.2)  # the loop itself stands still: what is tested
+        return before, sql.all("leaf_entries", (0, 1))
+
+    before, after = await asking.ask(stalled)
+    assert before == after
+    await asking.close()

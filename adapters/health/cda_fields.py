@@ -258,8 +258,13 @@ class Coded:
             if said(item, "@nullFlavor") and not code:
                 continue
             system = said(item, "@codeSystem")
-            words = (code, label) if system in ("", self.system) or self.field == "sex" else (label,)
-            found = next((f for text in words if text and (f := self.reads.find(text)) is not None), None)
+            is_ours = system in ("", self.system) or self.field == "sex"
+            by_code, by_label = (self.reads.find(text) if text else None for text in (code if is_ours else "", label))
+            found = by_code or by_label
+            if by_code and by_label and by_code != by_label:
+                message = "the code and its label say different things"
+                reading.gap("code-conflict", where, message, f"persons.{self.field}")
+                found = by_code if system else by_label
             if found is None:
                 reading.gap("unmapped-code", where, f"not in code table `{self.reads.name}`", f"persons.{self.field}")
             elif number == 0 and fill(target, (self.field,), found):

@@ -11,18 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from adapters.health.fhir_clinical import (
-    OURS,
-    Communications,
-    Conditions,
-    Consents,
-    Encounters,
-    Flags,
-    Observations,
-    Risks,
-    Sections,
-    Services,
-)
+from adapters.health.fhir_clinical import OURS, Communications, Conditions, Encounters, Observations, Sections
+from adapters.health.fhir_exchange import Consents, Flags, Risks, Services
 from adapters.health.fhir_fields import (
     Active,
     Addresses,

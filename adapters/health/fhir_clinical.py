@@ -8,16 +8,14 @@ What a case notice has no place for is a named gap, one for each element.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from adapters.health.fhir_fields import elements, word
 from adapters.health.observations import ICD10, INJURY, SEXUAL, compartment_of, is_sexual
-from adapters.kit.codetables import shared_tables
-from adapters.kit.converters import Unmappable, read_moment, write_zoned_moment
 from adapters.kit.fhir import To, codings
 from adapters.kit.lens import Reading, fill
 from adapters.kit.narrative import xhtml_text
-from adapters.kit.native import Position, Tree, as_list
+from adapters.kit.native import Position, Tree
 
 OURS = "urn:hutong:codesystem:"
 ICD10_CN = "urn:oid:2.16.156.10011.2.3.3.11"
@@ -41,7 +39,7 @@ _SILENT = frozenset(
 )
 _REFUTED = frozenset({"refuted", "entered-in-error"})
 _TEXTS = {INJURY: ("harm", "injury", "text"), SEXUAL: ("harm", "sexual_detail"), "QKMS": ("harm", "narrative")}
-_SUBJECT = To("Patient", 0)
+SUBJECT = To("Patient", 0)
 
 
 def group_of(tree: Tree, name: str) -> Tree:
@@ -109,7 +107,8 @@ class Conditions:
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         for item, where in elements(value, at):
-            state = {code for _, code, _ in codings(item.get("verificationStatus"))}
+            status = item.get("verificationStatus")  # a code alone before R4
+            state = {code for _, code, _ in codings(status)} | {status if isinstance(status, str) else ""}
             if state & _REFUTED:
                 reading.gap("refuted", where, "a diagnosis that was refuted or entered in error")
                 continue
@@ -128,7 +127,7 @@ class Conditions:
             if not isinstance(codes, list) or not codes or len(set(map(str, codes))) < len(codes):
                 continue
             if all(isinstance(c, str) and ICD10.fullmatch(c) and compartment_of(c) == ("harm", name, "codes") for c in codes):  # fmt: skip
-                out.extend({"subject": _SUBJECT, "code": {"coding": [{"system": ICD10_CN, "code": c}]}} for c in codes)
+                out.extend({"subject": SUBJECT, "code": {"coding": [{"system": ICD10_CN, "code": c}]}} for c in codes)
                 del group["codes"]
                 if not group:
                     del harm[name]
@@ -192,190 +191,13 @@ class Observations:
                 continue
             out.append(
                 {"status": "final", "code": {"coding": [{"system": f"{OURS}observation", "code": code, "display": label}]},
-                 "subject": _SUBJECT, "valueString": text}
+                 "subject": SUBJECT, "valueString": text}
             )  # fmt: skip
             del group[path[-1]]
             if group is not harm and not group:
                 del harm[path[0]]
         if out:
             native["Observation"] = out
-
-
-class Flags:
-    """Our flags carry M-flags and harm types; others are gaps."""
-
-    fills = ("harm.m_flags", "harm.types")
-
-    _HOMES: ClassVar = {f"{OURS}m_flag": ("m_flag", "m_flags"), f"{OURS}harm_type": ("harm_type", "types")}
-
-    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
-        for item, where in elements(value, at):
-            for system, code, _ in codings(item.get("code")):
-                table, name = self._HOMES.get(system, ("", ""))
-                found = shared_tables()[table].find(code) if table else None
-                if found is not None:
-                    codes = target.setdefault("harm", {}).setdefault(name, [])
-                    if found not in codes:
-                        codes.append(found)
-                    reading.note(target, ("harm", name), (*where, "code"))
-                    break
-            else:
-                reading.gap("unmapped-code", (*where, "code"), "a flag of no table of the gateway")
-            leftovers(item, ("code", "category"), where, reading)
-
-    def write(self, rest: Tree, native: Tree) -> None:
-        harm = group_of(rest, "harm")
-        out: list[Tree] = []
-        for system, (table, name) in self._HOMES.items():
-            codes = harm.get(name)
-            if not isinstance(codes, list) or not codes or len(set(map(str, codes))) < len(codes):
-                continue
-            spellings = shared_tables()[table].spellings
-            if all(code in spellings for code in codes):
-                out.extend(
-                    {"status": "active", "subject": _SUBJECT,
-                     "code": {"coding": [{"system": system, "code": code, "display": spellings[code][1]}]}}
-                    for code in codes
-                )  # fmt: skip
-                del harm[name]
-        if out:
-            native["Flag"] = out
-
-
-class Risks:
-    """RiskAssessment <-> the level and time of an assessment."""
-
-    fills = ("assessment.risk_level", "assessment.assessed_at")
-
-    _LEVEL = f"{OURS}risk_level"
-
-    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
-        for item, where in elements(value, at):
-            level = None
-            for prediction, place in elements(item.get("prediction"), (*where, "prediction")):
-                for system, code, _ in codings(prediction.get("qualitativeRisk")):
-                    found = shared_tables()["risk_level"].find(code) if system == self._LEVEL else None
-                    if found is not None and fill(target, ("assessment", "risk_level"), found):
-                        level = found
-                        reading.note(target, ("assessment", "risk_level"), (*place, "qualitativeRisk"))
-            known = ["prediction"]
-            if level is None:
-                reading.gap("unmapped-code", (*where, "prediction"), "a risk by no scheme of the gateway")
-            elif word(item, "occurrenceDateTime"):
-                known.append("occurrenceDateTime")
-                try:
-                    fill(target, ("assessment", "assessed_at"), read_moment(word(item, "occurrenceDateTime")))
-                    reading.note(target, ("assessment", "assessed_at"), (*where, "occurrenceDateTime"))
-                except Unmappable as error:
-                    reading.gap(error.code, (*where, "occurrenceDateTime"), error.message, "assessment.assessed_at")
-            leftovers(item, known, where, reading)
-
-    def write(self, rest: Tree, native: Tree) -> None:
-        assessment = group_of(rest, "assessment")
-        level = assessment.get("risk_level")
-        spellings = shared_tables()["risk_level"].spellings
-        if not isinstance(level, str) or level not in spellings:
-            return
-        coding = {"system": self._LEVEL, "code": assessment.pop("risk_level"), "display": spellings[level][1]}
-        out: Tree = {"status": "final", "subject": _SUBJECT, "prediction": [{"qualitativeRisk": {"coding": [coding]}}]}
-        try:
-            out["occurrenceDateTime"] = write_zoned_moment(assessment.get("assessed_at"))
-            del assessment["assessed_at"]
-        except ValueError:
-            pass  # absent or coarse: what is coarse travels in the extension block
-        if not assessment:
-            del rest["assessment"]
-        native["RiskAssessment"] = [out]
-
-
-class Services:
-    """ServiceRequest <-> needs and measures."""
-
-    fills = ("needs", "measures")
-
-    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
-        for item, where in elements(value, at):
-            for system, code, _ in codings(item.get("code")):
-                if system == f"{OURS}need" and (need := shared_tables()["need"].find(code)) is not None:
-                    needs = target.setdefault("needs", [])
-                    if need not in needs:
-                        needs.append(need)
-                    reading.note(target, ("needs",), (*where, "code"))
-                    break
-                if system == f"{OURS}measure" and (measure := shared_tables()["measure"].find(code)) is not None:
-                    target.setdefault("measures", []).append({"code": measure})
-                    reading.note(target, ("measures",), (*where, "code"))
-                    break
-            else:
-                reading.gap("unmapped-code", (*where, "code"), "a service of no table of the gateway")
-            leftovers(item, ("code", "intent"), where, reading)
-
-    def write(self, rest: Tree, native: Tree) -> None:
-        out: list[Tree] = []
-        for name, table in (("needs", "need"), ("measures", "measure")):
-            items = rest.get(name)
-            codes = [item.get("code") if isinstance(item, dict) else item for item in as_list(items)]
-            plain = all(not isinstance(item, dict) or set(item) == {"code"} for item in as_list(items))
-            spellings = shared_tables()[table].spellings
-            if codes and plain and all(isinstance(c, str) and c in spellings for c in codes) and (
-                table == "measure" or len(set(codes)) == len(codes)
-            ):  # fmt: skip
-                out.extend(
-                    {"status": "active", "intent": "order", "subject": _SUBJECT,
-                     "code": {"coding": [{"system": OURS + table, "code": code, "display": spellings[str(code)][1]}]}}
-                    for code in codes
-                )  # fmt: skip
-                del rest[name]
-        if out:
-            native["ServiceRequest"] = out
-
-
-class Consents:
-    """Consent <-> the event itself; purposes, recipients and giver travel in the extension block."""
-
-    fills = ("consent.status", "consent.consent_id")
-
-    _STATES: ClassVar = {"active": "given", "rejected": "refused", "inactive": "withdrawn"}
-    _SCOPE: ClassVar = {
-        "coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]
-    }
-    _CATEGORY: ClassVar = {"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}
-    _RULE: ClassVar = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "OPTIN"}]}
-
-    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
-        for number, (item, where) in enumerate(elements(value, at)):
-            if number:
-                reading.gap("repeated", where, "a notice carries one consent", "consent")
-                continue
-            state = self._STATES.get(str(item.get("status")))
-            if state is None:
-                reading.gap(
-                    "unmapped-code", (*where, "status"), "neither given, refused nor withdrawn", "consent.status"
-                )
-            elif fill(target, ("consent", "status"), state):
-                reading.note(target, ("consent", "status"), (*where, "status"))
-            for identifier, place in elements(item.get("identifier"), (*where, "identifier"))[:1]:
-                if word(identifier, "value") and fill(target, ("consent", "consent_id"), word(identifier, "value")):
-                    reading.note(target, ("consent", "consent_id"), (*place, "value"))
-            leftovers(item, ("identifier", "scope", "category", "policyRule"), where, reading)
-
-    def write(self, rest: Tree, native: Tree) -> None:
-        consent = group_of(rest, "consent")
-        back = {state: status for status, state in self._STATES.items()}
-        status = back.get(str(consent.get("status")))
-        if status is None:
-            return
-        del consent["status"]
-        out: Tree = {
-            "status": status, "scope": self._SCOPE, "category": [self._CATEGORY], "policyRule": self._RULE,
-            "patient": _SUBJECT,
-        }  # fmt: skip
-        number = consent.get("consent_id")
-        if isinstance(number, str) and number.strip() == number and number:
-            out["identifier"] = [{"value": consent.pop("consent_id")}]
-        if not consent:
-            del rest["consent"]
-        native["Consent"] = [out]
 
 
 class Communications:

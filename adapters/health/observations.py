@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from adapters.health.v2_fields import component
+from adapters.kit.hl7v2 import component
 from adapters.kit.lens import Reading, fill, text_of
 from adapters.kit.native import Position, Tree, as_list
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from adapters.health.observations import is_sexual
-from adapters.kit.codetables import CodeTable, shared_tables
+from adapters.kit.codetables import CodeTable, canonical_tables, shared_tables
 from adapters.kit.conversion import Noted, Unmappable
 from adapters.kit.identity_values import read_citizen_id
 from adapters.kit.lens import Reading, fill
@@ -27,8 +27,8 @@ RESIDENT_OID = "2.16.156.10011.1.3"
 ROLES = {
     "NFTH": "51", "NFTHF": "51", "NMTH": "52", "GESTM": "52", "NPRN": "50", "STPFTH": "57", "ADOPTF": "57",
     "STPMTH": "58", "ADOPTM": "58", "PRNINLAW": "97", "PGRFTH": "61", "PGRMTH": "62", "MGRFTH": "63", "MGRMTH": "64",
-    "GGRPRN": "97", "NBRO": "73", "NSIS": "77", "NSIB": "70", "TWIN": "70", "HSIB": "70", "SONC": "20", "NCHILD": "20",
-    "DAUC": "30", "PUNCLE": "81", "MUNCLE": "85", "PAUNT": "84", "MAUNT": "88", "COUSN": "97", "FAMMEMB": "97",
+    "GGRPRN": "97", "NBRO": "73", "NSIS": "77", "NSIB": "70", "TWIN": "70", "HSIB": "70", "SONC": "20", "DAUC": "30",
+    "PUNCLE": "81", "MUNCLE": "85", "PAUNT": "84", "MAUNT": "88", "COUSN": "97", "FAMMEMB": "97",
     "HUSB": "11", "NBOR": "99", "ROOM": "99", "FRND": "99",
     "72705000": "52", "66839005": "51", "40683002": "50", "394859001": "62", "394858009": "61",
 }  # fmt: skip
@@ -39,8 +39,13 @@ OBSERVED = {"change": "change", "reason": "health"}
 _NO_NAMES = frozenset({"无名氏", "无名"})
 # What a format puts into a person while it reads: the number of the record, and of the patient whose relative it is.
 OWN, PATIENT = "~self", "~patient"
+CHILD = "~child"  # as a relation, until the sex is known
 NOT_HERE = -1
-GUARDIANS = frozenset({"GUARD", "GUADLTM", "RESPRSN", "POWATT", "HPOWATT"})
+GUARDIANS = frozenset({"GUARD", "GUADLTM", "GRD", "RESPRSN", "POWATT", "HPOWATT", "监护人"})
+# A child of the patient, boy or girl: HL7's RoleCode and v2 0063 have a word that GB/T 4761 has not.
+_CHILDREN = frozenset({"CHD", "CHILD", "NCH", "NCHILD", "子女"})
+# Where a code stands in one of these its label only explains it. Anybody's own numbering is known by its label.
+_RELATION_SYSTEMS = re.compile(r"4761|2\.3\.3\.8$|0063|RoleCode|5\.111$|6\.96$|snomed", re.IGNORECASE)
 Identifier = tuple[str, str, Position]  # kind (canonical document type, or "" for a local number), number, position
 
 
@@ -130,19 +135,49 @@ def take_relation(
     said: Sequence[tuple[str, str, str]], table: CodeTable, target: Tree, at: Position, reading: Reading
 ) -> None:
     """(system, code, label) of a relation to the patient. A guardian's role marks a guardian."""
-    words: list[str] = []
-    for _, code, label in said:
-        if code.upper() in GUARDIANS:
+    is_unknown = False
+    for system, code, label in said:
+        if code.upper() in GUARDIANS or label.upper() in GUARDIANS or label.lower() == "guardian":
             target["~guardian"] = True
+            continue
+        if code.upper() in _CHILDREN or label in _CHILDREN:
+            relation: str | None = CHILD
         else:
-            found = ROLES.get(code.upper())
-            words.extend((found,) if found else (code, label, label.rpartition(" ")[2]))
-    relation = relation_of(words, table)
-    if relation is not None:
-        if fill(target, ("relation",), relation):
-            reading.note(target, ("relation",), at)
-    elif words:
+            by_code = ROLES.get(code.upper()) or relation_of((code,), table)
+            by_label = relation_of((label, label.rpartition(" ")[2]), table)
+            relation = by_code or by_label
+            if by_code and by_label and not _agree(by_code, by_label):
+                reading.gap("code-conflict", at, "the code and its label say different things", "persons.relation")
+                relation = by_code if _RELATION_SYSTEMS.search(system) else by_label
+        if relation is not None:
+            if fill(target, ("relation",), relation):
+                reading.note(target, ("relation",), at)
+            return
+        is_unknown = True
+    if is_unknown:
         reading.gap("unmapped-code", at, "neither in code table `GB/T 4761` nor in HL7's", "persons.relation")
+
+
+def _agree(one: str, other: str) -> bool:
+    """Whether two relations are the same, or one is the kind that the other is of: a parent, a father."""
+    tables = canonical_tables()
+    return one == other or tables.parent("relation", one) == other or tables.parent("relation", other) == one
+
+
+def name_children(reading: Reading) -> None:
+    """A child of the patient is a son or a daughter by its sex; GB/T 4761 has no word for one of unknown sex."""
+    for person in reading.persons:
+        if person.get("relation") != CHILD:
+            continue
+        relation = {"1": "20", "2": "30"}.get(str(person.get("sex")))
+        if relation is not None:
+            person["relation"] = relation
+            continue
+        del person["relation"]
+        for entry in [entry for entry in reading.sources if entry[0] is person and entry[1] == "/relation"]:
+            reading.sources.remove(entry)
+            message = "a child of the patient whose sex is not known: neither son nor daughter"
+            reading.gap("unmapped-code", entry[2], message, "persons.relation")
 
 
 def protect_sexual_detail(reading: Reading) -> None:
@@ -188,7 +223,7 @@ def _turn_to_the_children(reading: Reading, parent: Tree, day: str) -> None:
         person
         for person in reading.persons
         if person is not parent
-        and str(person.get("relation", ""))[:1] in ("2", "3")
+        and (person.get("relation") == CHILD or str(person.get("relation", ""))[:1] in ("2", "3"))
         and _is_adult(person, day) is False
     ]
     for child in children:
@@ -228,6 +263,7 @@ def settle_people(reading: Reading, day: str, born: Callable[[int], Position]) -
     note_observation(reading)
     name_the_unknown(reading)
     mark_adults(reading, day, born)
+    name_children(reading)
     protect_sexual_detail(reading)
 
 

@@ -23,7 +23,7 @@ def take_phone(text: str, target: Tree, at: Position, reading: Reading) -> None:
         reading.gap("phone-form", at, "not a telephone number", "persons.phone")
     elif fill(target, ("phone",), number):
         reading.note(target, ("phone",), at)
-    else:
+    elif number != target.get("phone"):
         reading.gap("repeated", at, "a further telephone number has no canonical field", "persons.phone")
 
 

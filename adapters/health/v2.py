@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from adapters.health.observations import Observations
@@ -14,11 +15,10 @@ from adapters.health.v2_fields import (
     PersonName,
     Relation,
     Telephone,
-    component,
     take_local,
 )
 from adapters.kit.adapter import MappedAdapter, Outgoing, Source
-from adapters.kit.hl7v2 import Hl7v2Codec
+from adapters.kit.hl7v2 import Hl7v2Codec, component
 from adapters.kit.lens import CustomField, Reading, fill, text_of
 from adapters.kit.mapping import AgencyMapping, load_mapping
 from adapters.kit.native import NativeItem, Position, Tree, as_list, get_at
@@ -29,6 +29,7 @@ from gateway.model.errors import Problem
 from gateway.model.notice import SubmittedNotice
 from gateway.ports.translation import RefusedItem
 
+_NEXT_SEGMENT = re.compile(r"(?:^|[^A-Za-z0-9]|\\[rn])(?:EVN|PID|PV1)$")
 _PHOTO = {"kind": "photo", "holder": "医院"}
 
 
@@ -102,6 +103,13 @@ class _Told:
             native["8"] = "1" if told == "yes" else "0"
 
 
+def _is_one_line(tree: Tree) -> bool:
+    r"""Whether what should begin a segment stands in the header: line ends were lost, or came as a written `\r`."""
+    header = tree.get("MSH")
+    fields = header.values() if isinstance(header, dict) else ()
+    return any(_NEXT_SEGMENT.search(value) for value in fields if isinstance(value, str))
+
+
 class HealthV2(MappedAdapter):
     """Kin become guardians by relation. An adult patient is `other`: these notices are about minors."""
 
@@ -109,9 +117,11 @@ class HealthV2(MappedAdapter):
         trigger = component(get_at(item.tree, ("MSH", "9")), "1")
         if trigger in ("ACK", "MCF") or ("PID" not in item.tree and "ZTB" not in item.tree):
             where = "MSH-9" if trigger in ("ACK", "MCF") else "PID"
-            problem = Problem(
-                "no-person", where, "the message is about no patient", "send a message with a PID segment"
-            )
+            message, remedy = "the message is about no patient", "send a message with a PID segment"
+            if trigger not in ("ACK", "MCF") and _is_one_line(item.tree):
+                message = "the segments stand in one line, so that none is found after MSH"
+                remedy = "end each segment with a carriage return (0x0D)"
+            problem = Problem("no-person", where, message, remedy)
             return RefusedItem(item.position or problem.position, (problem,))
         return super().read_item(item, source, number, sender)
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from adapters.health.people import HAN, take_relation
 from adapters.health.telephones import phone_out, take_phone
 from adapters.kit.codetables import CodeTable, shared_tables
 from adapters.kit.converters import Noted, Unmappable, Unwritable, read_citizen_id, read_division, write_citizen_id
-from adapters.kit.lens import Reading, fill, scalar, text_of
+from adapters.kit.hl7v2 import component
+from adapters.kit.lens import Reading, fill, text_of
 from adapters.kit.native import Position, Tree, as_list
 from adapters.kit.text import has_private_use
 
@@ -47,20 +49,6 @@ def take_local(number: str, where: Position, target: Tree, reading: Reading) -> 
         reading.gap("identifier", (*where, "1"), "a further identifier has no canonical field", "persons.key")
 
 
-def component(value: Any, number: str) -> str | None:
-    """One component of a value as text; the first component of a plain text is the text."""
-    if value.__class__ is str:
-        return value if number == "1" and value.strip() else None
-    if value.__class__ is dict:
-        found = value.get(number)
-        if found.__class__ is str:
-            return found if found.strip() else None
-        return text_of(scalar(found, "1"))
-    if number == "1":
-        return text_of(scalar(value, "1"))
-    return None
-
-
 def repetitions(value: Any, at: Position) -> list[tuple[Any, Position]]:
     items = as_list(value)
     return [(item, (*at, index) if len(items) > 1 else at) for index, item in enumerate(items)]
@@ -81,6 +69,9 @@ class Identifiers:
         for item, where in repetitions(value, at):
             number = component(item, "1")
             if number is None:
+                if component(item, "2") is not None:
+                    message = "a number where its check digit belongs"
+                    reading.gap("identifier", (*where, "2"), message, "persons.key")
                 continue  # `^^^^25`: a type without a number
             number = number.strip()
             kind = (component(item, "5") or "").strip().upper()
@@ -147,9 +138,6 @@ class Identifiers:
             native[self.native] = out if len(out) > 1 else out[0]
 
 
-_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
-
-
 class PersonName:
     """XPN: the whole Chinese name in one component, pinyin^Chinese, an empty first component, or family^given^middle."""
 
@@ -181,7 +169,7 @@ class PersonName:
         if not isinstance(item, dict):
             return (text_of(item) or "").strip()
         parts = [(component(item, number) or "").strip() for number in ("1", "2", "3")]
-        han = [part for part in parts if _HAN.search(part)]
+        han = [part for part in parts if HAN.search(part)]
         if han:
             # pinyin^Chinese keeps the Chinese; family^given in Chinese is joined without a blank
             return "".join(han)
@@ -258,7 +246,7 @@ class Address:
 
 
 class Telephone:
-    """XTN: the number in the first component, or area code and number in 6 and 7, or 12."""
+    """XTN: the number in the first component, or area code and number in 6 and 7, or 12, or as any text in 9."""
 
     fills = ("phone",)
 
@@ -270,13 +258,16 @@ class Telephone:
             number = self._number(item)
             if number:
                 take_phone(number, target, where, reading)
+            elif component(item, "4") is not None:
+                reading.gap("unmapped", (*where, "4"), "not a telephone number", "persons.phone")
 
     def _number(self, item: Any) -> str:
         first = (component(item, "1") or "").strip()
         if first or not isinstance(item, dict):
             return first
         parts = [(component(item, number) or "").strip() for number in ("6", "7")]
-        return "-".join(part for part in parts if part) or (component(item, "12") or "").strip()
+        whole = "-".join(part for part in parts if part)
+        return whole or (component(item, "12") or component(item, "9") or "").strip()
 
     def write(self, rest: Tree, native: Tree) -> None:
         if self.native not in native:
@@ -286,7 +277,7 @@ class Telephone:
 
 
 class Ethnicity:
-    """CE: `01`, `HA^汉族`, `^^汉族`; what no table knows is a gap."""
+    """CE: `01`, `HA^汉族`, `^^汉族`; what no table knows is a gap, and so is a code that contradicts its label, which is believed."""
 
     fills = ("ethnicity",)
 
@@ -294,13 +285,14 @@ class Ethnicity:
         table = shared_tables()["ethnicity"]
         item = value[0] if isinstance(value, list) else value
         said = [part for number in ("1", "2", "3") if (part := component(item, number)) is not None]
-        for text in said:
-            found = table.find(text)
-            if found is not None:
-                if fill(target, ("ethnicity",), found):
-                    reading.note(target, ("ethnicity",), at)
-                return
-        if said:
+        found = {part: known for part in said if (known := table.find(part)) is not None}
+        if len(set(found.values())) > 1:
+            reading.gap("code-conflict", at, "the code and its label say different things", "persons.ethnicity")
+            found = {part: known for part, known in found.items() if HAN.search(part)}
+        for known in list(found.values())[:1]:
+            if fill(target, ("ethnicity",), known):
+                reading.note(target, ("ethnicity",), at)
+        if said and not found:
             reading.gap("unmapped-code", at, "not in code table `GB/T 3304` version 1991", "persons.ethnicity")
 
     def write(self, rest: Tree, native: Tree) -> None:
@@ -318,15 +310,12 @@ class Relation:
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         item = value[0] if isinstance(value, list) else value
-        said = [part for number in ("1", "2", "4", "5") if (part := component(item, number)) is not None]
-        for text in said:
-            found = shared_tables()["relation"].find(text) or self.table.find(text)
-            if found is not None:
-                if fill(target, ("relation",), found):
-                    reading.note(target, ("relation",), at)
-                return
-        if said:
-            reading.gap("unmapped-code", at, "neither in code table `GB/T 4761` nor in `HL70063`", "persons.relation")
+        said = [
+            tuple((component(item, number) or "").strip() for number in numbers)
+            for numbers in (("3", "1", "2"), ("6", "4", "5"))
+        ]
+        entries = [(system, code, label) for system, code, label in said if code or label]
+        take_relation(entries, self.table, target, at, reading)
 
     def write(self, rest: Tree, native: Tree) -> None:
         spellings = shared_tables()["relation"].spellings.get(str(rest.get("relation")))

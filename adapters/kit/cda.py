@@ -27,7 +27,19 @@ from gateway.model.notice import Gap
 V3 = "urn:hl7-org:v3"
 OURS = "urn:hutong:cda"
 SDTC = "urn:hl7-org:sdtc"
-_FHIR = "{http://hl7.org/fhir}"
+_REMEDY = "send a ClinicalDocument (CDA R2)"
+# What else comes as XML from hospitals, by its root element.
+_OTHERS = (
+    (re.compile(r"\{http://hl7\.org/fhir\}"), "send FHIR R4 as application/fhir+xml or application/fhir+json"),
+    (
+        re.compile(r"\{urn:hl7-org:v2xml\}|(?:\{[^}]*\})?[A-Z]{3}_[A-Z0-9]{3}$"),
+        "send HL7 v2 as segments and delimiters (ER7), beginning with MSH",
+    ),
+    (
+        re.compile(r"(?:\{[^}]*\})?[A-Z]{4}_[A-Z]{2}[0-9]{6}"),
+        "an HL7 v3 message is not read: send the document it is about (CDA R2), HL7 v2 or FHIR R4",
+    ),
+)
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 BODY = "component"
 _OURS = f"{{{OURS}}}"
@@ -61,9 +73,7 @@ class CdaCodec:
         found = unwrap(root, _ROOTS, self.limits, gaps)
         if not found:
             where = "/" + (root.tag.rpartition("}")[2] if isinstance(root.tag, str) else "")
-            remedy = "send a ClinicalDocument (CDA R2)"
-            if isinstance(root.tag, str) and root.tag.startswith(_FHIR):
-                remedy = "send FHIR R4 as application/fhir+xml or application/fhir+json"
+            remedy = next((said for mark, said in _OTHERS if mark.match(str(root.tag))), _REMEDY)
             raise Unreadable("not-this-format", where, "no clinical document", remedy)
         # an element takes four bytes at least, so only a large input is counted
         if len(raw) > 4 * self.limits.max_nodes and sum(_size(document) for document in found) > self.limits.max_nodes:

@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable
+from adapters.kit.reading import scalar, text_of
 from adapters.kit.text import UndecodableText, decode_text, has_private_use, known_charset, wide_charset
 from gateway.model.notice import Gap
 
@@ -120,6 +121,20 @@ def _subcomponents(text: str, marks: Delimiters, charset: str) -> Any:
     return unescape(text, marks, charset) if marks.escape in text else text
 
 
+def component(value: Any, number: str) -> str | None:
+    """One component of a value as text; the first component of a plain text is the text."""
+    if value.__class__ is str:
+        return value if number == "1" and value.strip() else None
+    if value.__class__ is dict:
+        found = value.get(number)
+        if found.__class__ is str:
+            return found if found.strip() else None
+        return text_of(scalar(found, "1"))
+    if number == "1":
+        return text_of(scalar(value, "1"))
+    return None
+
+
 def field_text(value: Any) -> str:
     """A tree value as ER7 text under the standard delimiters."""
     if value.__class__ is str:
@@ -202,7 +217,7 @@ class Hl7v2Codec:
             if sum(map(text.value.count, marks)) > self.limits.max_nodes:
                 much = f"more than {self.limits.max_nodes} fields, repetitions and components"
                 raise Unreadable("too-large", "line 1", much, "send smaller pieces")
-        gaps = [Gap("charset", "MSH-18", f"the declared charset is not the real one; read as {text.charset}")]
+        gaps = [Gap("charset", "MSH-18", f"the charset is not said, or not the one said; read as {text.charset}")]
         lines = text.value.strip("\ufeff\x0b\x1c\r\n\t ").replace("\r\n", "\r").replace("\n", "\r").split("\r")
         messages: list[list[tuple[str, int]]] = []
         broken: list[list[Gap]] = []

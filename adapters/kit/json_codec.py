@@ -101,7 +101,7 @@ def text_of_bytes(raw: bytes, limits: Limits, declared: str | None = None) -> tu
         ) from None
     gaps = []
     if text.mismatch:
-        gaps.append(Gap("charset", "byte 0", f"the declared charset is not the real one; read as {text.charset}"))
+        gaps.append(Gap("charset", "byte 0", f"the charset is not said, or not the one said; read as {text.charset}"))
     return text.value, gaps
 
 

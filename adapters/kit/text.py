@@ -3,6 +3,9 @@
 Order of trial: byte-order mark, NUL bytes (UTF-16), the declared charset, then strict GB18030
 against strict UTF-8. Undeclared bytes that are valid UTF-8 are taken as UTF-8:
 Chinese UTF-8 text often decodes as GB18030 by accident, the reverse hardly ever.
+Western single bytes (`Müller`) decode as GB18030 as well, into rare characters:
+where not one pair of high bytes stands, which Chinese text is made of, they are
+taken as Windows-1252, and that is said.
 
 GB18030 follows the WHATWG tables, as browsers and Node do. Python's codec
 differs from them at exactly 20 two-byte codes, which it maps to private-use
@@ -63,7 +66,16 @@ _OTHER_NAMES = {
     "utf16le": "utf-16-le",
     "utf16be": "utf-16-be",
     "big5": "big5",
+    "big5hkscs": "big5hkscs",
+    "shiftjis": "cp932",
+    "sjis": "cp932",
+    "eucjp": "euc_jp",
+    "euckr": "cp949",
+    "ksx1001": "cp949",
+    "koi8r": "koi8-r",
 }
+# `8859/15` is HL7's spelling, `ISO-8859-15` everybody else's.
+_NUMBERED = re.compile(r"(?:(?:iso)?8859(?P<iso>[1-9]|1[013456])|(?:windows|cp)(?P<windows>125[0-8]|874))")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before that of UTF-16, which it begins with
@@ -75,6 +87,8 @@ _BOMS = (
 _MARKED = frozenset(mark[:1] for mark, _ in _BOMS)
 _LOOKED_AT = 1024
 _TWO_BYTES = re.compile("[\x80-\u07ff]")
+_PAIR = re.compile(rb"[\x80-\xff][\x80-\xff]|[\x81-\xfe][0-9][\x81-\xfe][0-9]")
+_WESTERN = "cp1252"
 # A run of three-byte UTF-8 sequences this long does not happen in real GB18030 text.
 _UTF8_EVIDENCE = re.compile(rb"(?:[\xe3-\xe9][\x80-\xbf][\x80-\xbf]){4}")
 
@@ -105,6 +119,9 @@ def known_charset(name: str) -> str | None:
         return "gb18030"
     if plain in _UTF8_NAMES:
         return "utf-8"
+    numbered = _NUMBERED.fullmatch(plain)
+    if plain not in _OTHER_NAMES and numbered is not None:
+        return f"iso8859-{numbered['iso']}" if numbered["iso"] else f"cp{numbered['windows']}"
     return _OTHER_NAMES.get(plain)
 
 
@@ -196,10 +213,13 @@ def decode_text(raw: bytes, declared: str | None = None) -> Text:
         order = ("utf-8", "gb18030")
     else:
         order = (wanted, "utf-8", "gb18030")
+    if wanted in (None, "utf-8") and _PAIR.search(raw) is None:
+        order = ("utf-8", _WESTERN, "gb18030")
     failed_at = 0
     for charset in order:
         found = _attempt(raw, charset)
         if isinstance(found, str):
-            return Text(found, charset, wanted is not None and charset != wanted and not raw.isascii())
+            is_other = charset == _WESTERN if wanted is None else charset != wanted
+            return Text(found, charset, is_other and not raw.isascii())
         failed_at = max(failed_at, found)
     raise UndecodableText(failed_at)

@@ -4,8 +4,8 @@ Safely: a document type declaration is refused before parsing, so there are no
 entities, no external files and no network; size, depth and node counts are
 limited. Forgivingly: names are compared in capitals without their namespace;
 the declared charset is tried but not trusted; XML that sits escaped inside a
-SOAP text or a CDATA section is unwrapped, at most twice, each time under the
-same limits. Several messages in one envelope are several items.
+SOAP text or a CDATA section, or as base64 in a text, is unwrapped, at most
+twice, each time under the same limits. Several messages in one envelope are several items.
 
 Trees: an element with neither attributes nor children is its text; any other
 is a dict of `@ATTRIBUTE`, child names, and `#` for its own text. Repeated
@@ -15,6 +15,7 @@ children are lists.
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -44,6 +45,8 @@ _ENCODING = re.compile(
 _PROLOG = re.compile(r"(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPECIAL = re.compile('[&<>"\r\n\t]')
+# How base64 of an XML declaration, of a CDA document, or of a byte-order mark before either begins.
+_BASE64 = ("PD94bW", "PENsaW5pY2FsRG9jdW1lbn", "77u/PD94bW", "77u/PENsaW5pY2FsRG9jdW1lbn")
 _XML_SPACE = "{http://www.w3.org/XML/1998/namespace}"
 
 
@@ -171,20 +174,33 @@ def unwrap(element: Any, roots: Roots, limits: Limits, gaps: list[Gap], levels: 
                 raise Unreadable("too-many", where, f"more than {limits.max_items} messages", "send smaller files")
             continue
         text = node.text
-        if levels and text and text.lstrip("\ufeff \t\r\n").startswith("<"):
+        if levels and text and text.lstrip("\ufeff \t\r\n").startswith(("<", *_BASE64)):
             texts.append(text)
         waiting.extend(reversed(node))
     if found:
         return found
     for text in texts:
         try:
-            inner = _parse_text(text.lstrip(), limits, gaps)
+            inner = _parse_inner(text.lstrip("\ufeff \t\r\n"), limits, gaps)
         except Unreadable as error:
             if error.problem.code == "xml-dtd":
                 raise
             continue
         found.extend(unwrap(inner, roots, limits, gaps, levels - 1))
     return found
+
+
+def _parse_inner(text: str, limits: Limits, gaps: list[Gap]) -> Any:
+    """The root of a document that stands in a text, as it is or as base64. Raises Unreadable."""
+    if text.startswith("<"):
+        return _parse_text(text, limits, gaps)
+    try:
+        raw = b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        raise Unreadable("not-xml", "/", "neither XML nor base64", "send XML") from None
+    root, below = parse_hardened(raw, limits)
+    gaps.extend(below)
+    return root
 
 
 def numbered(name: str, index: int, count: int) -> Position:

@@ -265,3 +265,28 @@ TREES = st.recursive(
 def test_no_document_however_odd_makes_the_adapter_raise(parts):
     decode(document("<name>甲</name>" + "".join(parts), "".join(parts), "".join(parts)))
     decode(f"<recordTarget>{''.join(parts)}</recordTarget>")
+
+
+@pytest.mark.parametrize(
+    ("root", "remedy"),
+    [
+        ('<ADT_A01 xmlns="urn:hl7-org:v2xml"/>', "beginning with MSH"),
+        ('<PRPA_IN201311UV02 xmlns="urn:hl7-org:v3"/>', "v3 message"),
+        ('<Patient xmlns="http://hl7.org/fhir"/>', "application/fhir+xml"),
+        ("<root/>", "ClinicalDocument"),
+    ],
+)
+def test_xml_of_another_standard_is_refused_with_what_to_send(root, remedy):
+    item = decode(root)
+    assert isinstance(item, RefusedItem)
+    assert item.problems[0].code == "not-this-format"
+    assert remedy in item.problems[0].remedy
+
+
+def test_a_code_that_contradicts_its_label_is_named():
+    child = '<name>李小测</name><administrativeGenderCode code="2"{} displayName="男性"/><birthTime value="20190301"/>'
+    stated = one(document(child.format(' codeSystem="2.16.156.10011.2.3.3.4"')))
+    alone = one(document(child.format("")))
+    for item, sex in ((stated, "2"), (alone, "1")):
+        assert item.data["persons"][0]["sex"] == sex
+        assert "code-conflict" in {gap.code for gap in item.gaps}

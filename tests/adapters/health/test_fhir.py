@@ -341,3 +341,52 @@ def test_a_message_about_an_adult_is_about_the_children_it_names(born, is_found)
         assert ("/persons/1/relation", "Bundle.entry[1].resource.relationship") in [tuple(p) for p in item.provenance]
     else:
         assert not any("minor" in person["roles"] for person in item.data["persons"])
+
+
+# --- older and newer versions, and what a consent says ---
+
+
+@pytest.mark.parametrize("status", ["refuted", {"coding": [{"code": "entered-in-error"}]}])
+def test_a_refuted_diagnosis_is_none_in_any_version(status):
+    child = {"resourceType": "Patient", "id": "1", "name": [{"text": "李小测"}], "birthDate": "2019-03-01"}
+    condition = {"resourceType": "Condition", "verificationStatus": status, "code": {"coding": [{"code": "T74.1"}]}}
+    item = one(bundle(child, condition))
+    assert "harm" not in item.data
+    assert "refuted" in {gap.code for gap in item.gaps}
+
+
+def consent(**more: Any) -> dict[str, Any]:
+    return {"resourceType": "Consent", "status": "active", "scope": {"coding": [{"code": "patient-privacy"}]}, **more}
+
+
+@pytest.mark.parametrize(
+    ("consents", "state"),
+    [
+        ([consent()], "given"),
+        ([consent(policyRule={"coding": [{"code": "OPTIN"}]})], "given"),
+        ([consent(policyRule={"coding": [{"code": "OPTOUT"}]})], "refused"),
+        ([consent(policyRule={"coding": [{"code": "OPTOUTE"}]}, provision={"type": "permit"})], "refused"),
+        ([consent(decision="deny")], "refused"),
+        ([consent(status="rejected")], "refused"),
+        ([consent(status="inactive")], "withdrawn"),
+        ([consent(provision={"type": "deny"})], None),
+        ([consent(policyRule={"coding": [{"code": "OPTIN"}]}, provision={"provision": [{"type": "deny"}]})], None),
+        ([consent(policyRule={"coding": [{"code": "hipaa-auth"}]})], None),
+        ([consent(**{"except": [{"type": "deny"}]})], None),
+        ([consent(), consent(status="rejected")], None),
+    ],
+)
+def test_an_active_consent_is_given_only_where_nothing_in_it_says_otherwise(consents, state):
+    child = {"resourceType": "Patient", "id": "1", "name": [{"text": "李小测"}], "birthDate": "2019-03-01"}
+    item = one(bundle(child, *consents))
+    assert item.type == "CON"
+    assert item.data.get("consent", {}).get("status") == state
+    assert ("consent-conditions" in {gap.code for gap in item.gaps}) is (state is None)
+
+
+@pytest.mark.parametrize(("sex", "relation"), [("male", "20"), ("female", "30"), ("unknown", None)])
+def test_a_natural_child_is_son_or_daughter_by_its_sex(sex, relation):
+    child = {"resourceType": "Patient", "id": "1", "name": [{"text": "李小测"}], "birthDate": "2010-03-01"}
+    infant = {"resourceType": "RelatedPerson", "patient": {"reference": "Patient/1"}, "name": [{"text": "李测测"}],
+              "gender": sex, "relationship": [{"coding": [{"code": "NCHILD"}]}]}  # fmt: skip
+    assert one(bundle(child, infant)).data["persons"][1].get("relation") == relation

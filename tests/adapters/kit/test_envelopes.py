@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import encodebytes
+
 import pytest
 from lxml import etree
 
@@ -76,3 +78,24 @@ def test_a_word_that_many_formats_have_makes_no_message_of_ours(adapter, raw):
     item = refusal(adapter, raw.encode(), str(adapter.agency))
     assert isinstance(item, RefusedItem)
     assert item.problems[0].code == "not-this-format"
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "gbk"])
+@pytest.mark.parametrize("head", ['<?xml version="1.0" encoding="{}"?>', ""])
+def test_a_document_as_base64_in_a_registry_request_is_read(charset, head):
+    """As document registers take them: `<Document id="d">PD94bW...</Document>`, in lines of 76."""
+    raw = (head.format(charset.removesuffix("-sig")) + DOCUMENT.format(1)).encode(charset)
+    (name,) = names(
+        HEALTH, f'<r:Submit xmlns:r="urn:r"><r:Document>\n{encodebytes(raw).decode()}</r:Document></r:Submit>'
+    )
+    assert name == "李小测1"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("PD94bW?", "not-this-format"), (encodebytes(b"<?xml version='1.0'?><!DOCTYPE a><a/>").decode(), "xml-dtd")],
+)
+def test_base64_that_is_none_or_holds_a_dtd_is_no_document(text, code):
+    (item,) = HEALTH.decode(f"<Document>{text}</Document>".encode(), "application/xml", office("health"), {}).items
+    assert isinstance(item, RefusedItem)
+    assert item.problems[0].code == code

@@ -1,0 +1,146 @@
+"""HL7 v2 as hospitals of several countries write it: shapes of public messages, with people that nobody is."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.health import ADAPTER
+from gateway.model.notice import SubmittedNotice
+from gateway.ports.translation import RefusedItem
+from tests.adapters.builders import office
+
+V2 = "application/hl7-v2"
+HEAD = "MSH|^~\\&|HIS||ESB||20261101103020||ADT^A01|4|P|2.4|||AL|AL|CHN"
+PID = "PID|1||7^^^^PI||李小测||20190425|M"
+
+
+def decode(*segments: str, charset: str = "utf-8") -> SubmittedNotice | RefusedItem:
+    (item,) = ADAPTER.decode("\r".join(segments).encode(charset), V2, office("health"), {}).items
+    return item
+
+
+def one(*segments: str, charset: str = "utf-8") -> SubmittedNotice:
+    item = decode(*segments, charset=charset)
+    assert isinstance(item, SubmittedNotice), item
+    return item
+
+
+def person(item: SubmittedNotice, number: int = 0) -> dict:
+    return item.data["persons"][number]
+
+
+def gaps(item: SubmittedNotice) -> set[tuple[str, str]]:
+    return {(gap.code, gap.position) for gap in item.gaps}
+
+
+# --- a code never travels without its table ---
+
+
+@pytest.mark.parametrize(
+    ("said", "relation", "is_conflict"),
+    [
+        ("21^其他", "80", True),  # a hospital's own 21, which is an only son to GB/T 4761
+        ("21^其他^GB/T4761", "21", True),
+        ("52^母亲", "52", False),
+        ("50^母亲", "50", False),  # a parent, and which one
+        ("FTH^Father^HL70063", "51", False),
+        ("^母亲", "52", False),
+        ("X^^^MTH^Mother^HL70063", "52", False),
+    ],
+)
+def test_a_relation_is_what_its_label_says_where_the_code_is_of_no_known_table(said, relation, is_conflict):
+    item = one(HEAD, PID, f"NK1|1|王测|{said}")
+    assert person(item, 1)["relation"] == relation
+    assert (("code-conflict", "NK1-3") in gaps(item)) is is_conflict
+
+
+@pytest.mark.parametrize(
+    ("said", "ethnicity", "is_conflict"),
+    [("17^汉族", "01", True), ("HA^汉族", "01", False), ("^汉族^1", "01", False), ("1^汉族", "01", False)],
+)
+def test_an_ethnic_group_is_what_its_label_says_where_the_code_says_another(said, ethnicity, is_conflict):
+    item = one(HEAD, f"{PID}||||||||||||||{said}")
+    assert person(item)["ethnicity"] == ethnicity
+    assert (("code-conflict", "PID-22") in gaps(item)) is is_conflict
+
+
+@pytest.mark.parametrize("said", ["GRD^Guardian^HL70063", "GRD", "^监护人", "^Guardian"])
+def test_a_guardian_by_word_is_a_guardian(said):
+    item = one(HEAD, PID, f"NK1|1|王测|{said}")
+    assert person(item, 1)["roles"] == ["guardian"]
+    assert "unmapped-code" not in {gap.code for gap in item.gaps}
+
+
+@pytest.mark.parametrize(("sex", "relation"), [("M", "20"), ("F", "30"), ("", None)])
+def test_a_child_of_the_patient_is_son_or_daughter_by_its_sex(sex, relation):
+    item = one(HEAD, PID, f"NK1|1|王小测|CHD^Child^HL70063||||||||||||{sex}")
+    assert person(item, 1).get("relation") == relation
+    assert (("unmapped-code", "NK1-3") in gaps(item)) is (relation is None)
+
+
+def test_a_child_of_an_adult_patient_is_whom_the_notice_is_about_whatever_its_sex():
+    item = one(HEAD, PID.replace("2019", "1990"), "NK1|1|王小测|CHD^Child|||||||||||||20190425")
+    assert [(p["name"], p["roles"]) for p in item.data["persons"]] == [("王小测", ["minor"]), ("李小测", ["guardian"])]
+    assert "unmapped-code" not in {gap.code for gap in item.gaps}
+
+
+# --- nothing is lost without a word ---
+
+
+@pytest.mark.parametrize(
+    ("said", "phone", "gap"),
+    [
+        ("^^^^^^^^13900000000", "13900000000", None),
+        ("13900000000^^PH~13900000000^^CP", "13900000000", None),
+        ("^^^^^^^^同上", None, ("phone-form", "PID-13")),
+        ("^NET^Internet^a@example.org", None, ("unmapped", "PID-13.4")),
+    ],
+)
+def test_a_telephone_number_is_found_where_senders_put_it_and_what_is_none_is_named(said, phone, gap):
+    item = one(HEAD, f"{PID}|||||{said}")
+    assert person(item).get("phone") == phone
+    assert gaps(item) == ({gap} if gap else set())
+
+
+def test_a_number_in_the_place_of_its_check_digit_is_named():
+    item = one(HEAD, PID.replace("7^^^^PI", "^1130609729"))
+    assert "key" not in person(item)
+    assert ("identifier", "PID-3.2") in gaps(item)
+
+
+# --- charsets of others ---
+
+
+def test_western_text_is_no_rare_han_characters():
+    item = one(HEAD, PID.replace("李小测", "MÜLLER^JÖRG"), charset="latin-1")
+    assert person(item)["name"] == "JÖRG MÜLLER"
+    assert ("charset", "MSH-18") in gaps(item)
+
+
+@pytest.mark.parametrize("name", ["李珺", "珺李", "\U00020089小测", "\U00020089"])
+def test_undeclared_gb18030_stays_what_it_is(name):
+    item = one(HEAD, PID.replace("李小测", name), charset="gb18030")
+    assert person(item)["name"] == name
+    assert not gaps(item)
+
+
+@pytest.mark.parametrize(
+    ("declared", "charset", "name"),
+    [("8859/2", "iso8859-2", "ŁUKASZ"), ("8859/15", "iso8859-15", "ŒUVRÉ"), ("KS X 1001", "cp949", "홍길동")],
+)
+def test_a_charset_of_hl7s_table_is_read_as_declared(declared, charset, name):
+    item = one(HEAD + f"|{declared}", PID.replace("李小测", name), charset=charset)
+    assert person(item)["name"] == name
+    assert not gaps(item)
+
+
+# --- a refusal says what to do ---
+
+
+@pytest.mark.parametrize("joined", ["|", "\\r", "\\n"])
+def test_segments_in_one_line_are_refused_with_what_to_do(joined):
+    item = decode(f"{HEAD}{joined}{PID}")
+    assert isinstance(item, RefusedItem)
+    (problem,) = item.problems
+    assert (problem.code, problem.position) == ("no-person", "PID")
+    assert "0x0D" in problem.remedy

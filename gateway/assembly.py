@@ -168,6 +168,7 @@ def _api(settings: Settings, engines: Engines, services: Services) -> ApiService
         record_use=services.record_use,
         emergency=services.emergency,
         webhooks=services.enrol,
+        verify_order=services.verify_order,
         attachments=services.attachments,
         fetch_attachment=services.fetch_attachment,
         pass_on=services.pass_on,

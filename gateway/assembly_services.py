@@ -51,6 +51,7 @@ from gateway.services.show_consent import ShowConsent
 from gateway.services.submit import Submit
 from gateway.services.tell import Teller
 from gateway.services.unmapped import UnmappedFields
+from gateway.services.verify_order import VerifyOrder
 from gateway.validation.catalogue import fields_in
 
 
@@ -92,6 +93,7 @@ class Services:
     dead_letters: DeadLetters
     expire: Expire
     authenticate: Authenticate
+    verify_order: VerifyOrder
     broker_access: BrokerAccess
     teller: Teller
     unmapped: UnmappedFields
@@ -281,6 +283,9 @@ def _joined(ground: Ground, intake: Intake, handover: Handover) -> Services:
         ),
         expire=Expire(deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock),
         authenticate=ground.authenticate,
+        verify_order=VerifyOrder(
+            settings=ground.authenticate.settings, directories=directories, storage=store.directory, clock=clock
+        ),
         broker_access=BrokerAccess(
             authenticate=ground.authenticate, directories=directories, vhosts=engines.broker.vhosts
         ),

@@ -220,9 +220,7 @@ class AgencyClient:
 
     async def reply(self, delivery: str, action: str, document: Mapping[str, Any]) -> Any:
         """Answer a delivery (`accept`, `decline`, `feedback`), signed over the exact bytes."""
-        body = canonical_json(document)
-        headers = {"Content-Type": "application/json", **self._signature(body)}
-        return await self._call("POST", f"/v1/inbox/{delivery}/{action}", body, headers)
+        return await self._signed("POST", f"/v1/inbox/{delivery}/{action}", document)
 
     async def record_consent(self, name: str, document: Mapping[str, Any]) -> Any:
         """Record a yes or no under the office's own id; answers the records with the person's receipt."""
@@ -250,10 +248,7 @@ class AgencyClient:
 
     async def set_webhook(self, document: Mapping[str, Any]) -> Any:
         """Say where this office wants to be called: `{"url": ..., "trust_pem": ...}`, or `{}` for nowhere."""
-        body = canonical_json(document)
-        return await self._call(
-            "PUT", "/v1/webhook", body, {"Content-Type": "application/json", **self._signature(body)}
-        )
+        return await self._signed("PUT", "/v1/webhook", document)
 
     async def verify_receipt(self, receipt: str) -> Mapping[str, Any]:
         """The claims of a receipt (compact JWS); Tampered when it is not the gateway's or not for this office."""
@@ -272,8 +267,11 @@ class AgencyClient:
         return claims
 
     async def _signed(self, method: str, path: str, document: Mapping[str, Any]) -> Any:
+        """An order: signed for this call, for now and once."""
         body = canonical_json(document)
-        return await self._call(method, path, body, {"Content-Type": "application/json", **self._signature(body)})
+        order = {"order": f"{method} {path}", "iat": int(time.time()), "jti": str(uuid4())}
+        signature = sign_detached(self.profile.key, body, order)
+        return await self._call(method, path, body, {"Content-Type": "application/json", "Hutong-Signature": signature})
 
     async def _json(self, method: str, path: str, document: Mapping[str, Any]) -> Any:
         return await self._call(method, path, canonical_json(document), {"Content-Type": "application/json"})

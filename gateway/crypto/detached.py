@@ -20,6 +20,7 @@ from gateway.model.errors import BadSignature
 MAX_HEADER_CHARS = 8192
 _KEPT_HEADERS = 4096
 _UNDERSTOOD = frozenset({"alg", "b64", "crit", "kid", "typ", "iat", "cty", "ce"})
+ORDER = frozenset({"order", "jti"})  # what only the signature of a call has, which is good for that call once
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +70,17 @@ class DetachedVerifier:
     def __init__(self) -> None:
         self._headers: dict[str, Mapping[str, Any]] = {}
 
-    def verify(self, jws: str, payload: bytes, key_of: Callable[[str], VerifyKey | None]) -> Signed:
-        """Raises BadSignature, with the reason and its remedy, for anything that is not a valid signature by a known key."""
+    def verify(
+        self, jws: str, payload: bytes, key_of: Callable[[str], VerifyKey | None], *, is_order: bool = False
+    ) -> Signed:
+        """Raises BadSignature, with the reason and its remedy, for anything that is not a valid signature by a known key, and
+        for the signature of an order where no order `is_order`."""
         if len(jws) > MAX_HEADER_CHARS:
             raise BadSignature("the signature header is too long", remedy="send a compact detached JWS")
         parts = jws.split(".")
         if len(parts) != 3 or parts[1]:
             raise BadSignature("not a detached compact JWS", remedy="send `header..signature` (RFC 7515 appendix F)")
-        header = self._headers.get(parts[0]) or self._read(parts[0])
+        header = self._headers.get(parts[0]) or self._read(parts[0], is_order=is_order)
         key = key_of(header["kid"])
         if key is None:
             raise BadSignature(
@@ -94,7 +98,7 @@ class DetachedVerifier:
             )
         return Signed(header, key)
 
-    def _read(self, text: str) -> Mapping[str, Any]:
+    def _read(self, text: str, *, is_order: bool) -> Mapping[str, Any]:
         try:
             header = read_object(from_b64url(text))
         except ValueError as broken:
@@ -106,9 +110,9 @@ class DetachedVerifier:
                 "the payload must be signed unencoded",
                 remedy='put `"b64":false,"crit":["b64"]` in the header (RFC 7797)',
             )
-        if not header.keys() <= _UNDERSTOOD:
+        if not header.keys() <= (_UNDERSTOOD | ORDER if is_order else _UNDERSTOOD):
             raise BadSignature("the protected header has members that are not understood", remedy="leave them out")
-        if "ce" not in header:  # with attributes of one notice in it, it comes once
+        if "ce" not in header and not is_order:  # with attributes of one notice or order in it, it comes once
             if len(self._headers) >= _KEPT_HEADERS:
                 self._headers.clear()
             self._headers[text] = header

@@ -59,7 +59,7 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
         services.pull,
         services.acknowledge,
         services.submit,
-        services.directories,
+        services.verify_order,
         services.clock,
         gate,
         drain,
@@ -70,15 +70,14 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
         services.submit,
         services.show_consent,
         services.record_use,
-        services.directories,
-        services.clock,
+        services.verify_order,
         gate,
         settings,
     )
     emergency = Emergency(services.emergency, gate, settings)
-    webhooks = Webhooks(services.webhooks, services.directories, services.clock, gate, settings)
+    webhooks = Webhooks(services.webhooks, services.verify_order, gate, settings)
     attachments = AttachmentDoors(services.attachments, services.fetch_attachment, gate, services.clock, settings)
-    relay = RelayDoor(services.pass_on, services.directories, services.clock, gate, settings)
+    relay = RelayDoor(services.pass_on, services.verify_order, gate, settings)
     health = Health(services.readiness, drain, registry, settings)
     description = canonical_json(openapi_document(services.authenticate.settings.issuer))
     pushed = canonical_json(asyncapi_document(services.authenticate.settings.issuer))

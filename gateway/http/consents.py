@@ -15,20 +15,18 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from gateway.crypto.detached import DetachedVerifier
 from gateway.http.authentication import Gate
 from gateway.http.notices import STRUCTURED, submission_response
+from gateway.http.orders import read_order
 from gateway.http.problems import SAFE_HEADERS
-from gateway.http.reading import SIGNATURE_HEADER, member_text, read_body, read_json_object, small_object
+from gateway.http.reading import member_text, read_json_object, small_object
 from gateway.http.refusals import InvalidParameter
-from gateway.http.services import RecordUseLike, ShowConsentLike, SubmitLike
+from gateway.http.services import RecordUseLike, ShowConsentLike, SubmitLike, VerifyOrderLike
 from gateway.http.settings import HttpSettings
 from gateway.model.agency import Caller
 from gateway.model.canonical import canonical_json
 from gateway.model.errors import NotFound, Problem
 from gateway.model.identifiers import DeliveryId, office_urn
-from gateway.ports.clock import Clock
-from gateway.services.authenticate import OfficeDirectory
 
 _JSON = {**SAFE_HEADERS, hdrs.CONTENT_TYPE: "application/json"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
@@ -44,14 +42,12 @@ class Consents:
         submit: SubmitLike,
         show: ShowConsentLike,
         use: RecordUseLike,
-        directories: OfficeDirectory,
-        clock: Clock,
+        verify_order: VerifyOrderLike,
         gate: Gate,
         settings: HttpSettings,
     ) -> None:
         self._submit, self._show, self._use = submit, show, use
-        self._directories, self._clock, self._verifier = directories, clock, DetachedVerifier()
-        self._gate, self._settings = gate, settings
+        self._verify_order, self._gate, self._settings = verify_order, gate, settings
 
     async def put(self, request: web.Request) -> web.Response:
         """PUT /v1/consents/{consent}"""
@@ -105,11 +101,7 @@ class Consents:
         return web.Response(body=receipt, headers=_JSON)
 
     async def _signed(self, request: web.Request, caller: Caller, members: tuple[str, ...]) -> dict[str, Any]:
-        body = await read_body(request, self._settings.max_small_body_bytes, self._settings)
-        signature = request.headers.get(SIGNATURE_HEADER)
-        if signature is not None:
-            keys = self._directories.current.signing_keys(caller.office.id, self._clock.now())
-            self._verifier.verify(signature, body, keys)
+        body, _ = await read_order(request, caller, self._verify_order, self._settings)
         return small_object(request, body, self._settings, members)
 
     async def _record(self, caller: Caller, name: str, data: Mapping[str, Any], subject: object) -> web.Response:

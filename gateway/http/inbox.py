@@ -19,23 +19,22 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from gateway.crypto.detached import DetachedVerifier
 from gateway.http.authentication import Gate
 from gateway.http.draining import Drain
 from gateway.http.long_poll import long_poll
 from gateway.http.notices import STRUCTURED, submission_response
+from gateway.http.orders import read_order
 from gateway.http.problems import SAFE_HEADERS
 from gateway.http.reading import (
     SIGNATURE_HEADER,
     member_text,
-    read_body,
     read_json_object,
     small_object,
     transport_headers,
     whole_number,
 )
 from gateway.http.refusals import InvalidParameter
-from gateway.http.services import AcknowledgeLike, PullLike, SubmitLike
+from gateway.http.services import AcknowledgeLike, PullLike, SubmitLike, VerifyOrderLike
 from gateway.http.settings import HttpSettings
 from gateway.model.agency import Caller
 from gateway.model.canonical import canonical_json
@@ -43,7 +42,6 @@ from gateway.model.errors import NotFound, Problem
 from gateway.model.identifiers import DeliveryId, OfficeId, office_urn
 from gateway.ports.clock import Clock
 from gateway.services.attest import BY_GATEWAY, Attestation
-from gateway.services.authenticate import OfficeDirectory
 from gateway.services.handout import HandoutLike, instant_text, listed
 
 DELIVERY_HEADER = "Hutong-Delivery"
@@ -70,14 +68,14 @@ class Inbox:
         pull: PullLike[Any],
         acknowledge: AcknowledgeLike,
         submit: SubmitLike,
-        directories: OfficeDirectory,
+        verify_order: VerifyOrderLike,
         clock: Clock,
         gate: Gate,
         drain: Drain,
         settings: HttpSettings,
     ) -> None:
         self._pull, self._acknowledge, self._submit = pull, acknowledge, submit
-        self._directories, self._clock, self._verifier = directories, clock, DetachedVerifier()
+        self._verify_order, self._clock = verify_order, clock
         self._gate, self._drain, self._settings = gate, drain, settings
         self._page_sizes: dict[OfficeId, int] = {}
 
@@ -148,13 +146,8 @@ class Inbox:
     async def _reply(self, request: web.Request, kind: str, members: Sequence[str]) -> web.Response:
         caller, delivery = self._gate.admit(request), _delivery(request)
         headers = transport_headers(request)
-        body = await read_body(request, self._settings.max_small_body_bytes, self._settings)
-        signature = request.headers.get(SIGNATURE_HEADER)
+        body, signature = await read_order(request, caller, self._verify_order, self._settings)
         attested = BY_GATEWAY if signature is None else Attestation("signature", signature, body)
-        if signature is not None:
-            self._verifier.verify(
-                signature, body, self._directories.current.signing_keys(caller.office.id, self._clock.now())
-            )
         document = small_object(request, body, self._settings, members)
         if not kind:
             kind = document.get("type", _FEEDBACK_TYPES[0])

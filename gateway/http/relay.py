@@ -7,17 +7,15 @@ import re
 
 from aiohttp import hdrs, web
 
-from gateway.crypto.detached import DetachedVerifier
 from gateway.http.authentication import Gate
 from gateway.http.notices import REPLAYED_HEADER
+from gateway.http.orders import read_order
 from gateway.http.problems import SAFE_HEADERS
-from gateway.http.reading import SIGNATURE_HEADER, member_text, read_body, small_object, transport_headers
-from gateway.http.services import PassOnLike
+from gateway.http.reading import member_text, small_object, transport_headers
+from gateway.http.services import PassOnLike, VerifyOrderLike
 from gateway.http.settings import HttpSettings
 from gateway.model.errors import NotFound
-from gateway.ports.clock import Clock
 from gateway.services.attest import BY_GATEWAY, Attestation
-from gateway.services.authenticate import OfficeDirectory
 from gateway.services.pass_on import Message
 
 _HANDLE = re.compile(r"rl-[0-9a-f]{32}")
@@ -26,22 +24,15 @@ _TEXT = re.compile(r"(?s)(?=.*\S).{1,2000}")
 
 
 class RelayDoor:
-    def __init__(
-        self, pass_on: PassOnLike, directories: OfficeDirectory, clock: Clock, gate: Gate, settings: HttpSettings
-    ) -> None:
-        self._pass_on, self._directories, self._clock = pass_on, directories, clock
-        self._gate, self._settings, self._verifier = gate, settings, DetachedVerifier()
+    def __init__(self, pass_on: PassOnLike, verify_order: VerifyOrderLike, gate: Gate, settings: HttpSettings) -> None:
+        self._pass_on, self._verify_order, self._gate, self._settings = pass_on, verify_order, gate, settings
 
     async def post(self, request: web.Request) -> web.Response:
         """POST /v1/relay/{handle}"""
         caller, handle = self._gate.admit(request), request.match_info["handle"]
         headers = transport_headers(request)
-        body = await read_body(request, self._settings.max_small_body_bytes, self._settings)
-        signature = request.headers.get(SIGNATURE_HEADER)
+        body, signature = await read_order(request, caller, self._verify_order, self._settings)
         attested = BY_GATEWAY if signature is None else Attestation("signature", signature)
-        if signature is not None:
-            keys = self._directories.current.signing_keys(caller.office.id, self._clock.now())
-            self._verifier.verify(signature, body, keys)
         document = small_object(request, body, self._settings, ("id", "text"))
         text = member_text(document, "text", _TEXT, "1 to 2000 characters, for the contact")
         own = headers.get("idempotency-key") or hashlib.sha256(body).hexdigest()[:32]

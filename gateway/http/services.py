@@ -186,6 +186,12 @@ class AttachmentsLike(Protocol):
         ...
 
 
+class VerifyOrderLike(Protocol):
+    async def __call__(self, caller: Caller, call: str, body: bytes, jws: str) -> None:
+        """Hold a signed small call to being this office's, for this call, of now, once."""
+        ...
+
+
 class FetchAttachmentLike(Protocol):
     async def __call__(self, caller: Caller, delivery_id: DeliveryId, lease_token: str, digest: str) -> Fetched:
         """Decide on a document, log it, open it."""
@@ -218,6 +224,7 @@ class ApiServices:
     record_use: RecordUseLike
     emergency: EmergencyLike
     webhooks: WebhookLike
+    verify_order: VerifyOrderLike
     attachments: AttachmentsLike
     fetch_attachment: FetchAttachmentLike
     pass_on: PassOnLike

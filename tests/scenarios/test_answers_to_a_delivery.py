@@ -121,9 +121,11 @@ async def test_what_an_office_signed_can_be_proved_later_from_what_is_kept(whole
         kept = keeper.open_raw(identifier, await engines.store.notices.raw(identifier))
         assert kept.body == body
         keys = directory.signing_keys(office, engines.clock.now())
-        DetachedVerifier().verify(kept.jws, kept.body, keys)
+        is_order = identifier == answer
+        signed = DetachedVerifier().verify(kept.jws, kept.body, keys, is_order=is_order)
+        assert signed.header.get("order") == (f"POST /v1/inbox/{item.delivery}/accept" if is_order else None)
         with pytest.raises(BadSignature):
-            DetachedVerifier().verify(kept.jws, kept.body + b" ", keys)
+            DetachedVerifier().verify(kept.jws, kept.body + b" ", keys, is_order=is_order)
 
 
 async def test_a_repeated_report_gets_its_first_receipt_with_the_address_to_follow_it(whole):

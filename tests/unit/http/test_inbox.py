@@ -237,8 +237,13 @@ async def test_a_ticket_that_ran_out_is_voided_and_halves_the_next_page(standin)
 
 async def test_a_signature_on_an_answer_must_hold_where_there_is_one(standin):
     body = b'{"data":{"acceptance":{"next_step":"N1"}}}'
-    for signature, status in ((standin.health.sign(body), 202), (standin.police.sign(body), 400)):
-        headers = {"Hutong-Signature": signature, "Content-Type": "application/json"}
+    for office, status in ((standin.health, 202), (standin.police, 400)):
+        order = {
+            "order": "POST /v1/inbox/delivery-0001/accept",
+            "iat": int(standin.clock.now().timestamp()),
+            "jti": "1",
+        }
+        headers = {"Hutong-Signature": office.sign(body, **order), "Content-Type": "application/json"}
         headers |= await standin.bearer(standin.health)
         async with standin.client.post("/v1/inbox/delivery-0001/accept", data=body, headers=headers) as answer:
             assert answer.status == status

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gateway.amqp.desk import SubmissionDesk
@@ -21,6 +22,12 @@ from gateway.services.relay import BELL, Relay
 
 if TYPE_CHECKING:
     from gateway.engines.rabbitmq.publisher import Publisher
+    from gateway.engines.rabbitmq.repairs import Signal
+
+SIGNALS = (
+    "connected", "connection-lost", "queues-lost", "queues-trouble", "queue-unread", "queue-stranded", "queue-made-anew",
+    "office-disconnected", "submission-set-aside",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +38,20 @@ class Broker:
     queues: AgencyQueues
     vhosts: frozenset[str] = frozenset()
     publisher: Publisher | None = None
+    heard: Mapping[str, int] = field(default_factory=dict)  # how often the engine signalled what
 
 
-def open_broker(settings: Settings, signal: Callable[[str], None], report: Callable[[BaseException], None]) -> Broker:
+def open_broker(settings: Settings, signal: Signal, report: Callable[[BaseException], None]) -> Broker:
     """Read the addresses; connects nothing yet."""
     known = addresses(settings.rabbitmq)
     if not known:
         return Broker(EmbeddedDoorbell(), NoQueues())
+    heard = Counter[str]()
+
+    def hear(name: str, /, **about: str | int) -> None:
+        heard[name] += 1
+        signal(name, **about)
+
     # the client library is loaded only where there is a broker: a gateway without one starts sooner
     from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
     from gateway.engines.rabbitmq.management import Management
@@ -45,11 +59,11 @@ def open_broker(settings: Settings, signal: Callable[[str], None], report: Calla
     from gateway.engines.rabbitmq.queues import RabbitQueues
 
     limits = settings.rabbitmq
-    publisher = Publisher(known, limits.window, limits.heartbeat_seconds, signal)
+    publisher = Publisher(known, limits.window, limits.heartbeat_seconds, hear)
     doorbell = RabbitDoorbell(publisher, BELL)
     management = Management(limits.management, known[0])
-    queues = RabbitQueues(known, limits, publisher, doorbell, management, signal, report)
-    return Broker(doorbell, queues, frozenset(address.vhost for address in known), publisher)
+    queues = RabbitQueues(known, limits, publisher, doorbell, management, hear, report)
+    return Broker(doorbell, queues, frozenset(address.vhost for address in known), publisher, heard)
 
 
 def begin_relay(tasks: asyncio.TaskGroup, broker: Broker, relay: Relay, desk: SubmissionDesk) -> None:
@@ -67,11 +81,16 @@ class BrokerMetrics(Collector):
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         if self._broker.publisher is not None:
             up = GaugeMetricFamily("hutong_rabbitmq_up", "1 while this node can publish to and consume from RabbitMQ")
             up.add_metric([], float(self._broker.queues.is_up))
             yield up
+            text = "What happened at RabbitMQ and to its queues, by the signal of the event log"
+            signals = CounterMetricFamily("hutong_rabbitmq_signals", text, labels=("signal",))
+            for name in SIGNALS:
+                signals.add_metric((name,), self._broker.heard.get(name, 0))
+            yield signals
 
-    def describe(self) -> Iterable[GaugeMetricFamily]:
+    def describe(self) -> Iterable[Metric]:
         return ()

@@ -130,7 +130,7 @@ async def open_engines(settings: Settings, log_stream: Stream, clock: Clock | No
         events = EventLog(log_stream, clock)
         broker = open_broker(
             settings,
-            lambda name: events.write("rabbitmq", signal=name),
+            lambda name, /, **about: events.write("rabbitmq", signal=name, **about),
             lambda error: events.error("rabbitmq_failed", error),
         )
         if (bells := cluster_doorbell(settings)) is not None:

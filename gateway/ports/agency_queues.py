@@ -31,6 +31,12 @@ def receipts_queue(office: OfficeId) -> str:
     return f"receipts.{office}"
 
 
+def reader_of(queue: str) -> OfficeId | None:
+    """The office that reads this queue; None for those that the gateway reads."""
+    kind, _, office = queue.partition(".")
+    return OfficeId(office) if kind in ("inbox", "receipts") else None
+
+
 class QueueFull(Unavailable):
     """The queue holds as much as it may; nothing was put there."""
 

@@ -76,5 +76,35 @@ class Running:
         ended = f"[ra:stop_server(quorum_queues, amqqueue:get_pid(Q)) || Q <- {queues}, amqqueue:is_quorum(Q)]."
         await asyncio.to_thread(self.broker.evaluate, ended)
 
+    def count_often(self, seconds: float) -> None:
+        """Queues and channels made from now on tell the management plugin so often what they count (else every five)."""
+        assert self.broker is not None
+        setting = ", ".join(
+            f"application:set_env(rabbit, {name}, {int(seconds * 1000)})"
+            for name in ("collect_statistics_interval", "quorum_tick_interval")
+        )
+        self.broker.evaluate(f"{setting}.")
+
+    async def strand(self, vhost: str, *queues: str, reader_is_gone: bool) -> None:
+        """From now on the queues hand over to a reader who gets nothing: to one that goes with the channel that reads them,
+        as where their member at that channel's broker does not run; or to one that is gone, and nobody told the queue."""
+        assert self.broker is not None
+        until = "never" if reader_is_gone else "{'DOWN', _, _, _, _}"
+        names = ", ".join(f'<<"{queue}">>' for queue in queues)
+        await asyncio.to_thread(
+            self.broker.evaluate,
+            f"""[begin
+              {{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"{vhost}">>, queue, Name)),
+              Server = amqqueue:get_pid(Q),
+              Say = fun(Who, What) -> ra:process_command(Server, rabbit_fifo:make_checkout(Who, What,
+                #{{ack => true, prefetch => 20, args => [], username => <<>>}})) end,
+              {{ok, {{_, Readers}}, _}} = ra:local_query(Server, fun rabbit_fifo:query_consumers/1),
+              [Say(One, cancel) || One <- maps:keys(Readers)],
+              [{{_, Channel}} | _] = maps:keys(Readers) ++ [{{none, self()}}],
+              Lost = spawn(fun() -> monitor(process, Channel), receive {until} -> ok end end),
+              Say({{<<"lost">>, Lost}}, {{auto, 20, simple_prefetch}})
+            end || Name <- [{names}]].""",
+        )
+
     async def drop_vhost(self, name: str) -> None:
         await self.ask("DELETE", f"vhosts/{name}")

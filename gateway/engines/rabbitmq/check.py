@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 
 from gateway.config import RabbitSettings
 from gateway.engines.rabbitmq.address import addresses
 from gateway.engines.rabbitmq.insist import BROKEN
+from gateway.engines.rabbitmq.management import CheckedOut, Management
 from gateway.engines.rabbitmq.queues import connect
+from gateway.engines.rabbitmq.stranded import Stranded
 from gateway.engines.rabbitmq.topology import DEAD_SUBMIT, SHARED, Topology, differences, queues_of
 from gateway.model.agency import QueueUse
+from gateway.model.errors import Unavailable
 from gateway.model.identifiers import OfficeId
+from gateway.ports.agency_queues import reader_of
+
+LOOKS, BETWEEN_LOOKS_SECONDS = 3, 6.0  # what is counted is up to five seconds old
+Finding = tuple[str, str, str]
 
 
-async def check_broker(settings: RabbitSettings, offices: Mapping[OfficeId, QueueUse]) -> list[tuple[str, str, str]]:
+async def check_broker(settings: RabbitSettings, offices: Mapping[OfficeId, QueueUse]) -> list[Finding]:
     """(what, `ok`, `warning` or `wrong`, remedy) for every broker and everything that differs. Changes nothing."""
-    found: list[tuple[str, str, str]] = []
-    is_compared = False
+    found: list[Finding] = []
+    is_compared, queues = False, SHARED.queues
     for address in addresses(settings):
         name = f"RabbitMQ {address.host}:{address.port}"
         try:
@@ -48,7 +56,41 @@ async def check_broker(settings: RabbitSettings, offices: Mapping[OfficeId, Queu
                     )
     if not is_compared:
         found.append(("no broker answers", "wrong", "offices with queues wait; nothing is lost meanwhile"))
-    return found
+        return found
+    return [*found, *await _counted(settings, {spec.name for spec in queues})]
+
+
+async def _counted(settings: RabbitSettings, queues: Collection[str]) -> list[Finding]:
+    """What only the management plugin knows: where queues have no member running, and who has what they handed over."""
+    management = Management(settings.management, addresses(settings)[0])
+    try:
+        placed = await management.placed()
+        stranded, count = Stranded(LOOKS), await management.checked_out(queues)
+        nobody_has = stranded.look(count)
+        for _ in range(LOOKS - 1):
+            if not any(one.out > one.held for one in count.values()):
+                break
+            await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
+            count = await management.checked_out(queues)
+            nobody_has = stranded.look(count)
+    except Unavailable as away:
+        return [(away.message, "warning", away.remedy or "")]
+    found = [("the management plugin answers", "ok", "")]
+    found += [
+        (f"{name}: no member runs on {', '.join(one.missing)}", "warning", "start that broker, or start it again")
+        for name, one in sorted(placed.items())
+        if one.missing and name in queues
+    ]
+    return [*found, *_handed_over(count, nobody_has)]
+
+
+def _handed_over(count: Mapping[str, CheckedOut], nobody_has: Mapping[str, int]) -> Iterator[Finding]:
+    for name, one in sorted(count.items()):
+        if name in nobody_has:
+            remedy = "the gateway frees them within minutes; if they stay, start the brokers again, one after the other"
+            yield f"{name}: {nobody_has[name]} messages handed over, and nobody has them", "warning", remedy
+        elif reader_of(name) is not None:
+            yield f"{name}: the office holds {one.out} messages unacknowledged", "ok", ""
 
 
 _REMEDIES = {

@@ -1,14 +1,7 @@
 """The agencies' queues on RabbitMQ.
 
-One connection consumes and declares (aio-pika), the publisher's own publishes. A message from a submit queue is
-acknowledged to the broker only after its answer was confirmed, so that a crash in between brings it again and the first
-answer with it. Messages of one lane are worked on one after another; when the connection ends, what was in work is
-dropped and comes again.
-
-A quorum queue that was made moments before its broker was killed may come back without a leader, and stay so: it takes
-nothing and gives nothing. One whose broker had no room on its disk may have lost its process: it refuses every message as
-if it were full, and whoever reads it loses his connection. One that is silent in either way while the broker answers is
-made anew; nothing in it is the record of anything.
+One connection consumes and declares (aio-pika), the publisher's own publishes. What comes is worked on in `submissions`;
+when the connection ends, what was in work is dropped and comes again. What is ill is mended in `repairs`.
 """
 
 from __future__ import annotations
@@ -26,13 +19,16 @@ from aiormq.exceptions import AMQPConnectionError, ChannelNotFoundEntity, Channe
 
 from gateway.config import RabbitSettings
 from gateway.engines.rabbitmq.address import Address
-from gateway.engines.rabbitmq.arrivals import LEASE_HEADER, arrived, returned
+from gateway.engines.rabbitmq.arrivals import LEASE_HEADER, returned
 from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
 from gateway.engines.rabbitmq.frames import Message
 from gateway.engines.rabbitmq.insist import BROKEN, ended, insisted
 from gateway.engines.rabbitmq.management import Management
 from gateway.engines.rabbitmq.publisher import FIRST_PAUSE, LONGEST_PAUSE, Late, Publisher
+from gateway.engines.rabbitmq.repairs import Repairs, Signal
 from gateway.engines.rabbitmq.silence import silent_queues
+from gateway.engines.rabbitmq.stranded import Stranded
+from gateway.engines.rabbitmq.submissions import Publish, Submissions
 from gateway.engines.rabbitmq.topology import (
     DEAD_INBOX,
     INBOX,
@@ -45,10 +41,8 @@ from gateway.engines.rabbitmq.wire import NotTaken
 from gateway.model.agency import QueueUse
 from gateway.model.canonical import canonical_json
 from gateway.model.errors import InvalidDocument, Unavailable
-from gateway.model.identifiers import GATEWAY_URN, OfficeId, parse_office_id
+from gateway.model.identifiers import GATEWAY_URN, OfficeId
 from gateway.ports.agency_queues import (
-    Answer,
-    Arrived,
     Desk,
     QueueFull,
     Release,
@@ -57,12 +51,9 @@ from gateway.ports.agency_queues import (
     submit_queue,
 )
 
-DIRECT_REPLY = "amq.rabbitmq.reply-to."
 DOORBELL_TYPE, RELEASE_TYPE = "hutong.doorbell.v1", "hutong.release.v1"
 CLOUDEVENT, JOSE = "application/cloudevents+json", "application/jose"
 SILENCES = 2
-DELETE_SECONDS = 30.0
-LOOK_AGAIN_SECONDS = 30.0
 _CONNECT_SECONDS, _CLOSE_SECONDS = 5.0, 5.0
 
 
@@ -77,7 +68,7 @@ class RabbitQueues:
         publisher: Publisher,
         doorbell: RabbitDoorbell,
         management: Management,
-        signal: Callable[[str], None],
+        signal: Signal,
         report: Callable[[BaseException], None],
     ) -> None:
         self._addresses, self._settings, self._publisher = addresses, settings, publisher
@@ -85,6 +76,7 @@ class RabbitQueues:
         self._confirm = timedelta(seconds=settings.confirm_seconds)
         self._offices: dict[OfficeId, QueueUse] = {}
         self._session: _Session | None = None
+        self._stranded = Stranded()
         self._silent: dict[str, int] = {}  # confirms in a row that did not come, by queue
 
     @property
@@ -103,7 +95,17 @@ class RabbitQueues:
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, LONGEST_PAUSE)
                 continue
-            session = _Session(connection, address, self._settings, self._publish, desk, self._signal)
+            session = _Session(
+                connection,
+                address,
+                self._settings,
+                self._publish,
+                desk,
+                self._signal,
+                self._report,
+                self._management,
+                self._stranded,
+            )
             lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             connection.close_callbacks.add(lambda *_, lost=lost: None if lost.done() else lost.set_result(None))
             try:
@@ -120,6 +122,7 @@ class RabbitQueues:
                 pause = min(pause * 2, LONGEST_PAUSE)
             finally:
                 self._session = None
+                place += session.moves_on
                 await session.close()
 
     async def serve(self, offices: Mapping[OfficeId, QueueUse]) -> None:
@@ -164,11 +167,12 @@ class RabbitQueues:
         except Late:
             self._silent[queue] = self._silent.get(queue, 0) + 1
             if self._silent[queue] >= SILENCES and self._session is not None:
-                self._session.begin_repair(queue)
+                self._session.repairs.begin_repair(queue)
             raise
         except NotTaken as refused:
             if self._session is not None:
-                begin = self._session.begin_look if refused.is_full else self._session.begin_repair
+                repairs = self._session.repairs
+                begin = repairs.begin_look if refused.is_full else repairs.begin_repair
                 begin(queue)
             raise
         self._silent.pop(queue, None)
@@ -181,34 +185,50 @@ class RabbitQueues:
 
 
 class _Session:
-    """What lives as long as one connection."""
+    """What lives as long as one connection. `moves_on`: the next one is better made to another broker."""
 
     def __init__(
         self,
         connection: AbstractConnection,
         address: Address,
         settings: RabbitSettings,
-        publish: Callable[[str, Message], Awaitable[None]],
+        publish: Publish,
         desk: Desk,
-        signal: Callable[[str], None],
+        signal: Signal,
+        report: Callable[[BaseException], None],
+        management: Management,
+        stranded: Stranded,
     ) -> None:
-        self._connection, self._address, self._settings, self._publish = connection, address, settings, publish
-        self._desk, self._signal = desk, signal
+        self._connection, self._address, self._settings, self._desk = connection, address, settings, desk
+        self._report = report
+        self.moves_on = False
         self.served: dict[OfficeId, QueueUse] = {}
-        self._wanted: Mapping[OfficeId, QueueUse] = {}
-        self._repairs: dict[str, asyncio.Task[None]] = {}
-        self._looked: dict[str, float] = {}  # when a queue that took nothing was looked at, by the loop's clock
         self._channels: dict[OfficeId, AbstractChannel] = {}
-        self._lanes: dict[tuple[OfficeId, str], asyncio.Task[None]] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
+        self._submissions = Submissions(desk, publish, signal, self._begin_work)
+        self.repairs = Repairs(
+            connect=self._connect,
+            settings=settings,
+            management=management,
+            stranded=stranded,
+            emptied=desk.emptied,
+            signal=signal,
+            begin=self._begin_work,
+            leave=self._leave,
+        )
 
     def _begin_work(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Something that ends with the session at the latest."""
         task = asyncio.create_task(work, name=name)
         self._work.add(task)
-        task.add_done_callback(self._work.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._work.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._report(error)
 
     async def open(self, doorbell: RabbitDoorbell) -> None:
         await self._declare(SHARED)
@@ -216,14 +236,15 @@ class _Session:
         channel = await self._connection.channel()
         await channel.set_qos(prefetch_count=self._settings.concurrency)
         await self._read(channel, DEAD_INBOX, self._came_back)
-        self._begin_work(self._watch(), "watch what is read")
+        self._begin_work(self.repairs.watch_readers(self._connection), "watch who reads")
+        self._begin_work(self.repairs.watch_stranded(), "watch what is handed over")
 
     async def serve(self, offices: Mapping[OfficeId, QueueUse]) -> None:
         async with self._changing:
             for office in [one for one in self.served if one not in offices]:
                 await self._channels.pop(office).close()
                 del self.served[office]
-            self._wanted, new = offices, [one for one in offices if one not in self.served]
+            self.repairs.offices, new = offices, [one for one in offices if one not in self.served]
             for office, use in offices.items():
                 if self.served.get(office) is use:
                     continue
@@ -235,16 +256,7 @@ class _Session:
                 self.served[office] = use
             if new:
                 # a silent one would not be noticed: who cannot have receipts says nothing that needs one
-                self._begin_work(self._look_at([receipts_queue(office) for office in new]), "look at receipts")
-
-    async def _look_at(self, names: Sequence[str]) -> None:
-        """Repair those that are silent."""
-        with suppress(*BROKEN):
-            async for name in silent_queues(self._connect, names, self._settings.confirm_seconds):
-                self.begin_repair(name)
-
-    async def _connect(self) -> AbstractConnection:
-        return await connect(self._address, self._settings.heartbeat_seconds)
+                self._begin_work(self.repairs.look_at([receipts_queue(office) for office in new]), "look at receipts")
 
     async def purge(self, office: OfficeId) -> None:
         channel = await self._connection.channel()
@@ -255,6 +267,15 @@ class _Session:
 
     async def close(self) -> None:
         await ended(self._work)
+        with suppress(*BROKEN):
+            await insisted(self._connection.close(), _CLOSE_SECONDS)
+
+    async def _connect(self) -> AbstractConnection:
+        return await connect(self._address, self._settings.heartbeat_seconds)
+
+    async def _leave(self) -> None:
+        """End the connection; the next is made to another broker."""
+        self.moves_on = True
         with suppress(*BROKEN):
             await insisted(self._connection.close(), _CLOSE_SECONDS)
 
@@ -270,7 +291,7 @@ class _Session:
         self._channels[office] = channel
 
         async def take(message: AbstractIncomingMessage) -> None:
-            self._begin(office, message)
+            self._submissions.begin(office, message)
 
         await self._read(channel, submit_queue(office), take)
 
@@ -282,104 +303,12 @@ class _Session:
         try:
             await insisted(queue.consume(take), self._settings.confirm_seconds)
         except TimeoutError as silent:
-            await self._make_anew(name)
+            await self.repairs.make_anew(name)
             raise Unavailable("a queue had to be made anew") from silent
         except BROKEN as broken:
             async for one in silent_queues(self._connect, [name], self._settings.confirm_seconds):
-                await self._make_anew(one)
+                await self.repairs.make_anew(one)
             raise Unavailable("a queue cannot be read") from broken
-
-    async def _watch(self) -> None:
-        """End the session when the broker has nobody reading a queue that we read, two looks in a row: the next session
-        makes it anew where needed. A queue that lost its process tells those who read it nothing."""
-        unread, before = set[str](), set[str]()
-        with suppress(*BROKEN):
-            channel = await self._connection.channel()
-            while not unread & before:
-                await asyncio.sleep(LOOK_AGAIN_SECONDS)
-                before, unread = unread, set()
-                for name in (DEAD_INBOX, *(submit_queue(office) for office in self.served)):
-                    found = await insisted(channel.declare_queue(name, passive=True), self._settings.confirm_seconds)
-                    if not found.declaration_result.consumer_count:
-                        unread.add(name)
-        self._signal("queue-unread")
-        with suppress(*BROKEN):
-            await insisted(self._connection.close(), _CLOSE_SECONDS)
-
-    def begin_look(self, name: str) -> None:
-        """Find out by and by whether a queue that takes nothing is full, as it says: then it counts its messages."""
-        now = asyncio.get_running_loop().time()
-        if now - self._looked.get(name, -LOOK_AGAIN_SECONDS) >= LOOK_AGAIN_SECONDS:
-            self._looked[name] = now
-            self._begin_work(self._look_at([name]), f"look at {name}")
-
-    def begin_repair(self, name: str) -> None:
-        """Make a silent or missing queue anew, by and by, where it is one of ours."""
-        ours = {queue for office in self.served for queue in (inbox_queue(office), receipts_queue(office))}
-        if name in ours and name not in self._repairs:
-            self._repairs[name] = self._begin_work(self._make_anew(name), f"repair {name}")
-            self._repairs[name].add_done_callback(lambda _: self._repairs.pop(name))
-
-    async def _make_anew(self, name: str) -> None:
-        """On connections of its own: deleting a queue without a leader takes seconds and may cost the connection."""
-        self._signal("queue-made-anew")
-        with suppress(*BROKEN):
-            async with await self._connect() as other:
-                await insisted((await other.channel()).queue_delete(name), DELETE_SECONDS)
-        office = None if name == DEAD_INBOX else parse_office_id(name.partition(".")[2])
-        its = SHARED if office is None else Topology({}, queues_of(office, self._wanted[office], self._settings))
-        with suppress(*BROKEN):
-            async with await self._connect() as other:
-                await insisted(declare(other, its))
-        if office is not None and name == inbox_queue(office):
-            self._desk.emptied(office)
-
-    def _begin(self, office: OfficeId, message: AbstractIncomingMessage) -> None:
-        """Start on a message, behind the one before it in its lane. Called in the order of the queue."""
-        came = arrived(office, message)
-        name = self._desk.lane_of(came)
-        lane = (office, name)
-        before = self._lanes.get(lane) if name else None
-        task = self._begin_work(self._handle(came, message, before), f"submission {office}")
-        if name:
-            self._lanes[lane] = task
-
-        def ended(done: asyncio.Task[None]) -> None:
-            if self._lanes.get(lane) is done:
-                del self._lanes[lane]
-
-        task.add_done_callback(ended)
-
-    async def _handle(self, came: Arrived, message: AbstractIncomingMessage, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await asyncio.wait([before])
-        answer = await self._desk.take(came)
-        await self._answer(came, message, answer)
-        with suppress(*BROKEN):
-            if answer.is_poison:
-                self._signal("submission-set-aside")
-                await message.reject(requeue=False)
-            else:
-                await message.ack()
-
-    async def _answer(self, came: Arrived, message: AbstractIncomingMessage, answer: Answer) -> None:
-        """Until the answer is safe in a queue. A direct reply is not: whoever is gone by then asks again."""
-        own = receipts_queue(came.office)
-        target = message.reply_to or own
-        if not (target == own or target.startswith(DIRECT_REPLY)):
-            target = own  # an office must not have us write into somebody else's queue
-        while True:
-            reply = Message(
-                "", target, answer.body, answer.media_type, answer.headers,
-                correlation_id=message.correlation_id or message.message_id or "", kind=answer.kind,
-                is_mandatory=target == own,
-            )  # fmt: skip
-            try:
-                await self._publish(target, reply)
-            except Unavailable as away:
-                await asyncio.sleep(away.retry_after.total_seconds())
-            else:
-                return
 
     async def _came_back(self, message: AbstractIncomingMessage) -> None:
         release = returned(message)

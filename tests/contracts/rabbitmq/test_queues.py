@@ -8,7 +8,7 @@ from datetime import timedelta
 import aio_pika
 import pytest
 
-from gateway.engines.rabbitmq import queues as queues_room
+from gateway.engines.rabbitmq import repairs as repairs_room
 from gateway.engines.rabbitmq.address import addresses
 from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
 from gateway.engines.rabbitmq.insist import BROKEN
@@ -18,77 +18,14 @@ from gateway.engines.rabbitmq.queues import RabbitQueues, connect
 from gateway.engines.rabbitmq.silence import silent_queues
 from gateway.model.agency import QueueUse
 from gateway.model.errors import Unavailable
-from gateway.ports.agency_queues import Answer, QueueFull, Release
+from gateway.ports.agency_queues import QueueFull, Release
+from tests.support.amqp_node import Desk, Node, answers, count, fail, say
 from tests.support.cut_proxy import CutProxy
 from tests.support.stored import POLICE, SCHOOL
 
 pytestmark = pytest.mark.services
 
 HOUR = timedelta(hours=1)
-
-
-class Desk:
-    """Answers with what it was sent; `slow` bodies wait until they are let go; `bad` ones are poison."""
-
-    def __init__(self):
-        self.began, self.let_go = [], asyncio.Event()
-        self.came_back, self.empty = asyncio.Queue(), []
-        self.grew = asyncio.Event()
-
-    def lane_of(self, message):
-        return message.headers.get("case", "")
-
-    async def take(self, message):
-        self.began.append(message.body)
-        self.grew.set()
-        if message.body.startswith(b"slow"):
-            await self.let_go.wait()
-        return Answer(message.body, "text/plain", "test", {"status": "200"}, is_poison=message.body == b"bad")
-
-    async def returned(self, release):
-        await self.came_back.put(release)
-
-    def emptied(self, office):
-        self.empty.append(office)
-
-    async def has_begun(self, count):
-        async with asyncio.timeout(10):
-            while len(self.began) < count:
-                self.grew.clear()
-                await self.grew.wait()
-
-
-def fail(error):
-    raise error
-
-
-class Node:
-    """One gateway's queues, running."""
-
-    def __init__(self, settings):
-        known = addresses(settings)
-        self.desk = Desk()
-        self.publisher = Publisher(known, 100, 5.0, lambda _: None)
-        bell = RabbitDoorbell(self.publisher)
-        self.queues = RabbitQueues(
-            known, settings, self.publisher, bell, Management(settings.management, known[0]), lambda _: None, fail
-        )
-
-    async def __aenter__(self):
-        await self.queues.serve({POLICE: QueueUse.RELEASES, SCHOOL: QueueUse.DOORBELLS})
-        self._tasks = [asyncio.create_task(self.publisher.run()), asyncio.create_task(self.queues.run(self.desk))]
-        await self.publisher.wait_up()
-        async with asyncio.timeout(10):
-            while not self.queues.is_up:
-                await self.queues.serve({POLICE: QueueUse.RELEASES, SCHOOL: QueueUse.DOORBELLS})
-                await asyncio.sleep(0)
-        return self
-
-    async def __aexit__(self, *_):
-        for task in self._tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
 
 @pytest.fixture
@@ -101,28 +38,6 @@ async def node(rabbitmq, vhost):
 async def channel(rabbitmq, vhost):
     async with await connect(addresses(rabbitmq.settings(vhost))[0], 5.0) as connection:
         yield await connection.channel()
-
-
-async def say(channel, *bodies, case="", **properties):
-    exchange = await channel.get_exchange("hutong.submit", ensure=False)
-    for body in bodies:
-        message = aio_pika.Message(
-            body, headers={"Case": case}, delivery_mode=2, message_id=body.decode(), **properties
-        )
-        await exchange.publish(message, f"submit.{POLICE}")
-
-
-async def answers(channel, count, queue=f"receipts.{POLICE}"):
-    came = asyncio.Queue()
-    consumer = await channel.get_queue(queue, ensure=False)
-    tag = await consumer.consume(came.put, no_ack=True)
-    got = [await asyncio.wait_for(came.get(), 10) for _ in range(count)]
-    await consumer.cancel(tag)
-    return [(one.body, one.correlation_id, one.type, one.headers["status"]) for one in got]
-
-
-async def count(channel, queue):
-    return (await channel.declare_queue(queue, passive=True)).declaration_result.message_count
 
 
 async def test_messages_of_one_case_are_worked_on_in_their_order_and_others_pass_by(node, channel):
@@ -217,7 +132,7 @@ async def test_queues_that_lost_their_processes_are_noticed_and_made_anew(rabbit
     """As after a full disk: they refuse everything as if they were full, and who read them is told nothing."""
     if rabbitmq.broker is None:
         pytest.skip("the broker is not ours to break")
-    monkeypatch.setattr(queues_room, "LOOK_AGAIN_SECONDS", 0.2)
+    monkeypatch.setattr(repairs_room, "LOOK_AGAIN_SECONDS", 0.2)
     address = addresses(rabbitmq.settings(vhost))[0]
     async with Node(rabbitmq.settings(vhost, confirm_seconds=2)) as node:
         await rabbitmq.end_queues(vhost)

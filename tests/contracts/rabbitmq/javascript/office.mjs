@@ -5,6 +5,7 @@ import crypto from 'node:crypto'
 import amqp from 'amqplib'
 
 const told = JSON.parse(await new Promise(resolve => process.stdin.once('data', text => resolve(text.toString()))))
+const ASK_AGAIN_MS = 5000
 const b64 = raw => Buffer.from(raw).toString('base64url')
 
 function signature (body) { // RFC 7515 appendix F, RFC 7797
@@ -37,9 +38,14 @@ await channel.consume(`receipts.${told.office}`, message => {
 async function say (body, options) {
   const correlationId = crypto.randomUUID()
   const answer = new Promise(resolve => answers.set(correlationId, resolve))
-  channel.publish('hutong.submit', `submit.${told.office}`, body, { ...options, correlationId, persistent: true })
-  await channel.waitForConfirms()
-  const message = await answer
+  let message
+  while (message === undefined) { // a confirm is no acceptance: until the answer is there, the same bytes again
+    channel.publish('hutong.submit', `submit.${told.office}`, body, { ...options, correlationId, persistent: true })
+    await channel.waitForConfirms()
+    let timer
+    message = await Promise.race([answer, new Promise(resolve => { timer = setTimeout(resolve, ASK_AGAIN_MS) })])
+    clearTimeout(timer)
+  }
   return { status: message.properties.headers.status, type: message.properties.type, body: JSON.parse(message.content) }
 }
 

@@ -1,0 +1,145 @@
+"""What is done about queues that are ill while their broker answers?
+
+A quorum queue that was made moments before its broker was killed may come back without a leader, and stay so: it takes
+nothing and gives nothing. One whose broker had no room on its disk may have lost its process: it refuses every message as
+if it were full, and whoever reads it loses his connection. One whose messages are stranded (`stranded`) gives nothing any
+more. The mildest means that helps is taken first:
+
+* messages stranded in a queue that we read: the session ends, and reads on through another broker; in one that an office
+  reads: the office's connections are closed, and it signs in again. What its readers had is handed over anew.
+* silent, unread, or stranded still: the queue is made anew. Nothing in it is the record of anything: a submission without
+  answer is sent again, what waited in an inbox is due in the store, answers are answered again, byte for byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+from aio_pika.abc import AbstractConnection
+
+from gateway.config import RabbitSettings
+from gateway.engines.rabbitmq.insist import BROKEN, insisted
+from gateway.engines.rabbitmq.management import STRANDED, Management
+from gateway.engines.rabbitmq.silence import silent_queues
+from gateway.engines.rabbitmq.stranded import Stranded
+from gateway.engines.rabbitmq.topology import DEAD_INBOX, SHARED, Topology, declare, queues_of
+from gateway.model.agency import QueueUse
+from gateway.model.errors import Unavailable
+from gateway.model.identifiers import OfficeId, parse_office_id
+from gateway.ports.agency_queues import inbox_queue, reader_of, receipts_queue, submit_queue
+
+LOOK_AGAIN_SECONDS = 30.0
+COUNT_AGAIN_SECONDS = 15.0
+DELETE_SECONDS = 30.0
+
+
+class Signal(Protocol):
+    """Hears the name of what happened, for the event log, and of which queue."""
+
+    def __call__(self, name: str, /, **about: str | int) -> None: ...
+
+
+Begin = Callable[
+    [Coroutine[Any, Any, None], str], "asyncio.Task[None]"
+]  # work that ends with the session at the latest
+
+
+class Repairs:
+    """Of the queues of `offices` and the shared ones, as long as one session lives. `leave` ends it, for another broker."""
+
+    def __init__(
+        self,
+        *,
+        connect: Callable[[], Awaitable[AbstractConnection]],
+        settings: RabbitSettings,
+        management: Management,
+        stranded: Stranded,
+        emptied: Callable[[OfficeId], None],
+        signal: Signal,
+        begin: Begin,
+        leave: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._connect, self._settings, self._management = connect, settings, management
+        self._stranded, self._emptied, self._signal = stranded, emptied, signal
+        self._begin, self._leave = begin, leave
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._looked: dict[str, float] = {}  # when a queue that took nothing was looked at, by the loop's clock
+        self.offices: Mapping[OfficeId, QueueUse] = {}
+
+    def begin_repair(self, name: str) -> None:
+        """Make a silent or missing queue anew, by and by, where it is one of ours that nobody here reads."""
+        ours = {queue for office in self.offices for queue in (inbox_queue(office), receipts_queue(office))}
+        if name in ours and name not in self._under_way:
+            self._under_way[name] = self._begin(self.make_anew(name), f"repair {name}")
+            self._under_way[name].add_done_callback(lambda _: self._under_way.pop(name))
+
+    def begin_look(self, name: str) -> None:
+        """Find out by and by whether a queue that takes nothing is full, as it says: then it counts its messages."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked.get(name, -LOOK_AGAIN_SECONDS) >= LOOK_AGAIN_SECONDS:
+            self._looked[name] = now
+            self._begin(self.look_at([name]), f"look at {name}")
+
+    async def look_at(self, names: Sequence[str]) -> None:
+        """Repair those that are silent."""
+        with suppress(*BROKEN):
+            async for name in silent_queues(self._connect, names, self._settings.confirm_seconds):
+                self.begin_repair(name)
+
+    async def make_anew(self, name: str) -> None:
+        """On connections of its own: deleting a queue without a leader takes seconds and may cost the connection."""
+        self._signal("queue-made-anew", queue=name)
+        with suppress(*BROKEN):
+            async with await self._connect() as other:
+                await insisted((await other.channel()).queue_delete(name), DELETE_SECONDS)
+        office = None if name == DEAD_INBOX else parse_office_id(name.partition(".")[2])
+        its = SHARED if office is None else Topology({}, queues_of(office, self.offices[office], self._settings))
+        with suppress(*BROKEN):
+            async with await self._connect() as other:
+                await insisted(declare(other, its))
+        if office is not None and name == inbox_queue(office):
+            self._emptied(office)
+
+    async def watch_readers(self, connection: AbstractConnection) -> None:
+        """End the session when the broker has nobody reading a queue that we read, two looks in a row: the next session
+        makes it anew where needed. A queue that lost its process tells those who read it nothing."""
+        unread, before = set[str](), set[str]()
+        with suppress(*BROKEN):
+            channel = await connection.channel()
+            while not unread & before:
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                before, unread = unread, set()
+                for name in self._read_by_us():
+                    found = await insisted(channel.declare_queue(name, passive=True), self._settings.confirm_seconds)
+                    if not found.declaration_result.consumer_count:
+                        unread.add(name)
+        for name in unread & before:
+            self._signal("queue-unread", queue=name)
+        await self._leave()
+
+    async def watch_stranded(self) -> None:
+        """Free messages that are stranded, where the management plugin can be asked."""
+        while self._management.is_set:
+            await asyncio.sleep(COUNT_AGAIN_SECONDS)
+            of_offices = [queue for one in self.offices for queue in (inbox_queue(one), receipts_queue(one))]
+            with suppress(Unavailable):
+                counted = await self._management.checked_out({*self._read_by_us(), *of_offices})
+                for name, count in self._stranded.look(counted).items():
+                    self._signal("queue-stranded", queue=name, messages=count)
+                    await self._free(name)
+
+    async def _free(self, name: str) -> None:
+        has_tried, office = self._stranded.begin_remedy(name) > 0, reader_of(name)
+        if has_tried:
+            await self.make_anew(name)
+        if office is not None and not has_tried:
+            self._signal("office-disconnected", office=office)
+            await self._management.disconnect(office, STRANDED)
+        if office is None:  # made anew it is to be read anew too
+            await self._leave()
+
+    def _read_by_us(self) -> list[str]:
+        return [DEAD_INBOX, *(submit_queue(office) for office in self.offices)]

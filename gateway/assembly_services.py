@@ -14,7 +14,7 @@ from gateway.assembly_log import LogServices, join_log_services
 from gateway.config import Settings
 from gateway.crypto.scatter import Scatter
 from gateway.model.routing import NO_CASE
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.route import route
 from gateway.services.acknowledge import Acknowledge
 from gateway.services.administer_policies import AdministerPolicies

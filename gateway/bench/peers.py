@@ -28,11 +28,12 @@ from gateway.bench.measuring import Effort, Row, at_least, cpu_each
 from gateway.bench.processes import SERVER_CORE, spawned
 from gateway.bench.thinking import Thinking
 from gateway.model.access import Facet
-from gateway.policy.compile import Policy, standing_boxes
+from gateway.policy.compiled import Policy
 from gateway.policy.decide import decide
 from gateway.policy.export_cedar import export_cedar
 from gateway.policy.export_rego import export_rego, facet_list
 from gateway.policy.facts import Facts, facts
+from gateway.policy.masks import standing_boxes
 
 # The package of each engine; vakt comes as its source alone.
 PACKAGES = {

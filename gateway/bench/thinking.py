@@ -23,7 +23,7 @@ from gateway.engines.files.documents import default_catalogue
 from gateway.engines.files.packs import pack_files
 from gateway.model.access import Decision
 from gateway.model.identifiers import DeliveryId, NoticeType, OfficeId
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.decide import Decider, decide
 from gateway.policy.diff import diff
 from gateway.policy.facts import Facts, facts

@@ -41,7 +41,7 @@ from gateway.engines.files.documents import default_catalogue
 from gateway.model.access import PRESETS, Facet
 from gateway.model.errors import InvalidDocument
 from gateway.model.identifiers import FieldId, PolicyHash
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.replay import RecordedDecision
 from gateway.policy.replay import replay as decide_again
 from gateway.policy.replay import simulate as ask_draft

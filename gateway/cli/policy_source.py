@@ -20,7 +20,7 @@ from gateway.engines.files.documents import default_catalogue
 from gateway.engines.files.packs import pack_files
 from gateway.model.errors import InvalidDocument
 from gateway.model.identifiers import FieldId
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.load import load_policy
 from gateway.policy.space import SpaceTooLarge
 

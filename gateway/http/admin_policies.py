@@ -19,7 +19,7 @@ from gateway.http.admin_answers import answer, document_of, files_of, instant_of
 from gateway.model.errors import InvalidDocument
 from gateway.model.identifiers import EventId, NoticeId
 from gateway.policy import answers
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.life import PolicyVersion
 from gateway.policy.replay import Simulation
 from gateway.services.administer_policies import AdministerPolicies, Submitted

@@ -14,7 +14,8 @@ from gateway.model.errors import InvalidDocument, Problem
 from gateway.model.fields import FieldSpec
 from gateway.model.identifiers import FieldId
 from gateway.policy.cases import CaseReport, read_cases, run_cases
-from gateway.policy.compile import Policy, compile_policy
+from gateway.policy.compile import compile_policy
+from gateway.policy.compiled import Policy
 from gateway.policy.diff import Diff
 from gateway.policy.diff import diff as compare
 from gateway.policy.document import load_document

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from gateway.model.access import DELIVER, PRESETS, Facet
 from gateway.model.errors import InvalidDocument
 from gateway.model.identifiers import FieldId, RuleId
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.decide import decide
 from gateway.policy.disclosure_document import FACETS
 from gateway.policy.facts import Facts, UnknownFactValue, facts

@@ -27,7 +27,7 @@ from types import MappingProxyType
 
 from gateway.model.access import DELIVER, Decision, FieldDecision, Obligation
 from gateway.model.identifiers import FieldId, PolicyHash
-from gateway.policy.compile import Bundle, Policy
+from gateway.policy.compiled import Bundle, Policy
 from gateway.policy.facts import Facts, Signature
 from gateway.policy.facts import facts as make_facts
 from gateway.policy.rules import RuleKind

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from gateway.model.access import Facet
 from gateway.model.identifiers import FieldId
-from gateway.policy.compile import Group, Policy
+from gateway.policy.compiled import Group, Policy
 from gateway.policy.diff_beside import Beside, changes_beside
 from gateway.policy.rows import Row, describe, merge_rows
 from gateway.policy.space import Space, SpaceTooLarge

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from gateway.model.access import DELIVER, Facet, FieldDecision
 from gateway.model.identifiers import FieldId, RuleId
-from gateway.policy.compile import Policy, reachable
+from gateway.policy.compiled import Policy
 from gateway.policy.decide import decide
 from gateway.policy.facts import Facts, UnknownFactValue
+from gateway.policy.masks import reachable
 from gateway.policy.rows import Row, merge_rows
 from gateway.policy.rules import Rule, RuleKind
 from gateway.policy.space import Space

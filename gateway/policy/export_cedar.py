@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import orjson
 
 from gateway.model.access import Facet
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.export_rego import facet_list
 from gateway.policy.rules import EVERY_FACET, Condition, Rule, RuleKind
 

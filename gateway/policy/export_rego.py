@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping
 import orjson
 
 from gateway.model.access import Facet
-from gateway.policy.compile import Policy, standing_boxes
+from gateway.policy.compiled import Policy
+from gateway.policy.masks import standing_boxes
 from gateway.policy.rules import Condition, Rule, RuleKind
 
 _FACETS = tuple(facet for facet in Facet if facet is not Facet.NOTHING)

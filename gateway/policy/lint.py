@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.proofs import Proofs, prove
 from gateway.policy.rules import RuleKind
 from gateway.policy.vocabulary import Origin, Text

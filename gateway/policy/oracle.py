@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from gateway.model.access import DELIVER, Facet
 from gateway.model.identifiers import FieldId
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.rules import EVERY_FACET, Rule, RuleKind
 
 Possible = Mapping[str, tuple[str, ...]]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gateway.model.errors import InvalidDocument
 from gateway.model.identifiers import FieldId
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.document import with_virtual_fields
 from gateway.policy.page_beside import beside
 from gateway.policy.reading import Problems, read_files

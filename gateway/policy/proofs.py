@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from gateway.model.access import Facet
 from gateway.model.errors import Problem
 from gateway.model.identifiers import FieldId, RuleId
-from gateway.policy.compile import Group, Policy, reachable
+from gateway.policy.compiled import Group, Policy
+from gateway.policy.masks import reachable
 from gateway.policy.report_floor import hidden_from_police
 from gateway.policy.rows import Row, describe, fields_text, merge_rows
 from gateway.policy.rules import Direction, RuleKind, Waiver

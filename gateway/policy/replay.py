@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from gateway.model.access import Decision, Facet
 from gateway.model.identifiers import FieldId, PolicyHash
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.decide import decide
 from gateway.policy.facts import UnknownFactValue, facts
 

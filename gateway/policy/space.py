@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.policy.compile import ValueClass, axes_of
+from gateway.policy.masks import ValueClass, axes_of
 
 Tables = Mapping[str, Mapping[str, int]]
 Conditions = Mapping[str, tuple[str, ...]]

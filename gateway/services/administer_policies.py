@@ -31,7 +31,7 @@ from gateway.model.canonical import canonical_json
 from gateway.model.errors import HutongError, NotFound, NotPermitted, Unavailable
 from gateway.model.identifiers import PolicyHash
 from gateway.policy.cases import CaseReport, read_cases, run_cases
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.life import (
     PolicyState,
     PolicyVersion,

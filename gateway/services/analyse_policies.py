@@ -17,7 +17,7 @@ from gateway.model.errors import InvalidDocument
 from gateway.model.fields import FieldSpec
 from gateway.model.identifiers import EventId, FieldId
 from gateway.policy import answers
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.facts import facts
 from gateway.policy.load import load_policy
 from gateway.policy.space import SpaceTooLarge

@@ -27,7 +27,7 @@ from gateway.model.agency import Caller, Office, OfficeState
 from gateway.model.audit import EventName, LogValue
 from gateway.model.errors import NotPermitted
 from gateway.model.identifiers import FieldId
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.decide import decide
 from gateway.policy.facts import UnknownFactValue, facts
 from gateway.ports.clock import Clock

@@ -28,7 +28,7 @@ from gateway.model.audit import Slot
 from gateway.model.delivery import Delivery
 from gateway.model.identifiers import CaseId, DivisionCode, EventId
 from gateway.model.notice import JsonObject
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.facts import Facts, facts
 from gateway.ports.storage import NoticeStorage
 from gateway.services.conflicts import ConflictsOnRecord, own_school

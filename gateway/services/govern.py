@@ -25,7 +25,8 @@ from gateway.model.canonical import canonical_json
 from gateway.model.errors import InvalidDocument, Unavailable
 from gateway.model.fields import FieldSpec
 from gateway.model.identifiers import FieldId, PolicyHash
-from gateway.policy.compile import Policy, compile_policy, next_change
+from gateway.policy.compile import compile_policy, next_change
+from gateway.policy.compiled import Policy
 from gateway.policy.document import load_document
 from gateway.policy.life import PolicyVersion as Life
 from gateway.policy.life import installed, pack_hash

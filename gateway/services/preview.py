@@ -22,7 +22,7 @@ from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.errors import InvalidDocument, InvalidNotice, NotFound, NotPermitted, Problem
 from gateway.model.identifiers import CaseId, DeliveryId, FieldId, KeyId, NoticeId, NoticeType, OfficeId
 from gateway.model.notice import JsonObject, SubmittedNotice, ValidNotice
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.decide import decide
 from gateway.policy.facts import Facts
 from gateway.policy.facts import facts as make_facts

@@ -24,7 +24,7 @@ from gateway.model.access import Decision
 from gateway.model.audit import PERSON, EventName, LogValue, Slot, shown_name
 from gateway.model.errors import NotFound, NotPermitted, Tampered
 from gateway.model.identifiers import EventId, FieldId, NoticeId, PolicyHash
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.decide import decide
 from gateway.policy.facts import Facts, UnknownFactValue, facts
 from gateway.policy.replay import RecordedDecision, Simulation, simulate

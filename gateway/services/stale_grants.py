@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from gateway.audit.opening import read_opening
 from gateway.model.audit import EventName
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.rules import Rule, RuleKind
 from gateway.ports.clock import Clock
 from gateway.ports.log_storage import LogQuery, LogStorage

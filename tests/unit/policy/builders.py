@@ -8,7 +8,8 @@ from datetime import date
 
 from gateway.model.fields import FieldSpec, SensitivityClass
 from gateway.model.identifiers import FieldId
-from gateway.policy.compile import Policy, compile_policy
+from gateway.policy.compile import compile_policy
+from gateway.policy.compiled import Policy
 from gateway.policy.document import load_document
 from gateway.policy.rules import PolicyDocument
 

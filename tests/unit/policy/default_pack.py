@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.model.fields import FieldSpec
 from gateway.model.identifiers import FieldId
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.load import load_policy
 from gateway.validation.catalogue import Catalogue
 

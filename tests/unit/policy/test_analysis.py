@@ -13,7 +13,7 @@ from gateway.engines.files.packs import pack_files
 from gateway.model.access import DELIVER, PRESETS, Facet
 from gateway.model.identifiers import FieldId
 from gateway.policy.cases import read_cases, run_cases
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.decide import Decider, decide
 from gateway.policy.diff import diff
 from gateway.policy.explain import ceiling, who_sees, why

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.model.access import Facet
 from gateway.model.identifiers import RuleId
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.decide import decide
 from gateway.policy.facts import Facts, facts
 from gateway.policy.oracle import Possible, applies, names_in, plain_decide

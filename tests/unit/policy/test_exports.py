@@ -10,7 +10,7 @@ import pytest
 
 from gateway.model.access import Facet
 from gateway.model.identifiers import FieldId
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.decide import decide
 from gateway.policy.export_cedar import export_cedar
 from gateway.policy.export_rego import export_rego

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from gateway.model.access import Decision
-from gateway.policy.compile import Policy
+from gateway.policy.compiled import Policy
 from gateway.policy.decide import decide
 from gateway.policy.facts import facts
 from gateway.policy.oracle import plain_decide

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from gateway.assembly_engines import Documents, Engines
 from gateway.config import Settings
+from gateway.model.agency import Office
 from gateway.model.consent import ConsentRules
 from gateway.policy.vocabulary import Vocabulary
 from gateway.privacy.segments import Layout, join
@@ -19,6 +20,7 @@ from gateway.services.clear_conflict import ClearConflict
 from gateway.services.conflicts import ConflictsOnRecord
 from gateway.services.consents import Consents
 from gateway.services.directory import Directories
+from gateway.services.directory_seal import DirectorySeal
 from gateway.services.formats import Formats
 from gateway.services.govern import AtStart, Policies
 from gateway.services.guardianship import GuardianshipOnRecord
@@ -39,6 +41,7 @@ class Ground:
     engines: Engines
     teller: Teller
     directories: Directories
+    seal: DirectorySeal
     policies: Policies
     staff: LocalStaff
     layout: Layout
@@ -71,7 +74,15 @@ async def lay_ground(settings: Settings, documents: Documents, engines: Engines,
     """Reads directory, policy and findings; starts nothing."""
     store, keys, clock, ids = engines.store, engines.keys, engines.clock, engines.ids
     teller = Teller(keys, ids)
-    directories = Directories(store.directory, documents.tree, documents.jurisdictions)
+    seal = DirectorySeal(keys)
+    await seal.begin(store.directory, teller, clock)
+
+    def holds(office: Office) -> bool:
+        if not (is_sound := seal.holds(office)):
+            engines.events.write("office_in_doubt", office=office.id)
+        return is_sound
+
+    directories = Directories(store.directory, documents.tree, documents.jurisdictions, holds=holds)
     await directories.refresh()
     policies = policies_of(settings, documents, engines, teller)
     await policies.refresh()
@@ -123,6 +134,7 @@ async def lay_ground(settings: Settings, documents: Documents, engines: Engines,
         engines=engines,
         teller=teller,
         directories=directories,
+        seal=seal,
         policies=policies,
         staff=staff,
         layout=layout,

@@ -268,6 +268,7 @@ def _joined(ground: Ground, intake: Intake, handover: Handover) -> Services:
             settings=settings,
             storage=store.directory,
             directories=directories,
+            seal=ground.seal,
             adapters=documents.adapters,
             release_held=release_held,
             teller=teller,

@@ -105,6 +105,9 @@ async def _node(settings: Settings) -> list[Finding]:
         return [Finding("no gateway runs with these settings", "warning", "start it: hutong serve")]
     findings = [Finding(f"gateway runs, {len(offices)} offices", "ok")]
     for office in offices:
+        if office.get("doubted"):
+            remedy = "find out who wrote to the database, then hutong office add with the key from the office itself"
+            findings.append(Finding(f"the entry of {office['id']} was changed in the database", "wrong", remedy))
         if "webhook" in office:
             findings.append(await _reach(office["id"], office["webhook"]["url"]))
     if settings.rabbitmq.addresses:

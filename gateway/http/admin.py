@@ -83,10 +83,15 @@ class _Admin:
         self._services = services
 
     async def list_offices(self, _request: web.Request) -> web.Response:
-        return answer([office_document(office) for office in self._services.enrol.offices()])
+        return answer([self._document(office) for office in self._services.enrol.offices()])
 
     async def show_office(self, request: web.Request) -> web.Response:
-        return answer(office_document(self._services.enrol.office(OfficeId(request.match_info["office"]))))
+        return answer(self._document(self._services.enrol.office(OfficeId(request.match_info["office"]))))
+
+    def _document(self, office: Office) -> dict[str, Any]:
+        """`doubted` where the entry in the database is not the one this gateway wrote."""
+        is_doubted = self._services.enrol.is_doubted(office.id)
+        return office_document(office) | ({"doubted": True} if is_doubted else {})
 
     async def add_office(self, request: web.Request) -> web.Response:
         document = {name: value for name, value in (await document_of(request)).items() if value is not None}

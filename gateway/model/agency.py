@@ -87,6 +87,7 @@ class Office:
     agreements: frozenset[str] = frozenset()
     directory_version: int = 0
     attributes: Mapping[str, str] = field(default_factory=dict)
+    seal: str = field(default="", compare=False, repr=False)  # over all the rest, in hex: the gateway wrote this entry
 
     @property
     def agency(self) -> AgencyName:

@@ -106,7 +106,16 @@ def _consent(name: EventName, zh: str, en: str, *fields: LogField) -> tuple[Even
 
 
 def _office(name: EventName, zh: str, en: str, *fields: LogField) -> tuple[EventName, EventSchema]:
-    return _event(name, zh, en, _must("office", F.OFFICE), _may("directory_version", F.COUNT), *fields, _REASON)
+    return _event(
+        name,
+        zh,
+        en,
+        _must("office", F.OFFICE),
+        _may("entry", F.HASH),
+        _may("directory_version", F.COUNT),
+        *fields,
+        _REASON,
+    )
 
 
 def _key(name: EventName, zh: str, en: str, *fields: LogField) -> tuple[EventName, EventSchema]:

@@ -43,6 +43,10 @@ class KeyStore(Protocol):
         """A named 256-bit secret of this gateway, made on first use: aliases, pseudonyms, handles, lanes."""
         ...
 
+    def knows_secret(self, name: str) -> bool:
+        """Whether this named secret was made already."""
+        ...
+
     def signing_key(self, purpose: str) -> SigningKey:
         """The current signing key for `receipts`, `releases`, `tokens` or `log`."""
         ...

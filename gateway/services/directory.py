@@ -7,7 +7,7 @@ prepared under an older one is prepared again, so a suspension bites at its comm
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway.crypto.signing import VerifyKey, verify_key
@@ -18,14 +18,16 @@ from gateway.model.geography import Directory, Jurisdiction
 from gateway.model.identifiers import OfficeId
 from gateway.ports.registry_storage import DirectoryStorage
 from gateway.ports.storage import Epochs
+from gateway.services.directory_seal import doubted
 
 
 @dataclass(frozen=True, slots=True)
 class DirectorySnapshot:
-    """All offices at one epoch."""
+    """All offices at one epoch. Of the `doubted` nobody vouches for the entry in the database."""
 
     epochs: Epochs
     offices: Mapping[OfficeId, Office]
+    doubted: frozenset[OfficeId]
     finder: CompetentOffices
     _keys: Mapping[OfficeId, Mapping[str, tuple[VerifyKey, datetime, datetime | None]]] = field(repr=False)
 
@@ -47,9 +49,15 @@ class Directories:
     """Holds the current snapshot; `refresh` re-reads it, which every change of the directory calls for."""
 
     def __init__(
-        self, storage: DirectoryStorage, tree: DivisionTree, jurisdictions: Sequence[Jurisdiction] = ()
+        self,
+        storage: DirectoryStorage,
+        tree: DivisionTree,
+        jurisdictions: Sequence[Jurisdiction] = (),
+        *,
+        holds: Callable[[Office], bool],
     ) -> None:
-        self._storage, self._tree = storage, tree
+        """`holds` says whether an entry is the one this gateway wrote."""
+        self._storage, self._tree, self._holds = storage, tree, holds
         self._jurisdictions = tuple(jurisdictions)
         self._current: DirectorySnapshot | None = None
         self._looks, self._shown = 0, 0  # how many looks began, and which of them was shown last
@@ -83,9 +91,11 @@ class Directories:
             return self._current  # a look that began later has read what is newer
         if self._current is not None and self._current.epochs.directory == epochs.directory:
             self._shown = look
-            self._current = DirectorySnapshot(epochs, self._current.offices, self._current.finder, self._current._keys)
+            self._current = replace(self._current, epochs=epochs)
             return self._current
-        offices = {office.id: office for office in await self._storage.offices()}
+        stored = await self._storage.offices()
+        unvouched = frozenset(office.id for office in stored if not self._holds(office))
+        offices = {office.id: doubted(office) if office.id in unvouched else office for office in stored}
         if self._current is not None and look < self._shown:
             return self._current
         keys = {
@@ -99,5 +109,5 @@ class Directories:
         directory = Directory(offices, self._jurisdictions, str(epochs.directory))
         finder = CompetentOffices(self._tree, directory)
         self._shown = look
-        self._current = DirectorySnapshot(epochs, offices, finder, keys)
+        self._current = DirectorySnapshot(epochs, offices, unvouched, finder, keys)
         return self._current

@@ -22,7 +22,7 @@ from gateway.crypto.jwe import encryption_key
 from gateway.crypto.signing import thumbprint, verify_key
 from gateway.model.agency import Caller, Office, OfficeKey, OfficeState, QueueUse, Webhook
 from gateway.model.audit import EventName, LogValue
-from gateway.model.errors import InvalidDocument, NotFound, Problem
+from gateway.model.errors import InvalidDocument, NotFound, NotPermitted, Problem
 from gateway.model.identifiers import OfficeId
 from gateway.policy.vocabulary import Vocabulary
 from gateway.ports.clock import Clock
@@ -30,6 +30,7 @@ from gateway.ports.registry_storage import DirectoryStorage
 from gateway.ports.translation import Adapter
 from gateway.services.cases import GATEWAY_AGENCY
 from gateway.services.directory import Directories
+from gateway.services.directory_seal import DirectorySeal, digest
 from gateway.services.release_held import ReleaseHeld
 from gateway.services.tell import Teller
 
@@ -53,6 +54,7 @@ class Enrol:
         settings: Settings,
         storage: DirectoryStorage,
         directories: Directories,
+        seal: DirectorySeal,
         adapters: Mapping[str, Adapter],
         release_held: ReleaseHeld,
         teller: Teller,
@@ -63,16 +65,16 @@ class Enrol:
         vocabulary: Callable[[], Vocabulary],
     ) -> None:
         self._cut_off, self._take_back, self._vocabulary = cut_off, take_back, vocabulary
-        self._settings, self._storage, self._directories = settings, storage, directories
+        self._settings, self._storage, self._directories, self._seal = settings, storage, directories, seal
         self._adapters, self._release_held = adapters, release_held
         self._teller, self._clock, self._pause = teller, clock, pause
 
     async def add(self, office: Office, *, by: str) -> Office:
         """Enrol an office. Raises InvalidDocument with every problem found, also for one that is enrolled already: `change`
-        changes its entry, so that no second enrolment drops its keys or what it accepted."""
+        changes its entry, so that no second enrolment drops its keys or what it accepted. One whose entry is doubted is enrolled anew."""
         await self._directories.refresh()  # another node may have changed it since
         problems = [*self._problems(office), *self._unknown_words(office, None)]
-        if office.id in self._directories.current.offices:
+        if office.id in self._directories.current.offices and not self.is_doubted(office.id):
             problems.append(
                 Problem("already-enrolled", "/id", "this office is enrolled already",
                         "change its entry: `hutong office change`; give it a new key: `hutong office rotate-key`")
@@ -85,7 +87,7 @@ class Enrol:
         the change, and might be decided otherwise now, can leave any more or waits unread in the office's queue. Raises
         InvalidDocument with every problem found, NotFound."""
         await self._directories.refresh()
-        known = self.office(office_id)
+        known = self._vouched(office_id)
         office = dataclasses.replace(known, **changes)
         problems = [*self._problems(office), *self._unknown_words(office, known)]
         if not problems and known.queue is not office.queue:
@@ -119,7 +121,7 @@ class Enrol:
         unread in the office's queue is taken back, its live connections at the message broker are closed.
         """
         await self._directories.refresh()
-        office = dataclasses.replace(self.office(office_id), state=state)
+        office = dataclasses.replace(self._vouched(office_id), state=state)
         stored = await self._put(office, _STATE_EVENTS[state], {"reason": reason}, by)
         if state is not OfficeState.ACTIVE:
             await self._pause(timedelta(seconds=self._settings.delivery.ticket_seconds))
@@ -129,7 +131,7 @@ class Enrol:
     async def rotate_key(self, office_id: OfficeId, jwk: Mapping[str, Any], *, overlap: timedelta, by: str) -> Office:
         """Add a signing key; the older ones go on verifying until the overlap is over."""
         await self._directories.refresh()
-        office, now = self.office(office_id), self._clock.now()
+        office, now = self._vouched(office_id), self._clock.now()
         kept = tuple(
             dataclasses.replace(key, not_after=min(key.not_after or now + overlap, now + overlap))
             if key.use == "sig"
@@ -149,7 +151,7 @@ class Enrol:
         Returns when nothing decided before the change can leave for the old address any more.
         """
         await self._directories.refresh()
-        changed = dataclasses.replace(self.office(caller.office.id), webhook=webhook)
+        changed = dataclasses.replace(self._vouched(caller.office.id), webhook=webhook)
         problems = self._problems(changed)
         if problems:
             raise InvalidDocument("the webhook does not hold", problems=tuple(problems))
@@ -185,6 +187,18 @@ class Enrol:
             raise NotFound("no such office", remedy="see `hutong office list`")
         return found
 
+    def is_doubted(self, office_id: OfficeId) -> bool:
+        return office_id in self._directories.current.doubted
+
+    def _vouched(self, office_id: OfficeId) -> Office:
+        """An office whose entry may be changed. Raises NotFound, NotPermitted for one whose entry is doubted."""
+        if self.is_doubted(office_id):
+            raise NotPermitted(
+                "the entry of this office was changed in the database, not by this gateway",
+                remedy="let a person look, then enrol it anew with the key from the office itself: hutong office add",
+            )
+        return self.office(office_id)
+
     def offices(self) -> Sequence[Office]:
         return sorted(self._directories.current.offices.values(), key=lambda office: office.id)
 
@@ -192,8 +206,9 @@ class Enrol:
         self, office: Office, name: EventName, about: Mapping[str, LogValue | None], by: str, *, actor: str = "staff"
     ) -> Office:
         now = self._clock.now()
-        record = self._teller.event(name, now, {"office": office.id, **about}, actor=actor, officer=by)
-        await self._storage.put_office(office, now, (record,))
+        told = {"office": office.id, "entry": digest(office), **about}
+        record = self._teller.event(name, now, told, actor=actor, officer=by)
+        await self._storage.put_office(self._seal.sealed(office), now, (record,))
         snapshot = await self._directories.refresh()
         return snapshot.offices[office.id]
 

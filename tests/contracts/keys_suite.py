@@ -71,6 +71,7 @@ class KeyStoreSuite:
         assert first != other
         keys = reopen("killed")
         assert (keys.secret("aliases"), keys.secret("lanes")) == (first, other)
+        assert [keys.knows_secret(name) for name in ("aliases", "lanes", "never")] == [True, True, False]
 
     def test_a_signing_key_stays_until_it_is_rotated_and_the_old_one_stays_verifiable(self, keys, reopen):
         old = keys.signing_key("receipts")

@@ -173,6 +173,9 @@ class FileKeyStore:
 
         return self._guarded(read)
 
+    def knows_secret(self, name: str) -> bool:
+        return self._guarded(lambda: self._connection.execute(_QUERIES["named_secret"], (name,)).fetchone() is not None)
+
     def signing_key(self, purpose: str) -> SigningKey:
         known = self._signing.get(purpose)
         if known is not None:

@@ -16,7 +16,8 @@ from gateway.model.canonical import canonical_json
 from gateway.model.identifiers import DivisionCode, NoticeType, OfficeId
 
 
-def write_office(office: Office) -> bytes:
+def write_office(office: Office, *, is_sealed: bool = True) -> bytes:
+    """With its seal for the entry in force; a kept version has none, so that it cannot be put back in force."""
     document: dict[str, Any] = {
         "id": office.id,
         "name_zh": office.name_zh,
@@ -38,6 +39,8 @@ def write_office(office: Office) -> bytes:
         document["queue"] = office.queue.value
     if office.sends is not None:
         document["sends"] = sorted(office.sends)
+    if office.seal and is_sealed:
+        document["seal"] = office.seal
     return canonical_json(document)
 
 
@@ -60,6 +63,7 @@ def read_office(raw: bytes) -> Office:
         accepts_obligations=frozenset(document["accepts_obligations"]),
         agreements=frozenset(document["agreements"]),
         attributes=document["attributes"],
+        seal=document.get("seal", ""),
     )
 
 

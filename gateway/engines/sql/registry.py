@@ -208,9 +208,9 @@ def raise_epoch(tx: Transaction, **changed: int) -> None:
 
 def _put_office(tx: Transaction, unit: _OfficeChange) -> int:
     version = tx.state.epochs.directory + 1
-    document = write_office(unit.office)
-    tx.sql.run("put_office", (unit.office.id, version, document))
-    tx.sql.run("keep_office_version", (unit.office.id, version, unit.at, document))
+    tx.sql.run("put_office", (unit.office.id, version, write_office(unit.office)))
+    kept = write_office(unit.office, is_sealed=False)
+    tx.sql.run("keep_office_version", (unit.office.id, version, unit.at, kept))
     raise_epoch(tx, directory=version)
     tx.log(unit.records)
     return version

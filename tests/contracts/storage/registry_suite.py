@@ -34,9 +34,11 @@ class RegistrySuite:
             accepts_obligations=frozenset({"no-onward"}),
             agreements=frozenset({"2026"}),
             attributes={"level": "county"},
+            seal="5ea1",
         )
         version = await store.directory.put_office(office, clock.now(), [units.record()])
-        assert await store.directory.offices() == [replace(office, directory_version=version)]
+        (stored,) = await store.directory.offices()
+        assert (stored, stored.seal) == (replace(office, directory_version=version), "5ea1")
         plain = Office(SCHOOL, "某学校")
         await store.directory.put_office(plain, clock.now(), [])
         assert {one.id: one.webhook for one in await store.directory.offices()} == {

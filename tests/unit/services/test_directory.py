@@ -31,7 +31,7 @@ class Slow:
 
 async def test_a_look_that_was_overtaken_does_not_bring_back_an_office_that_was_cut_off_meanwhile():
     storage = Slow()
-    directories = Directories(storage, DivisionTree(()))
+    directories = Directories(storage, DivisionTree(()), holds=lambda office: True)
     overtaken = asyncio.create_task(directories.refresh())
     await storage.asked.wait()
     storage.version, storage.state = 2, OfficeState.COMPROMISED

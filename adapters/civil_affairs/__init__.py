@@ -96,4 +96,4 @@ _CUSTOMS: dict[str, CustomField] = {
     "guardian_relation": _MarkedByRelation(_GUARDIAN, "guardian", "jhrgx"),
     "carer_relation": _MarkedByRelation(_CARER, "carer", "zhrgx"),
 }
-ADAPTER = CivilAffairs(load_mapping("adapters.civil_affairs"), JsonCodec(), _CUSTOMS)
+ADAPTER = CivilAffairs(load_mapping("adapters.civil_affairs"), JsonCodec(begins="head"), _CUSTOMS)

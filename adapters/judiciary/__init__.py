@@ -122,4 +122,4 @@ class Judiciary(RowsAdapter):
 
 
 _CUSTOMS: dict[str, CustomField] = {"child_of_offender": _ChildOfOffender(), "current_carer": _CurrentCarer()}
-ADAPTER = Judiciary(load_mapping("adapters.judiciary"), JsonCodec(lines=True), _CUSTOMS)
+ADAPTER = Judiciary(load_mapping("adapters.judiciary"), JsonCodec(lines=True, begins="ywlx"), _CUSTOMS)

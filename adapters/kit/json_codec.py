@@ -3,6 +3,8 @@
 Duplicate member names, NaN and infinities, numbers that are not whole, and
 nesting beyond any notice are refused (RFC 8259 leaves them to the reader, so
 two systems would see different notices). JSON Lines is one notice per line.
+Messages may come as interfaces answer them, `{"code": 0, "msg": "", "data": ...}`
+around one or a list of them, or as a text inside of JSON.
 """
 
 from __future__ import annotations
@@ -12,35 +14,31 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
 
+from adapters.kit.json_faults import MAX_DIGITS, Strict, ill_formed, located
 from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable, pointer_position
 from adapters.kit.text import UndecodableText, decode_text, may_hold_private_use
 from gateway.model.notice import Gap
 
 
-class _Strict(ValueError):
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     out = dict(pairs)
     if len(out) != len(pairs):
-        raise _Strict("duplicate-name", "a member name is given twice in one object")
+        raise Strict("duplicate-name")
     return out
 
 
 def _constant(_: str) -> Any:
-    raise _Strict("not-json", "NaN and infinities are not JSON")
+    raise Strict("not-json")
 
 
 def _whole(text: str) -> int:
-    if len(text) > 19:
-        raise _Strict("number-too-long", "a number has more digits than any reader keeps; send it as text")
+    if len(text) > MAX_DIGITS:
+        raise Strict("number-too-long")
     return int(text)
 
 
@@ -48,6 +46,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, 
 
 
 _HEAD = 4096
+_WRAPPERS = 4  # one round another, and a list of them
 _UNREAD_LINES = 100
 _STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
@@ -78,10 +77,9 @@ def parse_strict(text: str, limits: Limits = DEFAULT_LIMITS) -> Any:
     except RecursionError:
         raise Unreadable("too-deep", "/", f"nested deeper than {limits.max_depth}", "send a flatter document") from None
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise Unreadable("not-json", where, error.msg.lower(), "send well-formed JSON (RFC 8259)") from None
-    except _Strict as error:
-        raise Unreadable(error.code, "/", str(error), "send each name once, and numbers as JSON has them") from None
+        raise ill_formed(error) from None
+    except Strict as error:
+        raise located(text, error) from None
 
 
 def text_of_bytes(raw: bytes, limits: Limits, declared: str | None = None) -> tuple[str, list[Gap]]:
@@ -113,11 +111,25 @@ def charset_parameter(media_type: str) -> str | None:
     return None
 
 
+def _unescaped(text: str, limits: Limits) -> Any:
+    """The JSON that a text holds, None for any other text."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return parse_strict(text, limits)
+    except Unreadable:
+        return None
+
+
 @dataclass(frozen=True)
 class JsonCodec:
-    """One object per notice; with `lines` one object per line. A top-level array is a batch."""
+    """One object per notice; with `lines` one object per line. A top-level array is a batch.
+
+    `begins`: a member that every message has. Around an object without it messages are looked for inside.
+    """
 
     lines: bool = False
+    begins: str = ""
     limits: Limits = DEFAULT_LIMITS
     scalar_key: str = "#"
     extension_style: str = "nested"
@@ -131,12 +143,38 @@ class JsonCodec:
         yield from self._lines(text, gaps, limits)
 
     def _document(self, text: str, gaps: list[Gap], limits: Limits) -> list[NativeItem | Unreadable]:
-        value, is_careful = parse_strict(text, limits), may_hold_private_use(text, "\\")
-        if not isinstance(value, list):
-            return [self._item(value, "", gaps, is_careful)]
-        if len(value) > limits.max_items:
+        return self._messages(parse_strict(text, limits), "", gaps, may_hold_private_use(text, "\\"), limits)
+
+    def _messages(
+        self, value: Any, where: str, gaps: list[Gap], is_careful: bool, limits: Limits
+    ) -> list[NativeItem | Unreadable]:
+        found = list(islice(self._opened(value, (), limits, _WRAPPERS), limits.max_items + 1))
+        if len(found) > limits.max_items:
             raise Unreadable("too-many", "/", f"more than {limits.max_items} notices", "send smaller batches")
-        return [self._item(entry, f"/{index}", gaps, is_careful) for index, entry in enumerate(value)]
+        if not found and not isinstance(value, list):
+            found = [((), value)]
+        return [self._item(one, where, at, gaps, is_careful) for at, one in found]
+
+    def _opened(self, value: Any, at: Position, limits: Limits, levels: int) -> Iterator[tuple[Position, Any]]:
+        """The messages in a value: itself, the entries of a list, or what stands inside an object that is none."""
+        if isinstance(value, list):
+            for index, entry in enumerate(value):
+                inside = (
+                    self._opened(entry, (*at, index), limits, levels - 1) if levels and self._is_wrapper(entry) else ()
+                )
+                yield from list(inside) or [((*at, index), entry)]
+        elif not self._is_wrapper(value):
+            yield at, value
+        elif levels:
+            for name, below in value.items():
+                inner = _unescaped(below, limits) if isinstance(below, str) else below
+                if isinstance(inner, dict | list):
+                    found = list(self._opened(inner, (*at, name), limits, levels - 1))
+                    if any(isinstance(one, dict) and self.begins in one for _, one in found):
+                        yield from found
+
+    def _is_wrapper(self, value: Any) -> bool:
+        return bool(self.begins) and isinstance(value, dict) and self.begins not in value
 
     def _lines(self, text: str, gaps: list[Gap], limits: Limits) -> Iterator[NativeItem | Unreadable]:
         """One notice a line. A document spread over lines, as a person's editor writes it, is taken as what it is; a file
@@ -160,7 +198,7 @@ class JsonCodec:
                 )
             try:
                 value = parse_strict(line, limits)
-                yield self._item(value, f"line {number}", gaps, may_hold_private_use(line, "\\"))
+                yield from self._messages(value, f"line {number}", gaps, may_hold_private_use(line, "\\"), limits)
             except Unreadable as error:
                 problem = error.problem
                 where = f"line {number}" + (f", {problem.position}" if problem.position else "")
@@ -171,15 +209,16 @@ class JsonCodec:
                     ) from None
                 yield Unreadable(problem.code, where, problem.message, problem.remedy)
 
-    def _item(self, value: Any, position: str, gaps: list[Gap], is_careful: bool) -> NativeItem | Unreadable:
+    def _item(self, value: Any, where: str, at: Position, gaps: list[Gap], is_careful: bool) -> NativeItem | Unreadable:
+        position = f"{where} {pointer_position(at)}".strip() if at else where
         if not isinstance(value, dict):
             return Unreadable("not-an-object", position or "/", "a notice is a JSON object", "send an object")
         if not position:
             return NativeItem(value, "", list(gaps), is_careful=is_careful)
-        prefix = position if position.startswith("/") else position + " "
+        prefix = where + " " if where else ""
 
         def locate(path: Position) -> str:
-            return prefix + pointer_position(path)
+            return prefix + pointer_position((*at, *path))
 
         return NativeItem(value, position, list(gaps), locate, is_careful)
 

@@ -48,7 +48,7 @@ def test_a_sample_written_in_xml_by_another_library_is_the_same_notice(path):
     document = json.loads(path.read_bytes())
     model = get_fhir_model_class(document["resourceType"]).model_validate(document)
     in_json = _decoded(model.model_dump_json().encode(), JSON)
-    if in_json == [[("number-too-long", "/")]]:
+    if in_json == [[("number-too-long", "/component/6/valueQuantity/value")]]:
         return  # a decimal of more digits than JSON readers keep, which XML has as text
     written = model.model_dump_xml()
     for media_type in (FHIR_XML, "application/xml"):

@@ -52,7 +52,7 @@ def problems(agency: str, media_type: str, message: str) -> tuple[Problem, ...]:
         ),
         (
             "civil_affairs", "application/json", '[{}, {"head": {"jyh": "M1", "ywlx": "ZJTZ"}, "data": {"etxm": "李小测"}}]',
-            {"/measures": "/1/data/kz/bfcs", "": "/1/"},
+            {"/measures": "/1/data/kz/bfcs", "": "/1"},
         ),
         (
             "judiciary", "application/jsonl", '{}\n{"ywlx": "ZJTZ", "data": {"sqrxm": "李小测"}}\n',

@@ -49,6 +49,8 @@ _WHATWG_TO_PYTHON = {
     ord(char): bytes.fromhex(code).decode("gb18030") for code, char in _WHATWG_DIFFERENCES.items() if char != "\u3000"
 }
 _TO_ENCODE = re.compile("[" + "".join(map(chr, _WHATWG_TO_PYTHON)) + "]")
+# Private-use characters whose two-byte codes are those of other characters now: they would come back as these.
+SUPERSEDED = re.compile("[" + "".join(map(chr, _PYTHON_TO_WHATWG)) + "]")
 _PRIVATE_USE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
 
 _GB_NAMES = frozenset(
@@ -134,7 +136,7 @@ def decode_gb18030(raw: bytes) -> str:
 
 
 def encode_gb18030(text: str) -> bytes:
-    """The inverse of `decode_gb18030`. Raises UnicodeEncodeError for lone surrogates."""
+    """The inverse of `decode_gb18030`, but for what is SUPERSEDED. Raises UnicodeEncodeError for lone surrogates."""
     if _TO_ENCODE.search(text) is not None:
         text = text.translate(_WHATWG_TO_PYTHON)
     return text.encode("gb18030")

@@ -35,7 +35,7 @@ from adapters.kit.native import (
     path_position,
     set_at,
 )
-from adapters.kit.text import encode_gb18030, may_hold_private_use
+from adapters.kit.text import SUPERSEDED, encode_gb18030, may_hold_private_use
 from gateway.model.notice import Gap
 
 _DECLARATION = re.compile(r"\s*<\?xml\b[^>]*?\?>", re.IGNORECASE)
@@ -47,6 +47,22 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPECIAL = re.compile('[&<>"\r\n\t]')
 # How base64 of an XML declaration, of a CDA document, or of a byte-order mark before either begins.
 _BASE64 = ("PD94bW", "PENsaW5pY2FsRG9jdW1lbn", "77u/PD94bW", "77u/PENsaW5pY2FsRG9jdW1lbn")
+_FAULTS = {
+    etree.ErrorTypes.ERR_TAG_NAME_MISMATCH: (
+        "an element is closed under another name",
+        "close elements in their order",
+    ),
+    etree.ErrorTypes.ERR_TAG_NOT_FINISHED: ("the document ends inside an element", "send the whole document"),
+    etree.ErrorTypes.ERR_DOCUMENT_END: ("something stands behind the root element", "send one document"),
+    etree.ErrorTypes.ERR_DOCUMENT_EMPTY: (
+        "the document does not begin with an element",
+        "send XML and nothing before it",
+    ),
+    etree.ErrorTypes.ERR_UNDECLARED_ENTITY: ("an entity that XML does not have", "write the character itself"),
+    etree.ErrorTypes.ERR_INVALID_CHAR: ("a character that XML does not allow", "leave control characters out"),
+    etree.ErrorTypes.ERR_INVALID_CHARREF: ("a character that XML does not allow", "leave control characters out"),
+    etree.ErrorTypes.ERR_ATTRIBUTE_REDEFINED: ("an attribute is given twice", "give each attribute once"),
+}  # not well-formed, as people who keep such systems call it
 _XML_SPACE = "{http://www.w3.org/XML/1998/namespace}"
 
 
@@ -78,10 +94,11 @@ def _text(raw: bytes, limits: Limits) -> tuple[str, list[Gap]]:
 def _parse_text(text: str, limits: Limits, gaps: list[Gap]) -> Any:
     text = text.lstrip("\ufeff")
     declaration = _DECLARATION.match(text)
-    if declaration is not None:
-        if "<?xml" not in declaration.group():
+    before = declaration.group() if declaration is not None else ""
+    if before:
+        if "<?xml" not in before:
             gaps.append(Gap("xml-declaration", "line 1", "`<?xml` must be in small letters; read all the same"))
-        text = text[declaration.end() :]
+        text = text[len(before) :]
     start = _PROLOG.match(text)
     head = text[start.end() if start else 0 :][:9].upper()
     if head == "<!DOCTYPE":
@@ -93,14 +110,23 @@ def _parse_text(text: str, limits: Limits, gaps: list[Gap]) -> Any:
     try:
         root = etree.fromstring(text.encode("utf-8", "surrogatepass"), _PARSER)
     except etree.XMLSyntaxError as error:
-        line, column = error.position
-        where = f"line {line}, column {column}"
-        raise Unreadable("not-xml", where, "not well-formed XML", "check tags, quotes and special characters") from None
+        raise _broken(error, before) from None
     except ValueError:
         raise Unreadable(
             "not-xml", "line 1", "not well-formed XML", "check tags, quotes and special characters"
         ) from None
     return root
+
+
+def _broken(error: etree.XMLSyntaxError, before: str) -> Unreadable:
+    """What is wrong, at its line and column in the text that came, of which the declaration `before` was not parsed."""
+    line, column = error.position
+    if line == 1:
+        column += len(before) - before.rfind("\n") - 1
+    message, remedy = _FAULTS.get(
+        getattr(error, "code", 0), ("not well-formed XML", "check tags, quotes and special characters")
+    )
+    return Unreadable("not-xml", f"line {line + before.count(chr(10))}, column {column}", message, remedy)
 
 
 @lru_cache(maxsize=4096)
@@ -160,7 +186,7 @@ def unwrap(element: Any, roots: Roots, limits: Limits, gaps: list[Gap], levels: 
     one. What stands inside a found element is part of it. Raises Unreadable for more than the limits allow.
     """
     found: list[Any] = []
-    texts: list[str] = []
+    texts: list[Any] = []
     waiting = [element]
     while waiting:
         node = waiting.pop()
@@ -175,18 +201,24 @@ def unwrap(element: Any, roots: Roots, limits: Limits, gaps: list[Gap], levels: 
             continue
         text = node.text
         if levels and text and text.lstrip("\ufeff \t\r\n").startswith(("<", *_BASE64)):
-            texts.append(text)
+            texts.append(node)
         waiting.extend(reversed(node))
     if found:
         return found
-    for text in texts:
+    broken: Unreadable | None = None
+    for node in texts:
+        text = node.text.lstrip("\ufeff \t\r\n")
         try:
-            inner = _parse_inner(text.lstrip("\ufeff \t\r\n"), limits, gaps)
+            inner = _parse_inner(text, limits, gaps)
         except Unreadable as error:
             if error.problem.code == "xml-dtd":
                 raise
+            if text[:1] == "<":  # what only looked like base64 is none
+                broken = broken or _inside(node, error)
             continue
         found.extend(unwrap(inner, roots, limits, gaps, levels - 1))
+    if broken is not None and not found:
+        raise broken
     return found
 
 
@@ -201,6 +233,13 @@ def _parse_inner(text: str, limits: Limits, gaps: list[Gap]) -> Any:
     root, below = parse_hardened(raw, limits)
     gaps.extend(below)
     return root
+
+
+def _inside(node: Any, error: Unreadable) -> Unreadable:
+    """A refusal of the XML in the text of an element, at that element."""
+    path = "".join(f"/{local_name(above.tag)}" for above in (*reversed(list(node.iterancestors())), node))
+    problem = error.problem
+    return Unreadable(problem.code, f"text of {path}, {problem.position}", problem.message, problem.remedy)
 
 
 def numbered(name: str, index: int, count: int) -> Position:
@@ -322,7 +361,9 @@ class XmlCodec:
         text = "".join(parts)
         if _NOT_XML.search(text) is not None:
             text = _NOT_XML.sub("\ufffd", text)
-        return text.encode("utf-8") if self.charset == "UTF-8" else encode_gb18030(text)
+        if self.charset == "UTF-8":
+            return text.encode("utf-8")
+        return encode_gb18030(SUPERSEDED.sub(lambda found: f"&#x{ord(found[0]):X};", text))
 
     def _write(self, name: str, value: Any, prefix: str, parts: list[str], declared: str = "") -> None:
         if value.__class__ is not dict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.kit.text import decode_text, encode_gb18030, wide_charset
+from adapters.kit.xml_codec import XmlCodec
 from adapters.registry import load_adapters
 from gateway.model.notice import SubmittedNotice
 from gateway.simulation.scenarios import messages
@@ -70,3 +71,11 @@ def test_a_nul_or_two_in_damaged_text_do_not_make_it_utf_16():
     assert wide_charset(b"MSH|^~\\&|" + b"\0" + b"A" * 300) is None
     assert wide_charset("李小测".encode("utf-16-le") * 9) is None  # nothing tells it from anything else
     assert wide_charset("a,b\r\n".encode("utf-16-be")) == "utf-16-be"
+
+
+def test_a_private_character_whose_code_is_another_now_comes_back_from_gb18030():
+    codec = XmlCodec(("A",), charset="GB18030")
+    names = "李\ue5e5\ue78d\ue864\U0002cc56\u36c3\ufe10\u9fbb\u3000\ue000"
+    (item,) = codec.read(codec.write({"XM": names, "@XM": names}), "application/xml")
+    assert item.tree == {"XM": names, "@XM": names}
+    assert item.is_careful

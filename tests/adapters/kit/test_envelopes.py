@@ -99,3 +99,16 @@ def test_base64_that_is_none_or_holds_a_dtd_is_no_document(text, code):
     (item,) = HEALTH.decode(f"<Document>{text}</Document>".encode(), "application/xml", office("health"), {}).items
     assert isinstance(item, RefusedItem)
     assert item.problems[0].code == code
+
+
+@pytest.mark.parametrize(
+    ("raw", "position"),
+    [
+        ('<?xml version="1.0" encoding="GB2312"?><REQUEST><测试>测</REQUEST>', "line 1, column 64"),
+        ('\n<?xml version="1.0"\n?>\n<REQUEST>\n<测试>测&nbsp;</测试></REQUEST>', "line 5, column 12"),
+        (SOAP.format("<in><![CDATA[<?xml version='1.0'?>\n<REQUEST></A>]]></in>"), "text of /ENVELOPE/BODY/IN, line 2, column 14"),
+    ],
+)  # fmt: skip
+def test_broken_xml_is_refused_at_the_line_and_column_of_what_came(raw, position):
+    problem = refusal(POLICE, raw.encode("gb18030"), "police").problems[0]
+    assert (problem.code, problem.position) == ("not-xml", position)

@@ -23,6 +23,7 @@ class _DocumentType:
     """身份证件类型: label or code; kept in `id_type`."""
 
     fills = ("id_type",)
+    is_coded = True
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         text = text_of(value)
@@ -98,6 +99,7 @@ class _Disability:
     """残疾类型: a type; where the export only says 是, a disability of unknown type cannot be carried."""
 
     fills = ("disability.type",)
+    is_coded = True
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         text = (text_of(value) or "").strip()
@@ -127,6 +129,8 @@ class _Disability:
 class _Difficulty:
     """A yes/no column that is a category of difficulty. 否 says nothing here; blank is not 否."""
 
+    is_coded = True
+
     def __init__(self, code: str, column: str) -> None:
         self.code = code
         self.column = column
@@ -154,6 +158,8 @@ class _Difficulty:
 
 class _IsGuardian:
     """成员n是否监护人: 是 makes a guardian, 否 does not, blank leaves it to the relation."""
+
+    is_coded = True
 
     def __init__(self, number: int) -> None:
         self.column = f"成员{number}是否监护人"

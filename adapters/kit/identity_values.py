@@ -10,8 +10,11 @@ from operator import mul
 from typing import Any
 
 from adapters.kit.conversion import Noted, Unmappable, Unwritable
-from adapters.kit.text_values import half_width, read_text, write_text
+from adapters.kit.text_values import NOTHING, half_width, read_text, write_text
 
+_INVISIBLE = re.compile(
+    "[\xad\u200b-\u200f\u202a-\u202e\u2060\ufeff]"
+)  # as chat programs and web pages put round numbers
 _SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}")
 _CITIZEN_ID = re.compile(r"[0-9]{17}[0-9X]")
 _CITIZEN_ID_15 = re.compile(r"[0-9]{15}")
@@ -56,6 +59,14 @@ def read_citizen_id(text: str) -> Any:
         if ruined_number(plain):
             raise Unmappable("ruined-number", "an identity number was cut to 15 significant digits by a spreadsheet")
         return Noted(plain, "check-digit", "the check digit of an identity number does not hold")
+    if plain in NOTHING:
+        raise Unmappable("placeholder", "says that there is no number")
+    if not is_whole and _INVISIBLE.search(plain):
+        bare = _INVISIBLE.sub("", plain)
+        if _CITIZEN_ID.fullmatch(bare) and check_digit_holds(bare):
+            return Noted(bare, "invisible-characters", "characters that nobody sees stood in an identity number")
+    if _CITIZEN_ID_15.fullmatch(plain) and not ("01" <= plain[8:10] <= "12" and "01" <= plain[10:12] <= "31"):
+        raise Unmappable("ruined-number", "an identity number of 15 digits without a day of birth, most likely cut off")
     if _CITIZEN_ID_15.fullmatch(plain):
         return Noted(plain, "fifteen-digit-id", "an identity number of the old 15-digit form")
     if _SCIENTIFIC.fullmatch(plain) or re.fullmatch(r"[0-9]+\.0*", plain):
@@ -122,6 +133,8 @@ def read_phone(text: str) -> Any:
     plain = half_width(text).strip()
     if plain.isdigit():
         return plain
+    if plain in NOTHING:
+        raise Unmappable("placeholder", "says that there is no number")
     if _is_floating(plain):
         raise Unmappable("ruined-number", "a spreadsheet turned a telephone number into a floating-point number")
     if not plain.isascii():
@@ -133,6 +146,6 @@ def read_phone(text: str) -> Any:
 
 def write_phone(value: Any) -> str:
     text = write_text(value)
-    if half_width(text) != text or (not text.isdigit() and _is_floating(text)):
+    if half_width(text) != text or text in NOTHING or (not text.isdigit() and _is_floating(text)):
         raise Unwritable
     return text

@@ -49,6 +49,7 @@ class FieldRule:
     action: str = "map"  # map | vault | seal | drop | ignore | custom | note
     argument: str = ""
     not_provided: str = ""
+    is_coded: bool = False  # a code, a label of one, a yes or a no
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,7 @@ def _group(group: Any, number: int, tables: Mapping[str, CodeTable], problems: l
     elif "list" in group:
         target, list_path = "list", _path(group["list"])
     fields = [
-        _field(body, tables, problems, f"{where}#/groups/{number}/fields/{index}")
+        _field(body, tables, problems, f"{where}#/groups/{number}/fields/{index}", is_person="person" in group)
         for index, body in enumerate(group["fields"])
     ]
     slot = group.get("slot", f"{target}{number}" if target != "data" else "data")
@@ -222,10 +223,13 @@ def _numbered(group: Any, copy: int) -> Any:
     return {**group, "fields": fields, "slot": f"{group.get('slot', 'numbered')}{copy}"}
 
 
+_CODES = frozenset({"yes_no", "flag", "agree", "urgency"})
 _ACTIONS = ("vault", "seal", "drop", "ignore", "custom")
 
 
-def _field(body: Any, tables: Mapping[str, CodeTable], problems: list[Problem], where: str) -> FieldRule:
+def _field(
+    body: Any, tables: Mapping[str, CodeTable], problems: list[Problem], where: str, *, is_person: bool
+) -> FieldRule:
     spellings = body["native"] if isinstance(body["native"], list) else [body["native"]]
     paths = tuple(_path(spelling) for spelling in spellings)
     for action in _ACTIONS:
@@ -241,7 +245,7 @@ def _field(body: Any, tables: Mapping[str, CodeTable], problems: list[Problem], 
                 continue
             converter = table.converter(bool(home.get("label", False)))
         else:
-            found = CONVERTERS.get(home.get("as", "text"))
+            found = CONVERTERS.get(home.get("as", "name" if is_person and home["to"] == "name" else "text"))
             if found is None:
                 problems.append(Problem("mapping", where, f"no converter `{home['as']}`"))
                 continue
@@ -256,4 +260,5 @@ def _field(body: Any, tables: Mapping[str, CodeTable], problems: list[Problem], 
         body.get("split", ""),
         body.get("also_split", ""),
         not_provided=body.get("not_provided", ""),
+        is_coded=all("code" in home or home.get("as") in _CODES for home in homes),
     )

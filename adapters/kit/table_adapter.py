@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from adapters.kit.adapter import RowsAdapter
+from adapters.kit.headings import Vocabulary, heading
 from adapters.kit.lens import CustomField
 from adapters.kit.mapping import AgencyMapping, FieldRule
 from adapters.kit.native import Tree
-from adapters.kit.tables import TableCodec, heading
+from adapters.kit.tables import TableCodec
 from gateway.ports.translation import Encoded
 
+_EXAMPLES = 8
 
-def _naming(mapping: AgencyMapping, customs: Mapping[str, CustomField]) -> Iterator[FieldRule]:
-    """The rules that fill the name of a minor."""
-    for group in mapping.groups:
-        for rule in group.fields if group.constants.get("roles") == ["minor"] else ():
-            custom = customs.get(rule.argument) if rule.action == "custom" else None
-            if any(choice.to == ("name",) for choice in rule.choices) or "name" in getattr(custom, "fills", ()):
-                yield rule
+
+def _vocabulary(mapping: AgencyMapping, customs: Mapping[str, CustomField]) -> Vocabulary:
+    """What the mapping's headings tell, by their rules."""
+
+    def says(rule: FieldRule, member: str) -> Any:
+        return getattr(customs.get(rule.argument) if rule.action == "custom" else None, member, ())
+
+    def names_child(rule: FieldRule) -> bool:
+        return any(choice.to == ("name",) for choice in rule.choices) or "name" in says(rule, "fills")
+
+    rules = [(rule, group.constants.get("roles") == ["minor"]) for group in mapping.groups for rule in group.fields]
+    child = [rule for rule, is_of_child in rules if is_of_child]
+
+    def headings(chosen: list[FieldRule]) -> frozenset[str]:
+        return frozenset(path[0] for rule in chosen for path in rule.aliases)
+
+    return Vocabulary(
+        headings([rule for rule, _ in rules]) | {mapping.kind_at[0]},
+        naming=headings([rule for rule in child if names_child(rule)]),
+        personal=headings(child),
+        coded=headings([rule for rule, _ in rules if rule.is_coded or says(rule, "is_coded")]),
+        examples=[rule.native[0] for rule in child if rule.action != "drop"][:_EXAMPLES],
+    )
 
 
 class TableAdapter(RowsAdapter):
@@ -34,13 +53,11 @@ class TableAdapter(RowsAdapter):
         title: str = "",
         sheet: str = "通报",
     ) -> None:
-        known = {path[0] for group in mapping.groups for rule in group.fields for path in rule.aliases}
-        wrong = [name for name in known if heading(name) != name]
+        vocabulary = _vocabulary(mapping, customs or {})
+        wrong = [name for name in vocabulary.known if heading(name) != name]
         if wrong:
             raise ValueError(f"headings that would never match: {wrong}")
-        naming = {path[0] for rule in _naming(mapping, customs or {}) for path in rule.aliases}
-        codec = TableCodec(frozenset({*known, mapping.kind_at[0]}), title, sheet, naming=frozenset(naming))
-        super().__init__(mapping, codec, customs)
+        super().__init__(mapping, TableCodec(vocabulary, title, sheet), customs)
 
     def to_bytes(self, tree: Tree, media_type: str) -> Encoded:
         chosen = self.written_media_type(media_type)

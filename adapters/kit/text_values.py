@@ -12,6 +12,12 @@ _FULL_WIDTH = {0xFF01 + i: 0x21 + i for i in range(94)} | {0x3000: 0x20}
 _AWKWARD = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]|_x[0-9A-Fa-f]{4}_")
 
 
+# What stands in a field instead of a name or a number.
+NOTHING = frozenset(
+    ("无", "暂无", "没有", "不详", "未知", "未提供", "/", "\\", "-", "--", "—", "——", "NULL", "null", "None", "NONE", "N/A", "n/a")
+)  # fmt: skip
+
+
 def half_width(text: str) -> str:
     """Full-width digits, letters and signs as their ASCII forms."""
     return text if text.isascii() else text.translate(_FULL_WIDTH)
@@ -35,6 +41,21 @@ def write_text(value: Any) -> str:
     if _AWKWARD.search(value) is not None:
         raise Unwritable
     return value
+
+
+def read_name(text: str) -> Any:
+    """A person's name. Where a form says 无 or /, there is nobody, or nobody known."""
+    name = read_text(text)
+    if half_width(name) in NOTHING:
+        raise Unmappable("placeholder", "says that there is no name")
+    return name
+
+
+def write_name(value: Any) -> str:
+    text = write_text(value)
+    if half_width(text) in NOTHING:
+        raise Unwritable
+    return text
 
 
 def read_exact(text: str) -> Any:

@@ -60,9 +60,13 @@ def _is_whole_date(text: str) -> bool:
 def _read_any_date(text: str) -> str:
     plain = half_width(text).strip()
     found = _COMPACT_DATE.fullmatch(plain) or _DATE.fullmatch(plain)
+    if plain.isdigit() and "30000" <= plain <= "60000" and len(plain) == 5:
+        raise Unmappable("ruined-date", "a spreadsheet made a number of days of a date: format the cells as dates")
     if found is None or not "1850" <= found["y"] <= "2149":
         raise Unmappable("date-form", "not a date")
     year, month, day = found["y"], found["m"], found["d"]
+    if plain == f"{year}.1":
+        raise Unmappable("ruined-date", "a spreadsheet makes 2015.1 of October as of January")
     if month is None or int(month) == 0:
         return year
     if not 1 <= int(month) <= 12:

@@ -29,6 +29,11 @@ XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 Row = tuple[str, int, list[str]]  # sheet, row number from 1, cells
 
+
+class HiddenTitle(str):
+    """The title of a sheet that whoever opens the workbook does not see."""
+
+
 _EMPTY_RUN = 5_000
 _MAX_ROWS = 1_100_000  # a worksheet has 1,048,576: whoever formats it to its end has them all, blank
 _MAX_COLUMNS = 16_384
@@ -74,7 +79,7 @@ class _Book:
 
 
 def read_xlsx(raw: bytes, limits: Limits) -> Iterator[Row]:
-    """Rows of all visible sheets. Raises Unreadable for anything but a plain, modest workbook."""
+    """Rows of all sheets, those of hidden ones under a HiddenTitle. Raises Unreadable for anything but a plain, modest workbook."""
     if len(raw) > limits.max_bytes:
         raise Unreadable(
             "too-large", f"byte {limits.max_bytes}", f"more than {limits.max_bytes} bytes", "send smaller files"
@@ -220,8 +225,11 @@ def _opened(archive: zipfile.ZipFile) -> _Book:
     for sheet in _elements(archive, main, "sheet"):
         wanted = next((value for key, value in sheet.items() if _RELATION_ID.fullmatch(key)), "")
         kind, part = relations.get(wanted, ("", ""))
-        if kind.endswith(_SHEET) and part in names and sheet.get("state", "visible") == "visible":
-            sheets.append((sheet.get("name", ""), part))
+        if kind.endswith(_SHEET) and part in names:
+            title = sheet.get("name", "")
+            sheets.append((title if sheet.get("state", "visible") == "visible" else HiddenTitle(title), part))
+    if not sheets:
+        raise KeyError("no sheet: a document of another kind in the same packaging")
     texts: list[str] = []
     dates: frozenset[int] = frozenset()
     elapsed: frozenset[int] = frozenset()
@@ -327,7 +335,7 @@ def _column(reference: str) -> int:
 
 def _cell(cell: Any, book: _Book) -> str:
     kind = cell.get("t", "n")
-    value = ""
+    value, is_computed = "", False
     for child in cell:
         name = child.tag.rpartition("}")[2]
         if name == "is":
@@ -336,6 +344,10 @@ def _cell(cell: Any, book: _Book) -> str:
             value = child.text or ""
             if kind != "inlineStr":
                 break
+        elif name == "f":
+            is_computed = True
+    if is_computed and not value and kind != "str":
+        return "#VALUE!"  # a formula whose result was never stored: a spreadsheet would compute it, nobody else can
     if kind == "s":
         number = int(value) if value else 0
         if number < 0:

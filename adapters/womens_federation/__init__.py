@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from adapters.kit.codetables import shared_tables
-from adapters.kit.converters import Unwritable, write_text
+from adapters.kit.converters import NOTHING, Unwritable, write_name, write_text
 from adapters.kit.lens import CustomField, Reading, fill, text_of
 from adapters.kit.mapping import load_mapping
 from adapters.kit.native import Position, Tree, get_at
@@ -33,15 +33,18 @@ class _NameOrAlias:
         text = (text_of(value) or "").strip()
         if not text or not text.strip("*＊"):
             return
+        if text in NOTHING:
+            reading.gap("placeholder", at, "says that there is no name", "persons.name")
+            return
         plain = _ALIAS.sub("", text)
         path = ("alias",) if plain != text and plain else ("name",)
         if fill(target, path, plain or text):
             reading.note(target, path, at)
 
     def write(self, rest: Tree, native: Tree) -> None:
-        for member, suffix in (("name", ""), ("alias", "(化名)")):
+        for member, suffix, write in (("name", "", write_name), ("alias", "(化名)", write_text)):
             try:
-                text = write_text(rest.get(member))
+                text = write(rest.get(member))
             except Unwritable:
                 continue
             if _ALIAS.search(text) is None:

@@ -130,4 +130,4 @@ def test_a_register_of_teachers_is_none_of_children(agency):
     headings = "教职工号 教师姓名 教师类型 学历 部门 性别 身份证号 手机号码 邮箱 QQ 政治面貌 民族 婚姻状况 籍贯 健康状况 个人简介 出生日期"
     item = _decoded(agency, _file(headings.split(" "), _VALUES))
     assert isinstance(item, RefusedItem), item
-    assert [(one.code, one.position) for one in item.problems] == [("no-known-columns", "row 1")]
+    assert [(one.code, one.position) for one in item.problems] == [("no-known-columns", "row 2")]

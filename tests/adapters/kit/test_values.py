@@ -87,3 +87,25 @@ def test_what_is_written_reads_as_it_was(name, native, canonical):
 def test_digits_that_fit_no_date_are_not_read_as_a_shorter_one(text):
     assert outcome(time_values.read_date, text) == ("date-form", "not a date")
     assert outcome(time_values.read_instant, text) == ("datetime-form", "not a date and time")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code"),
+    [
+        ("date", "2015.1", "ruined-date"),  # of October as of January
+        ("dashed_date", "42064", "ruined-date"),
+        ("citizen_id", "999999201503010", "ruined-number"),  # 15 of 18 digits: there is no 15th month
+        ("citizen_id", "无", "placeholder"),
+        ("phone", "/", "placeholder"),
+        ("name", "无", "placeholder"),
+        ("name", "NULL", "placeholder"),
+    ],
+)
+def test_what_says_nothing_certain_is_named_and_not_taken(name, text, code):
+    assert outcome(CONVERTERS[name].read, text)[0] == code
+
+
+def test_a_number_with_characters_that_nobody_sees_is_taken_without_them_and_that_is_said():
+    found = CONVERTERS["citizen_id"].read("\u202d999999201503010016\u202c")
+    assert (found.value, found.code) == ("999999201503010016", "invisible-characters")
+    assert outcome(time_values.read_date, "2015.2") == "2015-02"

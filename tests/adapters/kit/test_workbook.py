@@ -13,7 +13,7 @@ import openpyxl
 import pytest
 
 from adapters.kit.native import DEFAULT_LIMITS, Unreadable
-from adapters.kit.workbook import read_xlsx
+from adapters.kit.workbook import HiddenTitle, read_xlsx
 from adapters.kit.workbook_writer import write_xlsx
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -94,7 +94,12 @@ def test_another_library_finds_the_same_cells():
     book["隐藏"].sheet_state = "hidden"
     out = io.BytesIO()
     book.save(out)
-    assert rows(out.getvalue()) == [["姓名", "出生日期", "3", "2.5", "是", "", "2015-03-01 10:30:00"]]
+    found = list(read_xlsx(out.getvalue(), DEFAULT_LIMITS))
+    assert [cells for _, _, cells in found] == [
+        ["姓名", "出生日期", "3", "2.5", "是", "", "2015-03-01 10:30:00"],
+        ["不看"],
+    ]
+    assert [isinstance(title, HiddenTitle) for title, _, _ in found] == [False, True]
 
 
 def test_one_long_text_said_by_every_cell_is_refused_by_what_it_would_become():

@@ -1,0 +1,165 @@
+"""Which row of a sheet holds its headings, and what does each of its columns say?
+
+The heading row is the first with enough headings that the mapping knows; title rows above it are passed over. Many forms
+have two lines of headings: 监护人信息 over 姓名, 关系 and 联系电话. Then a column says both, 监护人姓名, and never the lower
+word alone, which would make the guardian the child. A second 姓名 without a word above it is somebody else, so what stands
+right of it is nobody's: it is named, and not read as the child's.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+EXTENSION = "扩展"
+PREFIX = EXTENSION + ":"
+_SURELY = 5  # as many known headings, a child's name among them, are no record, whatever else there are columns for
+_MARKS = re.compile(r"[\s*★▲※]+")
+# What a form says of how to fill a column in, and never of whom: `身份证号(18位)` is one, `姓名(父亲)` is none.
+_HINT = re.compile(
+    r"\((?:[^()]*(?:必填|选填|必录|可选|填写(?!人)|格式|下拉|选择|单选|文本|岁|[0-9]+位|yyyy)[^()]*|[例如][^()]*)\)",
+    re.IGNORECASE,
+)
+_BARE_NAME = "姓名"
+_GENERAL = re.compile(r"(?:的?(?:基本|基础|详细)?(?:信息|情况|资料|概况)|基本|基础)$")
+_CHILD = frozenset(
+    {"", "学生", "儿童", "幼儿", "未成年人", "本人", "个人", "留守儿童", "困境儿童", "农村留守儿童", "孤儿"}
+)
+_FAMILY = frozenset({"家庭", "家庭成员", "家庭主要成员", "亲属"})
+
+
+def heading(text: str) -> str:
+    """One spelling of a heading: half width, without blanks, line breaks, and marks for required columns."""
+    plain = unicodedata.normalize("NFKC", text)
+    return _MARKS.sub("", plain).removeprefix("\ufeff").rstrip(":")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The headings that a mapping knows. `naming`: those of a child's name; `personal`: all that tell of the child;
+    `coded`: those of a code, a 是 or a 否, which a list of codes has as well; `examples`: what a register begins with."""
+
+    known: frozenset[str]
+    naming: frozenset[str] = frozenset()
+    personal: frozenset[str] = frozenset()
+    coded: frozenset[str] = frozenset()
+    examples: Sequence[str] = field(default=())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.known or name.startswith(PREFIX)
+
+    @cached_property
+    def _starts(self) -> frozenset[str]:
+        return frozenset(name[0] for name in self.known)
+
+    @cached_property
+    def _are_plain(self) -> bool:
+        """No heading begins with what an ASCII letter and a mark after it are folded to."""
+        return all(start.isascii() or "\u4e00" <= start <= "\u9fff" for start in self._starts)
+
+    def may_begin(self, cell: str) -> bool:
+        """Most first cells are told from a heading by their first character, as long as folding does not change it."""
+        start = cell[:1]
+        is_kept = "\u4e00" <= start <= "\u9fff" or (start.isascii() and start.isalnum() and self._are_plain)
+        return (start in self._starts or not is_kept) and self.name(cell) in self.known
+
+    def name(self, cell: str) -> str:
+        """The heading a cell says, without hints on how to fill the column in where it is known without them."""
+        whole = heading(cell)
+        if whole in self.known or "(" not in whole:
+            return whole
+        bare = _HINT.sub("", whole).rstrip(":")
+        return bare if bare in self.known else whole
+
+    def line(self, cells: Sequence[str]) -> list[str]:
+        return [self.name(cell) if cell else "" for cell in cells]
+
+    def knows(self, names: Sequence[str]) -> set[str]:
+        return {name for name in names if name in self}
+
+    def are_headings(self, names: Sequence[str]) -> bool:
+        """Enough known headings for a record, and not codes alone: a sheet that lists what 性别 and 民族 may say has no people."""
+        known = self.knows(names)
+        if len(known) < 2 or known <= self.coded:
+            return False
+        return (len(known) >= _SURELY and not self.naming.isdisjoint(names)) or len(known) * 2 >= sum(map(bool, names))
+
+    def below(self, groups: Sequence[str], names: Sequence[str]) -> list[str] | None:
+        """The headings of a row under a row that groups them; None where that row is no such one, as a title."""
+        is_one = any(sub and label and self._is_group(label, sub) for label, sub in _pairs(groups, names))
+        return self._joined(groups, names) if is_one else None
+
+    def second_line(self, names: Sequence[str], cells: Sequence[str]) -> list[str] | None:
+        """The headings of both lines, where this row below the heading row goes on with it; None where it is a record."""
+        lower = self.line(cells)
+        wide = max(len(names), len(lower))
+        upper = [*names, *[""] * (wide - len(names))]
+        lower += [""] * (wide - len(lower))
+        is_more = is_known = False
+        for index, (label, sub) in enumerate(_pairs(upper, lower)):
+            own = upper[index]
+            if not sub or sub == own:
+                continue
+            is_spread = not own or own in (upper[index - 1 : index] + upper[index + 1 : index + 2])
+            begins = index + 1 < wide and not upper[index + 1] and bool(lower[index + 1])
+            if not label or not (is_spread or begins):
+                return None
+            is_more = True
+            is_known = is_known or sub in self.known or self._resolved(label, sub) in self.known
+        return self._joined(upper, lower) if is_more and is_known else None
+
+    def _joined(self, upper: Sequence[str], lower: Sequence[str]) -> list[str]:
+        wide = max(len(upper), len(lower))
+        upper, lower = [*upper, *[""] * (wide - len(upper))], [*lower, *[""] * (wide - len(lower))]
+        out = []
+        for own, (label, sub) in zip(upper, _pairs(upper, lower), strict=True):
+            out.append(own if not sub or sub == own else self._resolved(label, sub) if label else sub)
+        return out
+
+    def _is_group(self, label: str, sub: str) -> bool:
+        about, joined = _about(label), self._resolved(label, sub)
+        return ":" not in label and (sub in self if about in _CHILD else joined != sub and joined in self)
+
+    def _resolved(self, label: str, sub: str) -> str:
+        """What a column says under the word that groups it. A pair that is not known stays one, whatever `sub` says alone."""
+        about = _about(label)
+        if ":" in label:
+            return sub  # 单位:某某小学 groups nothing
+        for joined in (label + sub, about + sub):
+            if joined in self.known:
+                return joined
+        if about in _CHILD or (about in _FAMILY and sub not in self.known):
+            return sub
+        return label + sub
+
+    def settled(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The columns as they are read. A second name, or a plain 姓名 beside 学生姓名, is that of somebody else: what tells of
+        a person from there to the next name tells of nobody known."""
+        has_own = any(name in self.naming and name != _BARE_NAME for name in names)
+        seen: set[str] = set()
+        is_other = False
+        out = []
+        for name in names:
+            if name in self.naming:
+                is_other = name in seen or (has_own and name == _BARE_NAME)
+            seen.add(name)
+            out.append(f"{name}(2)" if is_other and name in self.personal else name)
+        return tuple(out)
+
+
+def _about(label: str) -> str:
+    about = label
+    while (shorter := _GENERAL.sub("", about)) != about:
+        about = shorter
+    return about
+
+
+def _pairs(upper: Sequence[str], lower: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """For each column the last word above it or left of that, and its own."""
+    label = ""
+    for index in range(max(len(upper), len(lower))):
+        label = (upper[index] if index < len(upper) else "") or label
+        yield label, lower[index] if index < len(lower) else ""

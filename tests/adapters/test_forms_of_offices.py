@@ -1,0 +1,218 @@
+"""Registers as offices hand them in: headings of two lines, totals and signatures below, sheets and rows that are none.
+
+What counts is whose name, number and date it is. People and values are made up.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import openpyxl
+import pytest
+
+from adapters.registry import load_adapters
+from gateway.model.notice import SubmittedNotice
+from gateway.ports.translation import RefusedItem
+from tests.adapters.builders import office
+
+ADAPTERS = load_adapters()
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+ID = "999999201503010016"
+Rows = Sequence[Sequence[Any]]
+
+
+def as_csv(rows: Rows, separator: str = ",") -> bytes:
+    out = io.StringIO()
+    csv.writer(out, delimiter=separator).writerows(rows)
+    return out.getvalue().encode("gb18030")
+
+
+def as_xlsx(rows: Rows, change: Callable[[Any], None] = lambda book: None) -> bytes:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    change(book)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def items(raw: bytes, media_type: str = "text/csv", agency: str = "education") -> list[Any]:
+    return list(ADAPTERS[agency].decode(raw, media_type, office(agency), {}).items)
+
+
+def people(item: Any) -> list[dict[str, Any]]:
+    assert isinstance(item, SubmittedNotice), item
+    hidden = ("ref", "roles", "of", "id_type")
+    return [{key: said for key, said in one.items() if key not in hidden} for one in item.data["persons"]]
+
+
+def said(item: Any) -> tuple[str, str]:
+    assert isinstance(item, RefusedItem), item
+    (problem,) = item.problems
+    assert problem.remedy
+    return problem.code, problem.position
+
+
+_TWO_LINES: dict[str, Rows] = {
+    "groups beside headings": [
+        ["某县花名册"],
+        ["序号", "姓名", "性别", "身份证号", "监护人信息", "", "", "备注"],
+        ["", "", "", "", "姓名", "与儿童关系", "联系电话", ""],
+        [1, "李小测", "男", ID, "李大测", "父亲", "13900139001", ""],
+    ],
+    "groups over all": [
+        ["学生基本信息", "", "", "父亲情况", "", "班主任", ""],
+        ["姓名", "性别", "身份证号", "姓名", "联系电话", "姓名", "联系电话"],
+        ["李小测", "男", ID, "李大测", "13900139001", "王师测", "13700137002"],
+    ],
+    "groups over the first line": [
+        ["序号", "儿童", "", "", "家庭情况", ""],
+        ["", "姓名", "性别", "身份证号", "父亲", ""],
+        ["", "", "", "", "姓名", "电话"],
+        [1, "李小测", "男", ID, "李大测", "13900139001"],
+    ],
+    "groups repeated in every column": [
+        ["姓名", "性别", "身份证号", "父亲信息", "父亲信息"],
+        ["姓名", "性别", "身份证号", "姓名", "电话"],
+        ["李小测", "男", ID, "李大测", "13900139001"],
+    ],
+}
+
+
+@pytest.mark.parametrize("name", _TWO_LINES)
+@pytest.mark.parametrize("write", [as_csv, as_xlsx])
+def test_under_headings_of_two_lines_the_guardian_is_not_the_child(name, write):
+    (item,) = items(write(_TWO_LINES[name]), XLSX if write is as_xlsx else "text/csv")
+    child, guardian = people(item)
+    assert child == {"name": "李小测", "sex": "1", "id_no": ID}
+    guardian.pop("relation", None)
+    assert guardian == {"name": "李大测", "phone": "13900139001"}
+    assert "王师测" not in str(item.data)
+
+
+@pytest.mark.parametrize(
+    ("columns", "unread"),
+    [
+        (["姓名", "身份证号", "监护人", "姓名", "联系电话"], "姓名(2)"),
+        (["姓名", "联系电话", "学生姓名", "身份证号"], "姓名(2)"),
+    ],
+)
+def test_a_name_that_could_be_anybodys_and_its_number_are_not_the_childs(columns, unread):
+    values = {"姓名": "李大测", "联系电话": "13900139001", "监护人": "父亲", "身份证号": ID, "学生姓名": "李小测"}
+    row = [values[name] for name in columns]
+    row[columns.index("学生姓名") if "学生姓名" in columns else 0] = "李小测"
+    (item,) = items(as_csv([columns, row]))
+    assert people(item)[0] == {"name": "李小测", "id_no": ID}
+    assert {f"row 2, column {unread}", "row 2, column 联系电话(2)"} <= {gap.position for gap in item.gaps}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["合  计", "35人", "男18女17", ""],
+        ["填表人：王某测", "审核人：赵某测", "", "填表日期：2024年3月1日"],
+        ["制表人：", "王某测", "审核：", "赵某测"],
+        ["学校（盖章）：", "校长：王某测", "日期：", ""],
+        ["例", "张某测", "男", ID],
+        ["1", "2", "3", "4"],
+        ["甲", "乙", "1", "2"],
+        ["必填", "必填", "选填", "选填，如999999201503010016"],
+    ],
+)
+def test_what_is_written_around_the_records_is_no_child(row):
+    (child, rest) = items(as_csv([["序号", "姓名", "性别", "身份证号"], [12, "李小测", "男", ID], row]))
+    assert people(child) == [{"name": "李小测", "sex": "1", "id_no": ID}]
+    assert said(rest) == ("not-a-record", "row 3")
+
+
+@pytest.mark.parametrize("name", ["合文测", "小计测", "单于测", "例小测"])
+def test_a_child_whose_name_begins_like_a_remark_is_one(name):
+    (item,) = items(as_csv([["姓名", "身份证号"], [name, ID]]))
+    assert people(item) == [{"name": name, "id_no": ID}]
+
+
+@pytest.mark.parametrize("separator", [",", "\t", ";", "|"])
+def test_the_separator_is_that_of_the_headings_whatever_the_title_says(separator):
+    rows = [["某校，一、二年级;三,四,五年级"], ["姓名", "性别", "现住址"], ["李小测", "男", "测试路1号"]]
+    (item,) = items(as_csv(rows[:1]) + as_csv(rows[1:], separator))
+    assert people(item) == [{"name": "李小测", "sex": "1", "residence": {"address": "测试路1号"}}]
+
+
+def test_headings_with_hints_are_known_and_with_a_person_in_brackets_are_not():
+    columns = ["姓名\n(必填)", "性别 *", "身份证号码（18位）", "出生日期(YYYY-MM-DD)：", "联系电话（父亲）"]
+    (item,) = items(as_csv([columns, ["李小测", "男", ID, "2015-03-01", "13900139001"]]))
+    assert people(item) == [{"name": "李小测", "sex": "1", "id_no": ID, "birth_date": "2015-03-01"}]
+    assert "row 2, column 联系电话(父亲)" in {gap.position for gap in item.gaps}
+
+
+@pytest.mark.parametrize("armoured", [f'="{ID}"', f"'{ID}", f"\t{ID}"])
+def test_what_keeps_a_number_from_a_spreadsheet_is_not_of_the_number(armoured):
+    (item,) = items(as_csv([["姓名", "身份证号"], ["李小测", armoured]]))
+    assert people(item) == [{"name": "李小测", "id_no": ID}]
+    assert [gap.code for gap in item.gaps] == ["no-message-number"]
+
+
+def test_a_quotation_mark_that_nothing_closes_is_refused_where_it_opens():
+    head = '姓名,性别,现住址\r\n李小一,男,"测试路\r\n2号"\r\n'
+    first, last = items((head + '李小二,男,"测试路\r\n李小三,女,测试路\r\n').encode())
+    assert people(first)[0]["residence"] == {"address": "测试路\r\n2号"}
+    assert said(last) == ("open-quote", "row 3")
+    (item,) = items((head.replace('2号"', "李小二,男,测试路\r\n李小三,女,测试路") + '李小四,男,"').encode())
+    assert ("open-quote", "row 2, column 现住址") in {(gap.code, gap.position) for gap in item.gaps}
+
+
+def test_sheets_that_are_passed_over_are_named():
+    def change(book: Any) -> None:
+        for title, rows in {
+            "二月": [["登记表"], ["工单编号", "年龄"], ["B1", 5]],
+            "三月": [["工单编号", "名字", "岁数"], ["B2", "李小二", 5]],
+            "字典": [["性别", "紧急程度"], ["男", "一般"], ["女", "紧急"]],
+            "隐藏": [["工单编号", "未成年人姓名", "年龄"], ["B3", "李小三", 6]],
+        }.items():
+            sheet = book.create_sheet(title)
+            for row in rows:
+                sheet.append(row)
+        book["隐藏"].sheet_state = "hidden"
+
+    head = ["工单编号", "未成年人姓名", "年龄"]
+    one, two, hidden, third, listed = items(as_xlsx([head, ["A1", "李小一", 5]], change), XLSX, "womens_federation")
+    assert [people(one)[0]["name"], people(two)[0]["age"]] == ["李小一", {"years": 5}]
+    assert said(hidden) == ("hidden-sheet", "sheet 隐藏")
+    assert said(third) == ("no-known-columns", "sheet 三月, row 1")
+    assert said(listed) == ("sheet-unread", "sheet 字典")
+    book = as_xlsx([head, ["A1", "李小一", 5]], lambda book: book.create_sheet("字典").append(["性别", "民族"]))
+    (item,) = items(book, XLSX, "womens_federation")  # a row alone is no table
+    assert [gap.code for gap in item.gaps] == []
+
+
+def test_a_formula_without_its_result_is_named():
+    rows = [["姓名", "出生日期", "身份证号"], ["李小测", "=MID(C2,7,8)", ID]]
+    (item,) = items(as_xlsx(rows), XLSX)
+    assert people(item) == [{"name": "李小测", "id_no": ID}]
+    assert ("cell-error", "sheet Sheet, row 2, column 出生日期") in {(gap.code, gap.position) for gap in item.gaps}
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (b"%PDF-1.7\n", "not-a-table"),
+        ("<html><table><tr><td>姓名</td><td>性别</td></tr></table>".encode("gb18030"), "not-a-table"),
+        (b'\xef\xbb\xbf<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?><Workbook/>', "not-a-table"),
+        ('[{"姓名": "李小测"}]'.encode(), "not-a-table"),
+        (b"\xef\xbb\xbf\r\n", "empty"),
+    ],
+)
+def test_a_file_of_another_kind_is_told_what_it_is(raw, code):
+    (item,) = items(raw, "application/vnd.ms-excel")
+    assert said(item)[0] == code
+
+
+def test_what_comes_nearest_to_headings_is_said():
+    (item,) = items(as_csv([["某校名单"], ["学生姓名", "鞋码", "爱好"], ["李小测", 34, "足球"]]))
+    assert said(item) == ("no-known-columns", "row 2")
+    assert "学生姓名" in item.problems[0].message
+    assert "李小测" not in str(item)

@@ -151,7 +151,8 @@ def _api(settings: Settings, engines: Engines, services: Services) -> ApiService
         services.policies.current()
         difference = await engines.store.clock_difference()
         is_right = abs(difference) <= timedelta(seconds=settings.limits.clock_skew_seconds)
-        return {"store": "ok", "policy": "ok", "clock": "ok" if is_right else "differs-from-the-database"}
+        clock = "ok" if is_right else "differs-from-the-database"
+        return {"store": "ok", "policy": "ok", "clock": clock, "time": engines.time.doubt() or "ok"}
 
     registry = CollectorRegistry()
     registry.register(services.proof.watch.metrics)
@@ -207,6 +208,7 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
             notices=engines.store.notices,
             verify=verify,
             unmapped=services.unmapped,
+            time=engines.time,
         ),
         [
             *log_routes(log_admin(settings, engines.store.log, engines.proof, services.proof)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
@@ -31,12 +32,14 @@ from gateway.engines.http_courier.courier import CourierSettings, HttpCourier
 from gateway.engines.system.clock import SystemClock
 from gateway.engines.system.ids import SystemIds
 from gateway.engines.system.logs import EventLog, Stream
+from gateway.engines.system.steady_clock import SteadyClock, TrustedClock
 from gateway.geography.divisions import DivisionTree
 from gateway.model.geography import Jurisdiction
 from gateway.policy.routing_rules import RoutingTables
 from gateway.policy.safeguards import Safeguards, load_safeguards
 from gateway.ports.broker import Doorbell
-from gateway.ports.clock import Clock, Ids
+from gateway.ports.clock import Clock, Ids, TimeInDoubt
+from gateway.ports.log_storage import LogQuery
 from gateway.ports.object_storage import ObjectStorage
 from gateway.ports.store import Store
 from gateway.ports.translation import Adapter
@@ -82,6 +85,7 @@ class Engines:
     """What touches the world."""
 
     clock: Clock
+    time: TimeInDoubt
     ids: Ids
     keys: FileKeyStore
     store: Store
@@ -109,12 +113,17 @@ class EventLogMetrics(Collector):
 
 @asynccontextmanager
 async def open_engines(settings: Settings, log_stream: Stream, clock: Clock | None = None) -> AsyncIterator[Engines]:
-    clock = clock or SystemClock()
+    steady = None if clock is not None or settings.is_clustered else steady_clock(settings, SystemClock())
+    clock = clock or steady or SystemClock()
+    time: TimeInDoubt = clock if isinstance(clock, SteadyClock) else TrustedClock(clock)
     async with AsyncExitStack() as stack:
         keys = open_keys(settings, root_key(settings))
         stack.callback(keys.close)
         store = await open_record(settings, clock)
         stack.push_async_callback(store.close)
+        if isinstance(clock, SteadyClock):
+            newest = await store.log.search(LogQuery(), None, 1)
+            clock.begin_after(newest[0].at if newest else None)
         courier = HttpCourier(
             clock,
             CourierSettings(
@@ -137,6 +146,7 @@ async def open_engines(settings: Settings, log_stream: Stream, clock: Clock | No
             broker = replace(broker, doorbell=bells)
         yield Engines(
             clock,
+            time,
             ids,
             keys,
             store,
@@ -146,6 +156,12 @@ async def open_engines(settings: Settings, log_stream: Stream, clock: Clock | No
             courier,
             events,
         )
+
+
+def steady_clock(settings: Settings, wall: Clock) -> SteadyClock:
+    """The time of a node that has no database's clock to be held to."""
+    limits = settings.limits
+    return SteadyClock(wall, timedelta(seconds=limits.clock_skew_seconds), timedelta(hours=limits.clock_gap_hours))
 
 
 def root_key(settings: Settings) -> RootKey:

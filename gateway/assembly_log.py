@@ -27,7 +27,7 @@ from gateway.model.errors import InvalidDocument, Unavailable
 from gateway.model.fields import FieldSpec
 from gateway.model.identifiers import FieldId, OfficeId
 from gateway.policy.vocabulary import Vocabulary
-from gateway.ports.clock import Clock, Ids
+from gateway.ports.clock import Clock, Ids, TimeInDoubt
 from gateway.ports.keys import KeyStore
 from gateway.ports.log_storage import LogStorage
 from gateway.ports.store import Store
@@ -182,6 +182,7 @@ def join_log_services(
     teller: Teller,
     staff: StaffDirectory,
     clock: Clock,
+    time: TimeInDoubt,
     ids: Ids,
 ) -> LogServices:
     return LogServices(
@@ -204,7 +205,13 @@ def join_log_services(
             people=people, retention=store.retention, staff=staff, teller=teller, clock=clock, ids=ids
         ),
         retain=Retain(
-            retention=store.retention, attachments=attachments, keys=keys, log=store.log, teller=teller, clock=clock
+            retention=store.retention,
+            attachments=attachments,
+            keys=keys,
+            log=store.log,
+            teller=teller,
+            clock=clock,
+            time=time,
         ),
         desk=LogDesk(
             log=store.log,

@@ -147,6 +147,7 @@ def _joined(ground: Ground, intake: Intake, handover: Handover) -> Services:
             teller=teller,
             staff=staff,
             clock=clock,
+            time=engines.time,
             ids=ids,
         ),
         directories=directories,
@@ -282,7 +283,9 @@ def _joined(ground: Ground, intake: Intake, handover: Handover) -> Services:
         dead_letters=DeadLetters(
             deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock, pause=pause
         ),
-        expire=Expire(deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock),
+        expire=Expire(
+            deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock, time=engines.time
+        ),
         authenticate=ground.authenticate,
         verify_order=VerifyOrder(
             settings=ground.authenticate.settings, directories=directories, storage=store.directory, clock=clock

@@ -74,6 +74,9 @@ class LimitSettings:
     strangers_per_minute: int = 120  # unauthenticated refusals per peer before it has to wait
     kept_peers: int = 10_000  # peers remembered for that; memory bound, about 200 bytes each
     clock_skew_seconds: int = 60  # offices' clocks are seldom set by hand to better than this
+    clock_gap_hours: int = (
+        24  # started longer than this after the log's newest record, an embedded node expires nothing yet
+    )
 
 
 @dataclass(frozen=True, slots=True)

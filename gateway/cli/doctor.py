@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import click
@@ -103,7 +104,10 @@ async def _node(settings: Settings) -> list[Finding]:
         offices = await Admin(settings).call("GET", "/admin/v1/offices")
     except Unavailable:
         return [Finding("no gateway runs with these settings", "warning", "start it: hutong serve")]
-    findings = [Finding(f"gateway runs, {len(offices)} offices", "ok")]
+    findings = [
+        Finding(f"gateway runs, {len(offices)} offices", "ok"),
+        _time(await Admin(settings).call("GET", "/admin/v1/time")),
+    ]
     for office in offices:
         if office.get("doubted"):
             remedy = "find out who wrote to the database, then hutong office add with the key from the office itself"
@@ -114,6 +118,13 @@ async def _node(settings: Settings) -> list[Finding]:
         queues = {OfficeId(one["id"]): QueueUse(one["queue"]) for one in offices if "queue" in one}
         findings += [Finding(*found) for found in await check_broker(settings.rabbitmq, queues)]
     return findings
+
+
+def _time(told: Any) -> Finding:
+    if not told["doubt"]:
+        return Finding("the gateway's time", "ok")
+    remedy = "set the clock by NTP; nothing expires or is destroyed until an office signs in by the clock's time"
+    return Finding(f"the gateway's time is in doubt: {told['doubt']}", "wrong", remedy)
 
 
 async def _reach(office: str, url: str) -> Finding:

@@ -20,6 +20,7 @@ from gateway.model.agency import Office, OfficeState
 from gateway.model.delivery import Delivery
 from gateway.model.errors import HutongError, InvalidDocument, NotFound, Problem, Refusal, Unavailable
 from gateway.model.identifiers import CaseId, DeliveryId, NoticeId, OfficeId, parse_office_id
+from gateway.ports.clock import TimeInDoubt
 from gateway.ports.storage import DeadLetterFilter, NoticeStorage, NoticeSummary
 from gateway.services.dead_letters import DeadLetters
 from gateway.services.enrol import Enrol, office_document
@@ -38,6 +39,7 @@ class AdminServices:
     notices: NoticeStorage
     verify: Callable[[], Awaitable[Verified]]
     unmapped: UnmappedFields
+    time: TimeInDoubt
 
 
 def make_admin_app(services: AdminServices, more: Iterable[web.RouteDef] = ()) -> web.Application:
@@ -52,6 +54,7 @@ def make_admin_app(services: AdminServices, more: Iterable[web.RouteDef] = ()) -
             web.patch("/admin/v1/offices/{office}", admin.change_office),
             web.post("/admin/v1/offices/{office}/state", admin.set_state),
             web.post("/admin/v1/offices/{office}/keys", admin.rotate_key),
+            web.get("/admin/v1/time", admin.show_time),
             web.get("/admin/v1/cases/{case}", admin.show_case),
             web.get("/admin/v1/notices/{notice}", admin.show_notice),
             web.get("/admin/v1/dead-letters", admin.list_dead_letters),
@@ -81,6 +84,9 @@ async def _problems(request: web.Request, handler: Callable[[web.Request], Await
 class _Admin:
     def __init__(self, services: AdminServices) -> None:
         self._services = services
+
+    async def show_time(self, _request: web.Request) -> web.Response:
+        return answer({"doubt": self._services.time.doubt()})
 
     async def list_offices(self, _request: web.Request) -> web.Response:
         return answer([self._document(office) for office in self._services.enrol.offices()])

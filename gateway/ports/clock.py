@@ -18,6 +18,26 @@ class Clock(Protocol):
         ...
 
 
+class TimeInDoubt(Protocol):
+    """Whether the time may be acted upon where that cannot be undone."""
+
+    def doubt(self) -> str:
+        """Why nothing may be expired or destroyed by this time; empty where it is sound."""
+        ...
+
+    def readings(self) -> tuple[datetime, ...]:
+        """What time it may be: the clock's, and in doubt what else it may be."""
+        ...
+
+    def earliest(self) -> datetime | None:
+        """In doubt since the start: the time is not before this, and may be any after it."""
+        ...
+
+    def trust(self, reading: datetime) -> None:
+        """Evidence from outside, such as an office's, speaks for one of the readings."""
+        ...
+
+
 class Ids(Protocol):
     """Notice, case, person and event ids are time-ordered (UUIDv7); delivery ids and secrets are random."""
 

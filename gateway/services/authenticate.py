@@ -27,7 +27,7 @@ from gateway.model.agency import Caller, Office, OfficeState
 from gateway.model.canonical import canonical_json
 from gateway.model.errors import Refusal, Unauthenticated
 from gateway.model.identifiers import OfficeId
-from gateway.ports.clock import Clock, Ids
+from gateway.ports.clock import Clock, Ids, TimeInDoubt
 from gateway.ports.keys import KeyStore
 from gateway.ports.registry_storage import DirectoryStorage
 from gateway.ports.storage import Epochs
@@ -127,10 +127,11 @@ class Authenticate:
         storage: DirectoryStorage,
         keys: KeyStore,
         clock: Clock,
+        time: TimeInDoubt,
         ids: Ids,
     ) -> None:
         self._settings, self._directories, self._storage = settings, directories, storage
-        self._keys, self._clock, self._ids = keys, clock, ids
+        self._keys, self._clock, self._time, self._ids = keys, clock, time, ids
         self._audiences = frozenset({settings.issuer, settings.token_endpoint})
         self._decoys = {algorithm: new_signing_key(algorithm).public() for algorithm in ALGORITHMS}
         self._known: dict[bytes, _Known] = {}
@@ -157,11 +158,14 @@ class Authenticate:
             raise TokenRefused("unsupported_grant_type" if form.get("grant_type") else "invalid_request")
         if form.get("client_assertion_type") != ASSERTION_TYPE or not form.get("client_assertion"):
             raise TokenRefused("invalid_request")
-        now = self._clock.now()
-        office, kid, jti, until = self._assert_client(form["client_assertion"], form.get("client_id"), now)
+        office, kid, jti, until, reading = self._assert_client(form["client_assertion"], form.get("client_id"))
         if not await self._storage.use_once(_JTI_REALM, _one_time(office.id, jti), until):
             raise Unauthenticated("the assertion was used before")
-        allowed = SCOPE_REPORT_ONLY if office.state is OfficeState.SUSPENDED else SCOPE_NOTICES
+        if reading is not None:
+            self._time.trust(reading)
+        now = self._clock.now()
+        is_limited = office.state is OfficeState.SUSPENDED or reading is None
+        allowed = SCOPE_REPORT_ONLY if is_limited else SCOPE_NOTICES
         wished = frozenset(form.get("scope", "").split()) or {allowed}
         if not wished <= {SCOPE_NOTICES, SCOPE_REPORT_ONLY}:
             raise TokenRefused("invalid_scope")
@@ -183,8 +187,12 @@ class Authenticate:
             raise _stranger()
         return known.caller
 
-    def _assert_client(self, assertion: str, client_id: str | None, now: datetime) -> tuple[Office, str, str, datetime]:
-        """The office, the kid and the jti of a valid assertion, with the instant until which the jti must be remembered."""
+    def _assert_client(
+        self, assertion: str, client_id: str | None
+    ) -> tuple[Office, str, str, datetime, datetime | None]:
+        """The office, the kid and the jti of a valid assertion, with the instant until which the jti must be remembered, and
+        the reading of the clock that it is fresh by; none where the time is in doubt and it is newer than the log: good for
+        reports, which wait for no clock."""
         try:
             read = read_compact(assertion)
             claims = read.claims()
@@ -195,11 +203,15 @@ class Authenticate:
         kid = read.header.get("kid")
         key = None
         if office is not None and isinstance(kid, str) and office.state is not OfficeState.COMPROMISED:
-            key = self._directories.current.signing_keys(office.id, now)(kid)
+            key = self._directories.current.signing_keys(office.id, self._clock.now())(kid)
         if not self._is_signed(read, key) or office is None or not isinstance(kid, str):
             raise _stranger()
-        expires_at = self._hold_to_rules(read, claims, office, client_id, now)
-        return office, kid, claims["jti"], expires_at + self._settings.skew
+        expires_at = self._hold_to_rules(read, claims, office, client_id)
+        reading = next((now for now in self._time.readings() if self._is_fresh(claims, expires_at, now)), None)
+        earliest = self._time.earliest()
+        if reading is None and (earliest is None or expires_at <= earliest):
+            raise _stranger()
+        return office, kid, claims["jti"], expires_at + self._settings.skew, reading
 
     def _is_signed(self, read: Compact, key: VerifyKey | None) -> bool:
         """One verification of the named algorithm whether or not there is a key, so that time tells nothing."""
@@ -210,15 +222,14 @@ class Authenticate:
         return False
 
     def _hold_to_rules(
-        self, read: Compact, claims: Mapping[str, Any], office: Office, client_id: str | None, now: datetime
+        self, read: Compact, claims: Mapping[str, Any], office: Office, client_id: str | None
     ) -> datetime:
-        """RFC 7523 3; returns when the assertion expires. The audience is one name: a list would let one assertion open two doors."""
+        """RFC 7523 3 but for the time; returns when the assertion expires. The audience is one name: a list would let one
+        assertion open two doors."""
         audience = claims.get("aud")
         if isinstance(audience, list) and len(audience) == 1:
             audience = audience[0]
-        skew = self._settings.skew
-        expires_at, not_before, issued_at = (_instant(claims.get(name)) for name in ("exp", "nbf", "iat"))
-        jti = claims.get("jti")
+        expires_at, jti = _instant(claims.get("exp")), claims.get("jti")
         holds = (
             read.header.get("typ", "JWT") in _ASSERTION_TYPES
             and claims.get("sub") == office.id
@@ -227,14 +238,19 @@ class Authenticate:
             and audience in self._audiences
             and isinstance(jti, str)
             and 0 < len(jti) <= _JTI_MAX_CHARS
-            and expires_at is not None
-            and now - skew < expires_at <= now + self._settings.assertion_life + skew
-            and ("nbf" not in claims or (not_before is not None and not_before <= now + skew))
-            and ("iat" not in claims or (issued_at is not None and issued_at <= now + skew))
         )
         if not holds or expires_at is None:
             raise _stranger()
         return expires_at
+
+    def _is_fresh(self, claims: Mapping[str, Any], expires_at: datetime, now: datetime) -> bool:
+        skew = self._settings.skew
+        not_before, issued_at = (_instant(claims.get(name)) for name in ("nbf", "iat"))
+        return (
+            now - skew < expires_at <= now + self._settings.assertion_life + skew
+            and ("nbf" not in claims or (not_before is not None and not_before <= now + skew))
+            and ("iat" not in claims or (issued_at is not None and issued_at <= now + skew))
+        )
 
     def _token(self, office: Office, kid: str, scope: str, certificate: str | None, now: datetime) -> IssuedToken:
         life = self._settings.token_life
@@ -265,8 +281,10 @@ class Authenticate:
             raise _stranger()
         directory = self._directories.current
         office = directory.offices.get(OfficeId(str(claims.get("sub"))))
-        expires_at = _instant(claims.get("exp"))
+        expires_at, issued_at = _instant(claims.get("exp")), _instant(claims.get("iat"))
         is_ours = claims.get("iss") == claims.get("aud") == self._settings.issuer
+        if issued_at is None or issued_at > now + self._settings.skew:  # made while the clock stood ahead
+            raise _stranger()
         if not is_ours or office is None or expires_at is None or office.state is OfficeState.COMPROMISED:
             raise _stranger()
         if directory.signing_keys(office.id, now)(str(claims.get("client_kid"))) is None:

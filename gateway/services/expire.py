@@ -9,7 +9,7 @@ from __future__ import annotations
 from gateway.model.audit import EventName
 from gateway.model.delivery import DeliveryState
 from gateway.ports.broker import Doorbell
-from gateway.ports.clock import Clock
+from gateway.ports.clock import Clock, TimeInDoubt
 from gateway.ports.storage import Conclusion, DeliveryStorage
 from gateway.services.follow import changes_of
 from gateway.services.tell import Teller, about
@@ -18,11 +18,16 @@ PAGE = 200
 
 
 class Expire:
-    def __init__(self, *, deliveries: DeliveryStorage, teller: Teller, doorbell: Doorbell, clock: Clock) -> None:
-        self._deliveries, self._teller, self._doorbell, self._clock = deliveries, teller, doorbell, clock
+    def __init__(
+        self, *, deliveries: DeliveryStorage, teller: Teller, doorbell: Doorbell, clock: Clock, time: TimeInDoubt
+    ) -> None:
+        self._deliveries, self._teller, self._doorbell = deliveries, teller, doorbell
+        self._clock, self._time = clock, time
 
     async def __call__(self) -> int:
-        """End what is over; returns how many. Safe to run at any time and twice at once."""
+        """End what is over; returns how many: none while the time is in doubt. Safe to run at any time and twice at once."""
+        if self._time.doubt():
+            return 0
         ended = 0
         now = self._clock.now()
         while page := await self._deliveries.expire_due(now, PAGE):

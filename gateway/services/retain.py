@@ -7,7 +7,7 @@ The rows go first, then the keys: a crash in between leaves a key that opens not
 from __future__ import annotations
 
 from gateway.model.audit import EventName
-from gateway.ports.clock import Clock
+from gateway.ports.clock import Clock, TimeInDoubt
 from gateway.ports.keys import KeyStore
 from gateway.ports.log_storage import LogStorage
 from gateway.ports.retention_storage import RetentionStorage
@@ -27,13 +27,17 @@ class Retain:
         log: LogStorage,
         teller: Teller,
         clock: Clock,
+        time: TimeInDoubt,
     ) -> None:
         self._attachments = attachments
         self._retention, self._keys, self._log = retention, keys, log
-        self._teller, self._clock = teller, clock
+        self._teller, self._clock, self._time = teller, clock, time
 
     async def __call__(self) -> int:
-        """Destroy what is over now; returns how many objects. Safe to run at any time and twice at once."""
+        """Destroy what is over now; returns how many objects: none while the time is in doubt. Safe to run at any time and
+        twice at once."""
+        if self._time.doubt():
+            return 0
         now, total = self._clock.now(), 0
         while True:
             gone = await self._retention.discard_expired(now, PAGE)

@@ -20,6 +20,7 @@ from jwcrypto import jwt as outside_jwt
 from gateway.crypto.detached import DetachedVerifier
 from gateway.crypto.signing import new_signing_key, verify_key
 from gateway.engines.system.logs import EventLog
+from gateway.engines.system.steady_clock import TrustedClock
 from gateway.http.app import make_app
 from gateway.http.services import ApiServices
 from gateway.http.serving import Edge
@@ -348,6 +349,7 @@ class StandIn:
             storage=self.one_times,  # type: ignore[arg-type]
             keys=self.keys,  # type: ignore[arg-type]
             clock=self.clock,
+            time=TrustedClock(self.clock),
             ids=Ids(),  # type: ignore[arg-type]
         )
         self.bulk, self.webhooks = Bulk(), Webhooks()

@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.model.agency import Office
 from gateway.model.errors import Problem
-from gateway.model.identifiers import NoticeType, office_of_urn
+from gateway.model.identifiers import NoticeType, office_urn
 from gateway.model.notice import ReleasedNotice, SubmittedNotice
 from gateway.ports.translation import Decoded, Encoded, RefusedItem
 from gateway.validation.cloudevent import (
@@ -72,11 +72,7 @@ def _item(event: CloudEvent | Malformed, at: str, sender: Office) -> SubmittedNo
     if isinstance(event, Malformed):
         return RefusedItem(at, event.problems)
     problems = []
-    try:
-        named = office_of_urn(event.source)
-    except ValueError:
-        named = None
-    if named != sender.id:
+    if event.source != office_urn(sender.id):
         problems.append(
             Problem(
                 "wrong-source", f"{at}/source", "the source is not the office that sends", "name your own office's URN"

@@ -37,8 +37,8 @@ def relations_of(people: Iterable[Tree], role: str) -> set[str]:
 class _MarkedByRelation:
     """`jhrgx` says by relation which family member is the guardian, `zhrgx` who is entrusted with the care."""
 
-    def __init__(self, key: str, role: str, native: str) -> None:
-        self.key, self.role, self.native = key, role, native
+    def __init__(self, key: str, native: str) -> None:
+        self.key, self.native = key, native
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         text = text_of(value)
@@ -49,9 +49,9 @@ class _MarkedByRelation:
             reading.gap("unmapped-code", at, "not in code table `GB/T 4761` version 2008", "persons.relation")
 
     def write(self, rest: Tree, native: Tree) -> None:
-        marked = relations_of(rest.pop(self.key, ()), self.role)
-        if len(marked) == 1:
-            native[self.native] = marked.pop()
+        marked = rest.pop(self.key, None)
+        if marked is not None:
+            native[self.native] = marked
 
 
 def _roles_read(person: Tree, guardian: str | None, carer: str | None) -> list[str]:
@@ -82,18 +82,17 @@ class CivilAffairs(MappedAdapter):
 
     def before_writing(self, rest: Tree, outgoing: Outgoing) -> None:
         people = [person for person in rest.get("persons", ()) if isinstance(person, dict)]
-        wanted: dict[str, str | None] = {}
         for key, role in ((_GUARDIAN, "guardian"), (_CARER, "carer")):
-            rest[key] = [dict(person) for person in people]
             relations = relations_of(people, role)
-            wanted[role] = relations.pop() if len(relations) == 1 else None
+            if len(relations) == 1:
+                rest[key] = relations.pop()
         for person in people:
             if "minor" not in person.get("roles", ()):
-                person[NATIVE_ROLES] = _roles_read(person, wanted["guardian"], wanted["carer"])
+                person[NATIVE_ROLES] = _roles_read(person, rest.get(_GUARDIAN), rest.get(_CARER))
 
 
 _CUSTOMS: dict[str, CustomField] = {
-    "guardian_relation": _MarkedByRelation(_GUARDIAN, "guardian", "jhrgx"),
-    "carer_relation": _MarkedByRelation(_CARER, "carer", "zhrgx"),
+    "guardian_relation": _MarkedByRelation(_GUARDIAN, "jhrgx"),
+    "carer_relation": _MarkedByRelation(_CARER, "zhrgx"),
 }
 ADAPTER = CivilAffairs(load_mapping("adapters.civil_affairs"), JsonCodec(begins="head"), _CUSTOMS)

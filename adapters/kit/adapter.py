@@ -149,7 +149,8 @@ class MappedAdapter:
             yield DecodedRow(item.position, notice)
 
     def read_item(self, item: NativeItem, source: Source, number: int, sender: Office) -> SubmittedNotice | RefusedItem:
-        make_encodable(item)
+        if item.is_careful:
+            make_encodable(item)
         reading = self._reading(item)
         self.before_reading(item.tree, reading)
         kind = self.lens.read(item.tree, reading)

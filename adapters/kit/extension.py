@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -29,6 +29,7 @@ from adapters.kit.text_values import is_awkward
 TABLE = "hutong-2026.1"
 _UNKNOWN = "x:"
 _XML_NAME = re.compile(r"[A-Z][A-Z0-9]*")
+_ANY_NAME = "X"
 _NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MAX_DEPTH = 24
 
@@ -85,43 +86,46 @@ def lexicon(style: str) -> Lexicon:
 
 def typed(value: Any) -> Any:
     """Mark types for a format whose leaves are all text (XML)."""
+    if value.__class__ is str:
+        if value.isalnum() or (value and value == value.strip() and _NOT_XML.search(value) is None):
+            return value
+        return {"@LX": "j", "#": json.dumps(value)}
     if isinstance(value, bool):
         return {"@LX": "b", "#": "1" if value else "0"}
     if isinstance(value, int):
         return {"@LX": "i", "#": str(value)}
-    if isinstance(value, str):
-        if _NOT_XML.search(value) is not None or value != value.strip() or not value:
-            return {"@LX": "j", "#": json.dumps(value)}
-        return value
     if isinstance(value, dict):
         if not value:
             return {"@LX": "o"}
         out: Tree = {}
         for key, below in value.items():
-            name, extra = (key, None) if _XML_NAME.fullmatch(key) else ("X", key)
-            for item in _typed_items(below):
-                if extra is not None:
-                    item = {"@N": extra, **(item if isinstance(item, dict) else {"#": item})}
-                there = out.get(name)
-                if there is None:
-                    out[name] = item
-                elif isinstance(there, list):
-                    there.append(item)
-                else:
-                    out[name] = [there, item]
+            name = _xml_name(key)
+            items = _typed_items(below) if below.__class__ is list else [typed(below)]
+            if name == _ANY_NAME:
+                items = [{"@N": key, **_node(item)} for item in items]
+            there = out.get(name)
+            if there is None:
+                out[name] = items[0] if len(items) == 1 else items
+            elif isinstance(there, list):
+                there.extend(items)
+            else:
+                out[name] = [there, *items]
         return out
     raise TypeError("an extension block carries plain JSON values")
 
 
-def _typed_items(value: Any) -> Iterator[Any]:
-    if not isinstance(value, list):
-        yield typed(value)
-    elif not value:
-        yield {"@LX": "l"}
-    else:
-        for below in value:
-            item = typed(below)
-            yield {"@SZ": "1", **(item if isinstance(item, dict) else {"#": item})}
+@lru_cache(maxsize=4096)
+def _xml_name(name: str) -> str:
+    """The element of a member: its own name, else the one that says its name by `@N`."""
+    return name if _XML_NAME.fullmatch(name) else _ANY_NAME
+
+
+def _typed_items(values: list[Any]) -> list[Any]:
+    return [{"@SZ": "1", **_node(typed(below))} for below in values] or [{"@LX": "l"}]
+
+
+def _node(item: Any) -> Tree:
+    return item if isinstance(item, dict) else {"#": item}
 
 
 def untyped(node: Any, depth: int = 0) -> Any:
@@ -149,7 +153,7 @@ def untyped(node: Any, depth: int = 0) -> Any:
     out: Tree = {}
     for name, below in members.items():
         for item in below if isinstance(below, list) else [below]:
-            key = item["@N"] if isinstance(item, dict) and name == "X" and "@N" in item else name
+            key = item["@N"] if isinstance(item, dict) and name == _ANY_NAME and "@N" in item else name
             value = untyped(item, depth + 1)
             if isinstance(item, dict) and item.get("@SZ") == "1":
                 there = out.setdefault(key, [])
@@ -163,26 +167,38 @@ def untyped(node: Any, depth: int = 0) -> Any:
     return out
 
 
-def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+@lru_cache(maxsize=4096)
+def _flat_name(name: str) -> str:
+    """A name as one step of a dotted one. Names are those of schemas and fields, never of an input."""
+    return name.replace("%", "%25").replace(".", "%2E").replace(":", "%3A")
+
+
+def flat(block: Mapping[str, Any]) -> dict[str, str]:
     """Dotted rows for a format without nesting."""
+    rows: dict[str, str] = {}
+    for name, below in block.items():
+        _flatten(below, _flat_name(name), rows)
+    return rows
+
+
+def _flatten(value: Any, at: str, rows: dict[str, str]) -> None:
     if value.__class__ is str:
-        if is_awkward(value) or value != value.strip() or not value:
-            yield prefix + ":j", json.dumps(value).replace("_x", "\\u005fx")
+        if value.isalnum() or (value and value == value.strip() and not is_awkward(value)):
+            rows[at] = value
         else:
-            yield prefix, value
-    elif isinstance(value, dict) and (value or not prefix):
-        for key, below in value.items():
-            name = key.replace("%", "%25").replace(".", "%2E").replace(":", "%3A")
-            yield from flat(below, f"{prefix}.{name}" if prefix else name)
+            rows[at + ":j"] = json.dumps(value).replace("_x", "\\u005fx")
+    elif isinstance(value, dict) and value:
+        for name, below in value.items():
+            _flatten(below, f"{at}.{_flat_name(name)}", rows)
     elif isinstance(value, list) and value:
         for index, below in enumerate(value, 1):
-            yield from flat(below, f"{prefix}.{index}")
+            _flatten(below, f"{at}.{index}", rows)
     elif isinstance(value, bool):
-        yield prefix + ":b", "1" if value else "0"
+        rows[at + ":b"] = "1" if value else "0"
     elif isinstance(value, int):
-        yield prefix + ":i", str(value)
+        rows[at + ":i"] = str(value)
     elif isinstance(value, list | dict):
-        yield prefix + (":l" if isinstance(value, list) else ":o"), "1"
+        rows[at + (":l" if isinstance(value, list) else ":o")] = "1"
     else:
         raise TypeError("an extension block carries plain JSON values")
 

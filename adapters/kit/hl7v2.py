@@ -14,14 +14,14 @@ becomes a dict of name -> value: the extension block.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable
 from adapters.kit.reading import scalar, text_of
-from adapters.kit.text import UndecodableText, decode_text, has_private_use, known_charset, wide_charset
+from adapters.kit.text import UndecodableText, decode_text, known_charset, needs_care, wide_charset
 from gateway.model.notice import Gap
 
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
@@ -32,20 +32,17 @@ _ENVELOPES = frozenset({"FHS", "BHS", "BTS", "FTS"})
 
 @dataclass(frozen=True, slots=True)
 class Delimiters:
-    field: str = "|"
-    component: str = "^"
-    repetition: str = "~"
-    escape: str = "\\"
-    subcomponent: str = "&"
-
-
-STANDARD = Delimiters()
+    field: str
+    component: str
+    repetition: str
+    escape: str
+    subcomponent: str
 
 
 def unescape(text: str, marks: Delimiters, charset: str = "utf-8") -> str:
     """Undo escape sequences; an unknown or broken one stays as it is."""
     escape = marks.escape
-    if not escape or escape not in text:
+    if escape not in text:
         return text
     known = {
         "F": marks.field, "S": marks.component, "R": marks.repetition, "E": escape, "T": marks.subcomponent,
@@ -91,7 +88,25 @@ def escape(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-def parse_field(text: str, marks: Delimiters, charset: str) -> Any:
+# Names of the extension block are those of schemas and fields, never of an input.
+_escaped_name = lru_cache(maxsize=4096)(escape)
+
+
+def _segment(line: str, fields: Sequence[str], marks: Delimiters, charset: str) -> Tree:
+    """The fields of a line that say something. Most lines have components at most, so each field is not asked for more."""
+    if marks.repetition in line or marks.escape in line or marks.subcomponent in line:
+        return {number: _field(text, marks, charset) for number, text in _counted(fields) if text and text != '""'}
+    component = marks.component
+    return {
+        number: {n: part for n, part in _counted(text.split(component)) if part and part != '""'}
+        if component in text
+        else text
+        for number, text in _counted(fields)
+        if text and text != '""'
+    }
+
+
+def _field(text: str, marks: Delimiters, charset: str) -> Any:
     """One field as a tree value; empty pieces are left out."""
     if marks.repetition in text:
         items = [_components(part, marks, charset) for part in text.split(marks.repetition)]
@@ -100,23 +115,22 @@ def parse_field(text: str, marks: Delimiters, charset: str) -> Any:
 
 
 def _components(text: str, marks: Delimiters, charset: str) -> Any:
-    if marks.component in text:
-        out: Tree = {}
-        for number, part in enumerate(text.split(marks.component), 1):
-            if part and part != '""':
-                out[str(number)] = _subcomponents(part, marks, charset)
-        return out
-    return _subcomponents(text, marks, charset)
+    if marks.component not in text:
+        return _subcomponents(text, marks, charset)
+    is_plain = marks.escape not in text and marks.subcomponent not in text
+    return {
+        number: part if is_plain else _subcomponents(part, marks, charset)
+        for number, part in _counted(text.split(marks.component))
+        if part and part != '""'
+    }
 
 
 def _subcomponents(text: str, marks: Delimiters, charset: str) -> Any:
     if text == '""':
         return ""
-    if marks.subcomponent and marks.subcomponent in text:
+    if marks.subcomponent in text:
         return {
-            str(number): unescape(part, marks, charset)
-            for number, part in enumerate(text.split(marks.subcomponent), 1)
-            if part
+            number: unescape(part, marks, charset) for number, part in _counted(text.split(marks.subcomponent)) if part
         }
     return unescape(text, marks, charset) if marks.escape in text else text
 
@@ -133,6 +147,14 @@ def component(value: Any, number: str) -> str | None:
     if number == "1":
         return text_of(scalar(value, "1"))
     return None
+
+
+_NUMBERS = tuple(map(str, range(1, 101)))
+
+
+def _counted(pieces: Sequence[str]) -> Iterable[tuple[str, str]]:
+    """Pieces with their numbers from 1, which are names in a tree."""
+    return zip(_NUMBERS if len(pieces) <= len(_NUMBERS) else map(str, range(1, len(pieces) + 1)), pieces, strict=False)
 
 
 def field_text(value: Any) -> str:
@@ -158,9 +180,12 @@ def _subcomponent_text(value: Any) -> str:
 
 def _numbered(pieces: Tree, text: Callable[[Any], str]) -> list[str]:
     """The texts of numbered pieces, in their places from 1; what is absent is empty."""
-    out = [""] * max(map(int, pieces), default=0)
+    out: list[str] = []
     for number, piece in pieces.items():
-        out[int(number) - 1] = escape(piece) if piece.__class__ is str else text(piece)
+        place = int(number)
+        if place > len(out):
+            out.extend([""] * (place - len(out)))
+        out[place - 1] = escape(piece) if piece.__class__ is str else text(piece)
     return out
 
 
@@ -185,6 +210,36 @@ def _narrowed(raw: bytes) -> bytes:
         raise Unreadable("charset", f"byte {error.offset}", "the bytes fit no charset we read", "send UTF-8") from None
 
 
+class _Message(NamedTuple):
+    """The segments of one message, each with its line, and what had to be got over to tell them apart."""
+
+    lines: list[tuple[str, int]]
+    gaps: list[Gap]
+
+
+def _messages(text: str) -> list[_Message]:
+    out: list[_Message] = []
+    separator = ""
+    whole = text.strip("\ufeff\x0b\x1c\r\n\t ").replace("\r\n", "\r").replace("\n", "\r")
+    for number, line in enumerate(whole.split("\r"), 1):
+        line = line.strip("\x0b\x1c").removeprefix("\ufeff")
+        if line.lstrip()[:3] == "MSH":
+            line = line.lstrip()
+            separator = line[3:4]
+            out.append(_Message([(line, number)], []))
+            continue
+        if not out or not line or line.isspace():
+            continue
+        if _SEGMENT.match(line) and (len(line) == 3 or line[3] == separator):
+            if line[:3] not in _ENVELOPES:
+                out[-1].lines.append((line, number))
+        else:
+            above, above_number = out[-1].lines[-1]
+            out[-1].lines[-1] = (f"{above}\n{line}", above_number)
+            out[-1].gaps.append(Gap("line-break", f"line {number}", "a line break inside a segment; taken as text"))
+    return out
+
+
 @dataclass(frozen=True)
 class Hl7v2Codec:
     """`order`: segment order when writing; segments that are not listed follow in the tree's order."""
@@ -205,7 +260,7 @@ class Hl7v2Codec:
             raise Unreadable(
                 "not-hl7", "line 1", "no MSH segment at the beginning", "send HL7 v2 ER7, beginning with MSH"
             )
-        header = re.split(rb"[\r\n]", raw[found.start() : found.start() + 2048], maxsplit=1)[0]
+        header = raw[found.start() : found.start() + 2048].split(b"\r", 1)[0].split(b"\n", 1)[0]
         try:
             text = decode_text(raw, declared_charset(header))
         except UndecodableText as error:
@@ -217,40 +272,23 @@ class Hl7v2Codec:
             if sum(map(text.value.count, marks)) > self.limits.max_nodes:
                 much = f"more than {self.limits.max_nodes} fields, repetitions and components"
                 raise Unreadable("too-large", "line 1", much, "send smaller pieces")
-        gaps = [Gap("charset", "MSH-18", f"the charset is not said, or not the one said; read as {text.charset}")]
-        lines = text.value.strip("\ufeff\x0b\x1c\r\n\t ").replace("\r\n", "\r").replace("\n", "\r").split("\r")
-        messages: list[list[tuple[str, int]]] = []
-        broken: list[list[Gap]] = []
-        for number, line in enumerate(lines, 1):
-            line = line.strip("\x0b\x1c")
-            if line.startswith("\ufeff"):
-                line = line[1:]
-            if line.lstrip()[:3] == "MSH":
-                messages.append([(line.lstrip(), number)])
-                broken.append([])
-                continue
-            if not line.strip() or not messages:
-                continue
-            separator = messages[-1][0][0][3:4]
-            if _SEGMENT.match(line) and (len(line) == 3 or line[3] == separator):
-                if line[:3] not in _ENVELOPES:
-                    messages[-1].append((line, number))
-            else:
-                above, above_number = messages[-1][-1]
-                messages[-1][-1] = (f"{above}\n{line}", above_number)
-                broken[-1].append(Gap("line-break", f"line {number}", "a line break inside a segment; taken as text"))
+        messages = _messages(text.value)
         if len(messages) > self.limits.max_items:
             raise Unreadable("too-many", "line 1", f"more than {self.limits.max_items} messages", "send smaller files")
+        notes: list[Gap] = []
+        if text.mismatch:
+            notes = [Gap("charset", "MSH-18", f"the charset is not said, or not the one said; read as {text.charset}")]
+        is_careful = needs_care(text.value)
         out: list[NativeItem | Unreadable] = []
-        for number, (message, notes) in enumerate(zip(messages, broken, strict=True), 1):
-            where = f"message {number}" if len(messages) > 1 else ""
-            out.append(self._message(message, text.charset, where, [*(gaps if text.mismatch else []), *notes]))
+        for number, message in enumerate(messages, 1):
+            message.gaps[:0] = notes
+            out.append(
+                self._message(message, text.charset, f"message {number}" if len(messages) > 1 else "", is_careful)
+            )
         return out
 
-    def _message(
-        self, lines: list[tuple[str, int]], charset: str, where: str, gaps: list[Gap]
-    ) -> NativeItem | Unreadable:
-        head = lines[0][0]
+    def _message(self, message: _Message, charset: str, where: str, is_careful: bool) -> NativeItem | Unreadable:
+        head, gaps = message.lines[0][0], message.gaps
         field = head[3:4]
         encoding = head[4:].split(field, 1)[0] if field else ""
         if not field or not 1 <= len(encoding) <= 5 or any(char.isalnum() for char in encoding):
@@ -259,10 +297,9 @@ class Hl7v2Codec:
             )
         given = (*encoding, *"^~\\&"[len(encoding) :])
         marks = Delimiters(field, *given[:4])
-        component, repetition, escaping, below = marks.component, marks.repetition, marks.escape, marks.subcomponent
         tree: Tree = {}
         pairs: dict[str, str] = {}
-        for line, line_number in lines:
+        for line, line_number in message.lines:
             name = line[:3]
             parts = line.split(field)
             if name == self.pairs:
@@ -274,12 +311,9 @@ class Hl7v2Codec:
                         )
                     pairs.setdefault(key, unescape(parts[3], marks, charset) if len(parts) > 3 else "")
                 continue
-            segment: Tree = {}
             # MSH-1 is the separator itself, and MSH-2 the delimiters
-            for number, part in enumerate(parts[2:], 3) if name == "MSH" else enumerate(parts[1:], 1):
-                if part and part != '""':
-                    is_plain = component not in part and repetition not in part and escaping not in part
-                    segment[str(number)] = part if is_plain and below not in part else parse_field(part, marks, charset)
+            parts[:2] = ("", "") if name == "MSH" else parts[1:2]
+            segment = _segment(line, parts, marks, charset)
             there = tree.get(name)
             if there is None:
                 tree[name] = segment
@@ -289,14 +323,13 @@ class Hl7v2Codec:
                 tree[name] = [there, segment]
         if pairs:
             tree[self.pairs] = pairs
-        prefix = f"{where}, " if where else ""
 
         def locate(path: Position) -> str:
-            return prefix + hl7_position(path)
+            return f"{where}, {hl7_position(path)}"
 
         # the header holds the escape character once, to name it
-        escapes = sum(line.count(escaping) for line, _ in lines) > 1
-        return NativeItem(tree, where, gaps, locate, escapes or any(has_private_use(line) for line, _ in lines))
+        has_escapes = head.count(marks.escape) > 1 or any(marks.escape in line for line, _ in message.lines[1:])
+        return NativeItem(tree, where, gaps, locate if where else hl7_position, is_careful or has_escapes)
 
     def write(self, tree: Tree) -> bytes:
         lines: list[str] = []
@@ -304,9 +337,9 @@ class Hl7v2Codec:
         for name in names:
             body = tree[name]
             if name == self.pairs:
-                lines.extend(
-                    f"{name}|{n}|{escape(key)}|{escape(value)}" for n, (key, value) in enumerate(body.items(), 1)
-                )
+                lines += [
+                    f"{name}|{n}|{_escaped_name(key)}|{escape(value)}" for n, (key, value) in enumerate(body.items(), 1)
+                ]
                 continue
             for number, segment in enumerate(body if isinstance(body, list) else [body], 1):
                 if name == "MSH":

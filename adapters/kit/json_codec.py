@@ -21,7 +21,7 @@ import orjson
 
 from adapters.kit.json_faults import MAX_DIGITS, Strict, ill_formed, located
 from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable, pointer_position
-from adapters.kit.text import UndecodableText, decode_text, may_hold_private_use
+from adapters.kit.text import UndecodableText, decode_text, needs_care
 from gateway.model.notice import Gap
 
 
@@ -143,7 +143,7 @@ class JsonCodec:
         yield from self._lines(text, gaps, limits)
 
     def _document(self, text: str, gaps: list[Gap], limits: Limits) -> list[NativeItem | Unreadable]:
-        return self._messages(parse_strict(text, limits), "", gaps, may_hold_private_use(text, "\\"), limits)
+        return self._messages(parse_strict(text, limits), "", gaps, needs_care(text, "\\"), limits)
 
     def _messages(
         self, value: Any, where: str, gaps: list[Gap], is_careful: bool, limits: Limits
@@ -198,7 +198,7 @@ class JsonCodec:
                 )
             try:
                 value = parse_strict(line, limits)
-                yield from self._messages(value, f"line {number}", gaps, may_hold_private_use(line, "\\"), limits)
+                yield from self._messages(value, f"line {number}", gaps, needs_care(line, "\\"), limits)
             except Unreadable as error:
                 problem = error.problem
                 where = f"line {number}" + (f", {problem.position}" if problem.position else "")

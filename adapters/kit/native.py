@@ -32,7 +32,8 @@ class Unreadable(Exception):
 class NativeItem:
     """One notice's tree. `position` names the item in the input; `gaps` are what the codec itself had to note.
 
-    `is_careful` is False where the codec has seen that the input holds no private-use character in any spelling.
+    `is_careful` is False where the codec has seen that the input holds neither private-use characters nor halves of
+    characters, in any spelling, in names as in values.
     """
 
     tree: Tree

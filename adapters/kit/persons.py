@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.kit.native import Tree
 from adapters.kit.relations import guardian_by_relation
@@ -50,23 +50,41 @@ def default_refs(persons: list[Tree]) -> None:
             person.setdefault("of", first)
 
 
-def people_left(claimed: list[Tree], others: list[Tree]) -> list[Tree]:
+class Claimed(NamedTuple):
+    """A person whom a group of the format carries. `left` is what no field of it took; the rest is what was said before."""
+
+    left: Tree
+    roles: Any
+    has_relation: bool
+    ref: Any
+
+    def read_back(self, roles: list[str]) -> Claimed:
+        """With the roles that reading the format will give, `roles` unless the adapter knows better; others stay to be said."""
+        expected = self.left.pop(NATIVE_ROLES, roles)
+        if self.roles == expected:
+            del self.left["roles"]
+        return self._replace(roles=expected, has_relation=self.has_relation and "relation" not in self.left)
+
+
+def people_left(claimed: list[Claimed], others: list[Tree]) -> list[Tree]:
     """What the extension block must say about persons: leftovers, refs and relations that reading would not guess."""
-    order = sorted(claimed, key=lambda person: "minor" not in person["@roles"])
-    first = next((person for person in order if "minor" in person["@roles"]), None)
+    order = sorted(claimed, key=lambda person: "minor" not in person.roles)
+    first = next((person.ref for person in order if "minor" in person.roles), None)
     out: list[Tree] = []
     for number, person in enumerate(order, 1):
-        entry = {k: v for k, v in person.items() if k not in ("@roles", "@relation", "@ref") and k[0] != "~"}
+        entry = person.left
         if entry.get("ref") == f"p{number}":
             del entry["ref"]
-        expected = (
-            first["@ref"] if first is not None and person["@relation"] and "minor" not in person["@roles"] else None
-        )
-        if expected is not None:
-            if entry.get("of") == expected:
+        if first is not None and person.has_relation and "minor" not in person.roles:
+            if entry.get("of") == first:
                 del entry["of"]
             elif "of" not in entry:
                 entry["unrelated"] = True
-        if entry:
-            out.append({"@native": f"p{number}", **entry})
-    return [*out, *({k: v for k, v in person.items() if k[0] != "~"} for person in others)]
+        if any(name[0] != "~" for name in entry):
+            out.append({"@native": f"p{number}", **_said(entry)})
+    return [*out, *map(_said, others)]
+
+
+def _said(person: Tree) -> Tree:
+    """Without what an adapter laid aside for its own fields."""
+    return {name: value for name, value in person.items() if name[0] != "~"}

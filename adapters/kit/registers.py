@@ -14,6 +14,7 @@ from functools import cached_property
 from adapters.kit.headings import EXTENSION, PREFIX, Vocabulary
 from adapters.kit.native import Tree, Unreadable
 from adapters.kit.remarks import remark
+from adapters.kit.text import needs_care
 from adapters.kit.workbook import HiddenTitle, Row, place
 from gateway.model.notice import Gap
 
@@ -35,6 +36,10 @@ class Columns:
     @cached_property
     def _extension(self) -> tuple[tuple[str, str], ...]:
         return tuple((name, name[len(PREFIX) :]) for name in self.names if name.startswith(PREFIX))
+
+    @cached_property
+    def need_care(self) -> bool:
+        return needs_care("".join(self.names))
 
     def tree(self, cells: list[str]) -> Tree | None:
         """A row without anything odd in its cells; None for one that has to be looked at cell by cell."""

@@ -27,7 +27,7 @@ from adapters.kit.headings import EXTENSION, PREFIX, Vocabulary
 from adapters.kit.json_codec import charset_parameter, text_of_bytes
 from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable
 from adapters.kit.registers import Columns, not_a_record, records
-from adapters.kit.text import has_private_use
+from adapters.kit.text import needs_care
 from adapters.kit.workbook import OLD_WORKBOOK, XLSX_TYPE, Row, read_xlsx
 from adapters.kit.workbook_writer import write_xlsx
 from gateway.model.notice import Gap
@@ -127,7 +127,7 @@ class TableCodec:
         tree = None if is_odd or len(cells) > len(columns.names) else columns.tree(cells)
         item = _item(tree, where, list(gaps)) if tree is not None else self._row(columns.names, where, cells, gaps)
         if isinstance(item, NativeItem):
-            item.is_careful = has_private_use(joined)
+            item.is_careful = columns.need_care or needs_care(joined)
         return item
 
     def _row(self, columns: Sequence[str], where: str, cells: list[str], gaps: list[Gap]) -> NativeItem | Unreadable:

@@ -52,6 +52,7 @@ _TO_ENCODE = re.compile("[" + "".join(map(chr, _WHATWG_TO_PYTHON)) + "]")
 # Private-use characters whose two-byte codes are those of other characters now: they would come back as these.
 SUPERSEDED = re.compile("[" + "".join(map(chr, _PYTHON_TO_WHATWG)) + "]")
 _PRIVATE_USE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
+_ODD = re.compile("[\ud800-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
 
 _GB_NAMES = frozenset(
     {"gb18030", "gb180302000", "gb180302005", "gb180302022", "gbk", "gb2312", "cp936", "ms936", "xgbk"}
@@ -144,13 +145,17 @@ def encode_gb18030(text: str) -> bytes:
 
 def has_private_use(text: str) -> bool:
     """Characters that mean something only under one vendor's font: names with them cannot be matched."""
-    # what is printable holds none, and that is seen in a third of the time
-    return not text.isascii() and not text.isprintable() and _PRIVATE_USE.search(text) is not None
+    return not _is_printable(text) and _PRIVATE_USE.search(text) is not None
 
 
-def may_hold_private_use(text: str, escape: str) -> bool:
-    """Whether a document that writes characters as themselves or after `escape` may hold some. Errs on the side of yes."""
-    return escape in text or has_private_use(text)
+def _is_printable(text: str) -> bool:
+    """Whether text holds no private use and no half characters, seen in a fifth of the time that looking for them takes."""
+    return text.isascii() or text.isprintable() or text.replace("\n", "").replace("\r", "").isprintable()
+
+
+def needs_care(text: str, escape: str = "") -> bool:
+    """Whether text may hold a private-use character or half of one, as itself or after `escape`. Errs on the side of yes."""
+    return (escape != "" and escape in text) or (not _is_printable(text) and _ODD.search(text) is not None)
 
 
 def _strict(raw: bytes, charset: str) -> str:

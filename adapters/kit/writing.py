@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from adapters.kit.extension import TABLE, flat, lexicon, typed
 from adapters.kit.mapping import AgencyMapping, GroupRule
 from adapters.kit.native import Tree, copied, get_at, merge_at, pop_at, set_at
-from adapters.kit.persons import NATIVE_ROLES, people_left, plays
+from adapters.kit.persons import Claimed, people_left, plays
 from adapters.kit.placing import Placing, placing
 from adapters.kit.reading import CustomField
 from gateway.model.identifiers import NoticeType
@@ -34,7 +34,7 @@ class Writer:
         tree: Tree = {}
         native_kind = self._kind_out(kind, rest)
         persons: list[Tree] = [person for person in rest.pop("persons", []) if isinstance(person, dict)]
-        claimed: list[Tree] = []
+        claimed: list[Claimed] = []
         set_at(tree, self.mapping.kind_at, native_kind)
         for group, fields in self._groups:
             if group.target == "data":
@@ -55,7 +55,7 @@ class Writer:
             if self.extension_style == "typed":
                 block = typed(block)
             elif self.extension_style == "flat":
-                block = dict(flat(block))
+                block = flat(block)
             set_at(tree, self.mapping.extension, block)
         return tree
 
@@ -74,7 +74,7 @@ class Writer:
         tree: Tree,
         rest: Tree,
         persons: list[Tree],
-        claimed: list[Tree],
+        claimed: list[Claimed],
         envelope: Mapping[str, str],
     ) -> None:
         if group.target == "person":
@@ -87,29 +87,19 @@ class Writer:
         nodes: list[Tree] = []
         for item in items if group.repeat else items[:1]:
             node: Tree = {}
-            copy = copied(item)
-            _place(fields, node, copy, envelope)
-            if group.target == "list" and copy:
-                return  # an item that does not fit whole goes to the extension block, with its list
-            if not node:
-                continue
-            nodes.append(node)
-            if group.target == "person":
-                for index, person in enumerate(persons):
-                    if person is item:
-                        del persons[index]
-                        break
-                expected = copy.pop(NATIVE_ROLES, group.constants["roles"])
-                if item.get("roles") == expected:
-                    del copy["roles"]
-                claimed.append(
-                    {
-                        **copy,
-                        "@roles": expected,
-                        "@relation": "relation" in item and "relation" not in copy,
-                        "@ref": item.get("ref"),
-                    }
-                )
+            if group.target == "list":
+                copy = copied(item)
+                _place(fields, node, copy, envelope)
+                if copy:
+                    return  # an item that does not fit whole goes to the extension block, with its list
+            else:
+                claim = Claimed(item, item.get("roles"), "relation" in item, item.get("ref"))
+                _place(fields, node, item, envelope)
+                if node:
+                    claimed.append(claim.read_back(group.constants["roles"]))
+                    del persons[next(index for index, person in enumerate(persons) if person is item)]
+            if node:
+                nodes.append(node)
         if group.target == "list" and nodes:
             pop_at(rest, group.list_path)
         if nodes:

@@ -35,7 +35,7 @@ from adapters.kit.native import (
     path_position,
     set_at,
 )
-from adapters.kit.text import SUPERSEDED, encode_gb18030, may_hold_private_use
+from adapters.kit.text import SUPERSEDED, encode_gb18030, needs_care
 from gateway.model.notice import Gap
 
 _DECLARATION = re.compile(r"\s*<\?xml\b[^>]*?\?>", re.IGNORECASE)
@@ -316,7 +316,7 @@ class XmlCodec:
                 "the root element is not of this format",
                 f"send one of: {', '.join(self.roots)}",
             )
-        return found, gaps, may_hold_private_use(text, "#")  # as in `&#xE000;`, however often escaped
+        return found, gaps, needs_care(text, "#")  # as in `&#xE000;`, however often escaped
 
     def message(
         self, message: Any, at: Position, gaps: list[Gap], is_careful: bool

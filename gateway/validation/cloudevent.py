@@ -40,7 +40,8 @@ _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NOTICE_TYPE = re.compile(r"hutong\.notice\.([A-Z]{3,5}(?:-[A-Z]{1,2})?)\.v([1-9][0-9]{0,3})")
 _REQUIRED: Final = ("id", "source", "type")
 _OPTIONAL: Final = ("subject", "time", "datacontenttype", "dataschema")
-_KNOWN: Final = frozenset({"specversion", *_REQUIRED, *_OPTIONAL, "data", "data_base64"})
+_NAMED: Final = (*_REQUIRED, *_OPTIONAL)
+_KNOWN: Final = frozenset({"specversion", *_NAMED, "data", "data_base64"})
 _INT32: Final = 2**31
 _JSON: Final = "application/json"
 
@@ -87,7 +88,7 @@ class CloudEvent:
     def attributes(self) -> dict[str, str | int | bool]:
         """All context attributes that are present, `specversion` first."""
         found: dict[str, str | int | bool] = {"specversion": "1.0"}
-        for name in (*_REQUIRED, *_OPTIONAL):
+        for name in _NAMED:
             value = getattr(self, name)
             if value is not None:
                 found[name] = value
@@ -287,7 +288,7 @@ def _assemble(
             "specversion 写 1.0 / set specversion to 1.0",
         )  # fmt: skip
     known: dict[str, str | None] = {}
-    for name in (*_REQUIRED, *_OPTIONAL):
+    for name in _NAMED:
         value = found.get(name)
         if value is None:
             if name in _REQUIRED:
@@ -304,10 +305,10 @@ def _assemble(
     if time is not None and not _is_time(time):
         wrong("bad-attribute", "time", "this is no RFC 3339 time", "写作 2026-03-01T09:30:00+08:00")
     media = known.get("datacontenttype")
-    if media is not None and _MEDIA_TYPE.fullmatch(media) is None:
+    if media is not None and media != _JSON and _MEDIA_TYPE.fullmatch(media) is None:
         wrong("bad-attribute", "datacontenttype", "this is no media type", "例如 application/json")
     extensions: dict[str, str | int | bool] = {}
-    if len(found) > len(known) + 1:
+    if len(found) > len(known) + 1 + ("data" in found):
         for name, value in found.items():
             if name in _KNOWN or value is None:
                 continue

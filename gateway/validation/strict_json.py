@@ -2,7 +2,8 @@
 
 `orjson` keeps the last of two members with one name, other readers the first,
 and a signature covers both, so a name given twice is refused. Finding that on
-every intake has to be cheap: written back, the parsed value has exactly one
+every intake has to be cheap: a value that is written back as the very bytes it
+came from has lost nothing. Where blanks or spelling differ, it has exactly one
 colon per member and one per colon inside a text, and so had the source, unless
 a member was dropped or a colon was written as an escape. Equal counts with no
 escaped colon mean nothing was dropped; otherwise the slow reader looks for the
@@ -51,7 +52,8 @@ def parse_json(raw: bytes, max_depth: int = 64, names: Collection[str] = ()) -> 
         raise _too_deep(max_depth) from None
     if len(raw) - len(raw.translate(None, b"{[")) > max_depth and _deeper_than(value, max_depth):
         raise _too_deep(max_depth)
-    if _ESCAPED_COLON in raw or raw.count(b":") != orjson.dumps(value).count(b":"):
+    written = orjson.dumps(value)
+    if written != raw and (_ESCAPED_COLON in raw or raw.count(b":") != written.count(b":")):
         place = _repeated_member(raw)
         if place is not None:
             raise Malformed(

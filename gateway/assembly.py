@@ -158,6 +158,7 @@ def _api(settings: Settings, engines: Engines, services: Services) -> ApiService
     registry.register(services.proof.watch.metrics)
     registry.register(BrokerMetrics(engines.broker))
     registry.register(EventLogMetrics(engines.events))
+    registry.register(services.backlogs)
     return ApiServices(
         submit=services.submit,
         bulk=services.bulk,
@@ -180,6 +181,7 @@ def _api(settings: Settings, engines: Engines, services: Services) -> ApiService
         log=engines.events,
         log_reading=LogReading(engines.proof.publisher, services.proof.desk),
         registry=registry,
+        recount=services.backlogs.recount,
         broker_access=None if engines.broker.publisher is None else services.broker_access,
     )
 
@@ -204,6 +206,7 @@ async def _serve_admin(stack: AsyncExitStack, settings: Settings, engines: Engin
         AdminServices(
             enrol=services.enrol,
             dead_letters=services.dead_letters,
+            backlogs=services.backlogs,
             release_held=services.release_held,
             notices=engines.store.notices,
             verify=verify,

@@ -22,6 +22,7 @@ from gateway.services.analyse_policies import AnalysePolicies
 from gateway.services.answer_access import AnswerAccess
 from gateway.services.attachments import Attachments
 from gateway.services.authenticate import Authenticate
+from gateway.services.backlog import Backlogs
 from gateway.services.broker_access import BrokerAccess
 from gateway.services.bulk import BulkFiles
 from gateway.services.clear_conflict import ClearConflict
@@ -91,6 +92,7 @@ class Services:
     enrol: Enrol
     release_held: ReleaseHeld
     dead_letters: DeadLetters
+    backlogs: Backlogs
     expire: Expire
     authenticate: Authenticate
     verify_order: VerifyOrder
@@ -283,6 +285,7 @@ def _joined(ground: Ground, intake: Intake, handover: Handover) -> Services:
         dead_letters=DeadLetters(
             deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock, pause=pause
         ),
+        backlogs=Backlogs(store.deliveries, clock),
         expire=Expire(
             deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock, time=engines.time
         ),

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "relay": ("relay", "relay", "转达 · have a message passed on through a handle of a release"),
     "agent": ("agent", "agent", "代理 · sign, forward and fetch on the agency's side: MLLP, file drop, inbox"),
     "case": ("case", "case", "个案 · notices and deliveries of a case, no content"),
+    "backlog": ("backlog", "backlog", "投递积压 · what waits for each office, and since when"),
     "dead-letter": ("dead_letter", "dead_letter", "死信 · list, show, retry"),
     "adapter": ("adapter", "adapter", "适配器 · list, check, decode, encode, unmapped"),
     "simulate": ("simulate", "simulate", "合成案例 · synthetic families and scenarios in all native formats, seeded"),

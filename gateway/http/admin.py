@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
@@ -21,7 +21,8 @@ from gateway.model.delivery import Delivery
 from gateway.model.errors import HutongError, InvalidDocument, NotFound, Problem, Refusal, Unavailable
 from gateway.model.identifiers import CaseId, DeliveryId, NoticeId, OfficeId, parse_office_id
 from gateway.ports.clock import TimeInDoubt
-from gateway.ports.storage import DeadLetterFilter, NoticeStorage, NoticeSummary
+from gateway.ports.storage import Backlog, DeadLetterFilter, NoticeStorage, NoticeSummary
+from gateway.services.backlog import Backlogs
 from gateway.services.dead_letters import DeadLetters
 from gateway.services.enrol import Enrol, office_document
 from gateway.services.release_held import ReleaseHeld
@@ -29,12 +30,14 @@ from gateway.services.unmapped import MOST_ROWS, UnmappedFields
 from gateway.services.verify_log import Verified
 
 MAX_PAGE = 1000
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class AdminServices:
     enrol: Enrol
     dead_letters: DeadLetters
+    backlogs: Backlogs
     release_held: ReleaseHeld
     notices: NoticeStorage
     verify: Callable[[], Awaitable[Verified]]
@@ -57,6 +60,7 @@ def make_admin_app(services: AdminServices, more: Iterable[web.RouteDef] = ()) -
             web.get("/admin/v1/time", admin.show_time),
             web.get("/admin/v1/cases/{case}", admin.show_case),
             web.get("/admin/v1/notices/{notice}", admin.show_notice),
+            web.get("/admin/v1/backlog", admin.show_backlog),
             web.get("/admin/v1/dead-letters", admin.list_dead_letters),
             web.post("/admin/v1/dead-letters/retry", admin.retry_dead_letters),
             web.post("/admin/v1/dead-letters/stop", admin.stop_retry),
@@ -188,6 +192,16 @@ class _Admin:
             raise NotFound("no such notice")
         return answer(_summary(summary))
 
+    async def show_backlog(self, request: web.Request) -> web.Response:
+        """Of one office where it is named; else of all for which something waits, the longest waiting first."""
+        found = await self._services.backlogs.by_office()
+        office = request.query.get("office")
+        if office is not None:
+            found = {one: found[one] for one in found if one == office}
+        rows = sorted(found.items(), key=lambda one: (one[1].waits_since or _NEVER, one[0]))
+        known = {one.id: one for one in self._services.enrol.offices()}
+        return answer([_backlog(one, backlog, known.get(one)) for one, backlog in rows])
+
     async def list_dead_letters(self, request: web.Request) -> web.Response:
         after = request.query.get("after")
         found = await self._services.dead_letters.search(
@@ -266,6 +280,26 @@ def _summary(summary: NoticeSummary) -> dict[str, Any]:
             }
             for status in summary.deliveries
         ],
+    }
+
+
+def _backlog(office: OfficeId, backlog: Backlog, entry: Office | None) -> dict[str, Any]:
+    """`handover` is how the office gets what waits: whom to ask when it waits too long."""
+    if entry is None:
+        handover = "not enrolled"
+    elif entry.queue is not None:
+        handover = f"queue: {entry.queue.value}"
+    else:
+        handover = "pull" if entry.webhook is None else "webhook"
+    instants = {"oldest_due_at": backlog.oldest_due_at, "oldest_leased_at": backlog.oldest_leased_at}
+    return {
+        "office": office,
+        "handover": handover,
+        "due": backlog.due,
+        "leased": backlog.leased,
+        **{name: None if at is None else at.isoformat() for name, at in instants.items()},
+        "held": backlog.held,
+        "dead_letters": dict(backlog.by_reason),
     }
 
 

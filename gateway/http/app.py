@@ -78,7 +78,7 @@ def make_app(services: ApiServices, settings: HttpSettings) -> web.Application:
     webhooks = Webhooks(services.webhooks, services.verify_order, gate, settings)
     attachments = AttachmentDoors(services.attachments, services.fetch_attachment, gate, services.clock, settings)
     relay = RelayDoor(services.pass_on, services.verify_order, gate, settings)
-    health = Health(services.readiness, drain, registry, settings)
+    health = Health(services.readiness, drain, registry, services.recount, settings)
     description = canonical_json(openapi_document(services.authenticate.settings.issuer))
     pushed = canonical_json(asyncapi_document(services.authenticate.settings.issuer))
     handlers: Mapping[str, Answer] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -17,8 +19,16 @@ _JSON = {**SAFE_HEADERS, hdrs.CONTENT_TYPE: "application/json"}
 
 
 class Health:
-    def __init__(self, readiness: Readiness, drain: Drain, registry: CollectorRegistry, settings: HttpSettings) -> None:
+    def __init__(
+        self,
+        readiness: Readiness,
+        drain: Drain,
+        registry: CollectorRegistry,
+        recount: Callable[[], Awaitable[None]],
+        settings: HttpSettings,
+    ) -> None:
         self._readiness, self._drain, self._registry, self._settings = readiness, drain, registry, settings
+        self._recount = recount
 
     async def alive(self, request: web.Request) -> web.Response:
         """GET /healthz: the event loop turns. Says nothing about the store: a restart would not help it."""
@@ -38,6 +48,7 @@ class Health:
         """GET /metrics, for the networks of `metrics_readers`; to others it does not exist."""
         if not is_straight_from(request.remote, request.headers, self._settings.metrics_readers):
             raise NotFound("no such path")
+        await self._recount()
         return web.Response(
             body=generate_latest(self._registry), headers={**SAFE_HEADERS, hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST}
         )

@@ -5,7 +5,7 @@ Shapes only, so that a route can be tried without a store. The services in `gate
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -31,6 +31,9 @@ from gateway.services.log_desk import LogDesk
 from gateway.services.pass_on import Message
 from gateway.services.publish import Publisher
 from gateway.services.submit import Receipt
+
+
+async def nothing_to_count() -> None: ...
 
 
 class ReceiptLike(Protocol):
@@ -236,3 +239,4 @@ class ApiServices:
     log_reading: LogReading | None = None  # None: this node serves no log
     broker_access: BrokerAccess | None = None  # None: this node has no message broker
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)  # other rooms add their metrics to it
+    recount: Callable[[], Awaitable[None]] = nothing_to_count  # what must be counted before the metrics are read

@@ -309,14 +309,31 @@ class DeadLetterFilter:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits for one office, for metrics and quotas."""
+    """What waits for one office.
 
-    due: int
-    leased: int
-    oldest_due_at: datetime | None
-    dead_letters: int
+    `due` are those that nobody has under a live lease, whether they may be leased now or wait (for their turn in the lane, for
+    another try); `oldest_due_at` is since when the longest waiting of those that may be leased now has been due,
+    `oldest_leased_at` since when that of those under a live lease has been. A try that is put off is due anew. `by_reason` counts
+    dead letters.
+    """
+
+    due: int = 0
+    leased: int = 0
+    oldest_due_at: datetime | None = None
+    oldest_leased_at: datetime | None = None
     held: int = 0
     by_reason: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def dead_letters(self) -> int:
+        return sum(self.by_reason.values())
+
+    @property
+    def waits_since(self) -> datetime | None:
+        return min((at for at in (self.oldest_due_at, self.oldest_leased_at) if at is not None), default=None)
+
+
+NOTHING_WAITS = Backlog()
 
 
 class DeliveryStorage(Protocol):
@@ -385,4 +402,11 @@ class DeliveryStorage(Protocol):
         """The moves of one notice's deliveries, as in `changes`; costs as much whatever else its sender has sent."""
         ...
 
-    async def backlog(self, recipient: OfficeId, now: datetime) -> Backlog: ...
+    async def count_leased(self, recipient: OfficeId, now: datetime) -> int:
+        """How many deliveries for one office are under a live lease at `now`; costs as much as there are."""
+        ...
+
+    async def waiting(self, now: datetime) -> Mapping[OfficeId, Backlog]:
+        """What waits, for every office for which something does, enrolled or not. Costs as much as is waiting, whatever
+        else is stored."""
+        ...

@@ -154,7 +154,7 @@ class Relay:
         try:
             while (key := self._key_now(office.id)) is not None and self._queues.is_up:
                 now = self._clock.now()
-                room = self._max_waiting - (await self._deliveries.backlog(office.id, now)).leased
+                room = self._max_waiting - await self._deliveries.count_leased(office.id, now)
                 if room <= 0:
                     return  # an acknowledgement rings, and makes room
                 leased = await self._deliveries.lease_due(office.id, now, self._lease, min(room, PAGE))

@@ -57,6 +57,19 @@ def test_every_variable_named_there_is_read_somewhere():
                 assert name in KNOWN_VARIABLES, (path, name)
 
 
+def test_every_alert_rests_on_a_metric_that_is_told_and_on_values_it_takes():
+    code = "".join(path.read_text() for path in (ROOT / "gateway").rglob("*.py"))
+    rules = yaml.safe_load((OPS / "monitoring" / "alerts.yaml").read_text())["groups"][0]["rules"]
+    for rule in rules:
+        named_there = re.findall(r"(hutong_\w+)(?:{(\w+)=~?\"([^\"]+)\"})?", rule["expr"])
+        assert named_there
+        for metric, label, values in named_there:
+            assert f'"{metric.removesuffix("_total")}"' in code, metric
+            assert not label or f'("{label}",)' in code, label
+            assert all(f'"{value}"' in code for value in filter(None, values.split("|"))), values
+        assert rule["annotations"]["summary"]
+
+
 def test_the_compose_file_is_whole_and_gives_a_node_time_to_drain():
     document = yaml.safe_load((OPS / "compose" / "compose.yaml").read_text(encoding="utf-8"))
     services = document["services"]

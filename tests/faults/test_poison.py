@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from urllib.request import urlopen
 
 import pytest
 
@@ -54,6 +55,12 @@ def test_a_notice_that_was_changed_in_the_store_is_parked_but_for_the_polices_fl
     parked = json.loads(gateway.run("dead-letter", "list", "--json").stdout)
     assert [(one["recipient"], one["reason"]) for one in parked] == [(CIVIL_AFFAIRS, "tampered")] * 2
     assert pulled(gateway, POLICE) == pulled(gateway, CIVIL_AFFAIRS) == ""
+    (told,) = json.loads(gateway.run("backlog", "--office", CIVIL_AFFAIRS, "--json").stdout)
+    assert (told["handover"], told["due"], told["leased"], told["dead_letters"]) == ("pull", 0, 0, {"tampered": 2})
+    with urlopen(f"{gateway.url}/metrics") as metrics:
+        counted = metrics.read().decode()
+    assert 'hutong_deliveries{state="dead-letter"} 2.0' in counted
+    assert 'hutong_deliveries{state="due"} 0.0' in counted
 
 
 def pulled(gateway, office):

@@ -63,6 +63,9 @@ def test_a_handle_that_leads_nowhere_is_told_plainly_on_the_command_line(gateway
 def test_a_report_for_an_office_nobody_has_enrolled_waits_and_is_delivered_when_it_joins(gateway, tmp_path):
     receipt = submit(gateway, "WJ-1", tmp_path)
     waiting = gateway.here("dead-letter", "held", "police.440113").stdout
+    backlog = {one["office"]: one for one in json.loads(gateway.here("backlog", "--json").stdout)}
+    assert backlog["police.440113"]["handover"] == "not enrolled"
+    assert backlog["police.440113"]["held"] == 1
     assert "region_unresolved" in waiting
     gateway.add_office("police.440113", "police")
     arrived = pull(gateway, "police.440113")

@@ -9,8 +9,9 @@ what a page costs depends on the page.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from gateway.model.delivery import Delivery
 from gateway.model.identifiers import CaseId, DeliveryId, NoticeId, NoticeType, OfficeId
 from gateway.ports.clock import Clock
 from gateway.ports.storage import (
+    NOTHING_WAITS,
     Backlog,
     Concluded,
     Conclusion,
@@ -211,29 +213,30 @@ class SqlDeliveries:
     async def changes_of_notice(self, notice: NoticeId) -> Sequence[DeliveryChange]:
         return _changes(await self._readers.ask(lambda sql: sql.all("changes_of_notice", (known_blob(notice),))))
 
-    async def backlog(self, recipient: OfficeId, now: datetime) -> Backlog:
-        at = millis(now)
+    async def count_leased(self, recipient: OfficeId, now: datetime) -> int:
+        row = await self._readers.ask(lambda sql: sql.one("count_leased", (recipient, millis(now))))
+        return 0 if row is None else int(row[0])
 
-        def question(sql: Statements) -> Backlog:
-            def count(query: str, *values: Any) -> int:
-                row = sql.one(query, values)
-                return int(row[0]) if row else 0
-
-            leased = count("count_leased", recipient, at)
-            oldest = [sql.one("oldest_due", (recipient, urgency, at)) for urgency in URGENCIES]
-            oldest.append(sql.one("oldest_lapsed", (recipient, at)))
-            oldest_due_at = min((row[0] for row in oldest if row is not None and row[0] is not None), default=None)
-            parked: dict[str, int] = dict(sql.all("count_parked", (recipient,)))
-            return Backlog(
-                due=count("count_due", recipient) - leased,
-                leased=leased,
-                oldest_due_at=None if oldest_due_at is None else instant(oldest_due_at),
-                dead_letters=sum(parked.values()),
-                held=count("count_held", recipient),
-                by_reason=parked,
+    async def waiting(self, now: datetime) -> Mapping[OfficeId, Backlog]:
+        at = {"now": millis(now)}
+        due, held, parked = await self._readers.ask(
+            lambda sql: (sql.all("waiting_due", at), sql.all("waiting_held", ()), sql.all("waiting_parked", ()))
+        )
+        by_office: dict[str, Backlog] = defaultdict(lambda: NOTHING_WAITS)
+        for office, count, leased, oldest_leased, *oldest in due:
+            oldest_due = min((one for one in oldest if one is not None), default=None)
+            by_office[office] = Backlog(
+                count - leased,
+                leased,
+                None if oldest_due is None else instant(oldest_due),
+                None if oldest_leased is None else instant(oldest_leased),
             )
-
-        return await self._readers.ask(question)
+        for office, count in held:
+            by_office[office] = replace(by_office[office], held=count)
+        for office, reason, count in parked:
+            known = by_office[office]
+            by_office[office] = replace(known, by_reason={**known.by_reason, reason: count})
+        return {OfficeId(office): one for office, one in by_office.items()}
 
     # Inside the writer.
 

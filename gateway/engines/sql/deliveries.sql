@@ -155,10 +155,6 @@ SELECT number FROM delivery INDEXED BY delivery_held WHERE recipient = :recipien
 -- The number of a delivery.
 SELECT number FROM delivery WHERE id = ?;
 
--- name: count_due
--- How many deliveries of an office are due or leased.
-SELECT count(*) FROM delivery INDEXED BY delivery_inbox WHERE recipient = ? AND state = 1;
-
 -- name: count_leased
 -- How many deliveries of an office are under a live lease.
 SELECT count(*) FROM delivery INDEXED BY delivery_leased WHERE recipient = ? AND lease_token IS NOT NULL AND lease_expires_at > ?;
@@ -167,19 +163,21 @@ SELECT count(*) FROM delivery INDEXED BY delivery_leased WHERE recipient = ? AND
 -- What is under a live lease for one recipient, the first to lapse first.
 SELECT number FROM delivery INDEXED BY delivery_leased WHERE recipient = ? AND lease_token IS NOT NULL AND lease_expires_at > ? ORDER BY lease_expires_at LIMIT ?;
 
--- name: count_held
--- How many deliveries of an office wait for a person.
-SELECT count(*) FROM delivery INDEXED BY delivery_held WHERE recipient = ? AND state = 0;
+-- name: waiting_due
+-- By recipient: how many are due or leased, how many under a live lease, since when the longest of those has been due, and the longest that may be leased now (by urgency; under a lease that has run out).
+SELECT w.recipient, w.due,
+       (SELECT count(*) FROM delivery INDEXED BY delivery_leased WHERE recipient = w.recipient AND lease_token IS NOT NULL AND lease_expires_at > :now),
+       (SELECT min(due_at) FROM delivery INDEXED BY delivery_leased WHERE recipient = w.recipient AND lease_token IS NOT NULL AND lease_expires_at > :now),
+       (SELECT due_at FROM delivery INDEXED BY delivery_inbox WHERE recipient = w.recipient AND urgency = 2 AND state = 1 AND ready_at <= :now ORDER BY ready_at LIMIT 1),
+       (SELECT due_at FROM delivery INDEXED BY delivery_inbox WHERE recipient = w.recipient AND urgency = 1 AND state = 1 AND ready_at <= :now ORDER BY ready_at LIMIT 1),
+       (SELECT due_at FROM delivery INDEXED BY delivery_inbox WHERE recipient = w.recipient AND urgency = 0 AND state = 1 AND ready_at <= :now ORDER BY ready_at LIMIT 1),
+       (SELECT min(due_at) FROM delivery INDEXED BY delivery_leased WHERE recipient = w.recipient AND lease_token IS NOT NULL AND lease_expires_at <= :now)
+FROM (SELECT recipient, count(*) AS due FROM delivery INDEXED BY delivery_inbox WHERE state = 1 GROUP BY recipient) AS w;
 
--- name: count_parked
--- Dead letters of an office by reason.
-SELECT reason, count(*) FROM delivery INDEXED BY delivery_parked_by_recipient WHERE recipient = ? AND state = 2 GROUP BY reason;
+-- name: waiting_held
+-- By recipient: how many wait for a person.
+SELECT recipient, count(*) FROM delivery INDEXED BY delivery_held WHERE state = 0 GROUP BY recipient;
 
--- name: oldest_due
--- Since when the longest waiting delivery of one recipient and urgency has been due.
-SELECT due_at FROM delivery INDEXED BY delivery_inbox
-WHERE recipient = ? AND urgency = ? AND state = 1 AND ready_at <= ? ORDER BY ready_at LIMIT 1;
-
--- name: oldest_lapsed
--- Since when the longest waiting delivery under a lease that has run out has been due.
-SELECT min(due_at) FROM delivery INDEXED BY delivery_leased WHERE recipient = ? AND lease_token IS NOT NULL AND lease_expires_at <= ?;
+-- name: waiting_parked
+-- By recipient and reason: how many dead letters.
+SELECT recipient, reason, count(*) FROM delivery INDEXED BY delivery_parked_by_recipient WHERE state = 2 GROUP BY recipient, reason;

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from gateway.delivery.transitions import HOLDING_UP, is_repetition, may_move
 from gateway.model.delivery import DeliveryState
 from gateway.model.identifiers import DeliveryId
-from gateway.ports.storage import Accepted, Concluded, Disclosed, Stale
+from gateway.ports.storage import NOTHING_WAITS, Accepted, Concluded, Disclosed, Stale
 from tests.support.stored import POLICE, SCHOOL, SetClock, Units
 
 S = DeliveryState
@@ -174,9 +174,10 @@ class DeliveryMachine(RuleBasedStateMachine):
         if not getattr(self, "known", None):
             return
         now = self.clock.now()
+        waiting = self.do(self.store.deliveries.waiting(now))
         for recipient in (POLICE, SCHOOL):
             mine = [one for one in self.known if one.recipient == recipient]
-            backlog = self.do(self.store.deliveries.backlog(recipient, now))
+            backlog = waiting.get(recipient, NOTHING_WAITS)
             due = [one for one in mine if one.state is S.DUE]
             leased = [one for one in due if one.has_lease(now)]
             assert (backlog.due, backlog.leased) == (len(due) - len(leased), len(leased))

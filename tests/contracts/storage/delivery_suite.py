@@ -11,6 +11,7 @@ from gateway.engines.embedded_broker.doorbell import EmbeddedDoorbell
 from gateway.model.delivery import DeliveryState
 from gateway.model.identifiers import NoticeType
 from gateway.ports.storage import (
+    Backlog,
     Concluded,
     DeadLetterFilter,
     Disclosed,
@@ -257,19 +258,29 @@ class DeliverySuite:
         rest = await store.deliveries.dead_letters(DeadLetterFilter(), parked[0].id, 10)
         assert [one.id for one in rest] == [one.id for one in parked[1:]]
 
-    async def test_the_backlog_counts_what_waits_for_one_office(self, store, units, clock):
+    async def test_what_waits_is_counted_by_office_with_its_age(self, store, units, clock):
+        assert await store.deliveries.waiting(clock.now()) == {}
         for state in (S.DUE, S.DUE, S.DUE, S.DUE, S.HELD):
             await accept_with(store, units, units.delivery(state=state), units.delivery(SCHOOL))
             clock.forward(MINUTE)
         parked, _ = await lease(store, clock, POLICE, 2)
         await park(store, units, parked, "unreachable")
-        backlog = await store.deliveries.backlog(POLICE, clock.now())
-        assert (backlog.due, backlog.leased, backlog.held, backlog.dead_letters) == (2, 1, 1, 1)
-        assert backlog.oldest_due_at == START + 2 * MINUTE
-        assert backlog.by_reason == {"unreachable": 1}
+        await accept_with(store, units, units.delivery(HOSPITAL, state=S.HELD))
+        waiting = await store.deliveries.waiting(clock.now())
+        assert waiting == {
+            POLICE: Backlog(2, 1, START + 2 * MINUTE, START + MINUTE, 1, {"unreachable": 1}),
+            SCHOOL: Backlog(due=5, oldest_due_at=START),
+            HOSPITAL: Backlog(held=1),
+        }
+        assert waiting[POLICE].dead_letters == 1
+        assert await store.deliveries.count_leased(POLICE, clock.now()) == 1
         clock.forward(MINUTE)
-        backlog = await store.deliveries.backlog(POLICE, clock.now())
-        assert (backlog.due, backlog.leased, backlog.oldest_due_at) == (3, 0, START + MINUTE)
+        now_lapsed = (await store.deliveries.waiting(clock.now()))[POLICE]
+        assert (now_lapsed.due, now_lapsed.leased, now_lapsed.oldest_due_at) == (3, 0, START + MINUTE)
+        assert await store.deliveries.count_leased(POLICE, clock.now()) == 0
+        for delivery in await lease(store, clock, SCHOOL, 10):
+            await store.deliveries.conclude(units.conclusion(delivery, S.ACKNOWLEDGED))
+        assert SCHOOL not in await store.deliveries.waiting(clock.now()), "what is over is not looked at"
 
     async def test_what_is_under_a_live_lease_is_found_and_nothing_else(self, store, units, clock):
         for _ in range(3):

@@ -28,7 +28,7 @@ from gateway.model.agency import Office
 from gateway.model.audit import EventName, LogValue
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.errors import Tampered, Unavailable
-from gateway.model.identifiers import FieldId, NoticeType
+from gateway.model.identifiers import DeliveryId, FieldId, NoticeType
 from gateway.model.notice import JsonObject, ReleasedNotice
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
@@ -55,6 +55,7 @@ from gateway.services.follow import changes_of
 from gateway.services.hold import LOOK_AGAIN
 from gateway.services.in_step import in_step
 from gateway.services.keep import Keeper, OpenedNotice
+from gateway.services.relay_way import relayed, still_leads
 from gateway.services.replay import decided_on, outcome_code
 from gateway.services.shown import Showing
 from gateway.services.tell import GATEWAY, Teller, about
@@ -175,9 +176,12 @@ class Enforce:
         made = await self._released(opened, delivery, recipient)
         if isinstance(made, Decision):
             return await self._refuse(delivery, made, self._clock.now())
+        asked, ground = relayed(opened.data), None
+        if asked is not None and (ground := await self._way_of(opened, *asked)) is None:
+            return await self._refuse(delivery, made.decision, self._clock.now())
         await in_step()
         told = self._disclosed(opened, delivery, made, way)
-        started = await self._claimed(delivery, made, told)
+        started = await self._claimed(delivery, made, told, ground)
         if isinstance(started, NotSent):
             return started
         released, recipient = made.release, made.recipient
@@ -240,6 +244,15 @@ class Enforce:
         office = made.recipient.id
         return tuple(HandleGiven(self._cases.handle_digest(office, given), path) for given, path, _ in made.relays)
 
+    async def _way_of(self, query: OpenedNotice, reply_to: str, contact: str) -> Made | None:
+        """The release that gives the handle which a message came through, as it would go now; None where it does no more."""
+        delivery = await self._deliveries.delivery(DeliveryId(reply_to))
+        made = None
+        if delivery is not None and delivery.recipient == query.stored.sender:
+            made = await self.would_release(delivery)
+        is_open = made is not None and still_leads(contact, made.relays, made.decision, made.opened)
+        return made if is_open else None
+
     async def unused(self, delivery: Delivery, leave: Leave) -> None:
         """Log that the ticket of a document ran out before its first byte. The delivery stays under its lease."""
         await self._unused(delivery, leave.revision, EXPIRED)
@@ -288,8 +301,11 @@ class Enforce:
             notes.relays,
         )  # fmt: skip
 
-    async def _claimed(self, delivery: Delivery, made: Made, told: PreparedRecord) -> float | NotSent:
-        """Make the right to send durable, under everything it was decided on. Says when the ticket began (monotonic)."""
+    async def _claimed(
+        self, delivery: Delivery, made: Made, told: PreparedRecord, ground: Made | None = None
+    ) -> float | NotSent:
+        """Make the right to send durable, under everything it was decided on: also under the `ground` of a message that goes
+        through a handle. Says when the ticket began (monotonic)."""
         started = self._clock.monotonic()
         unit = Disclosure(
             delivery=delivery.id,
@@ -307,9 +323,10 @@ class Enforce:
         if not isinstance(outcome, Disclosed):
             return NotSent(delivery, outcome.state, f"stale-{outcome.what}")
         # an accusation raises no epoch: one that is in the log before this disclosure is seen by now
-        if await self._gather.is_accused_since(made.gathered, made.opened, made.recipient):
-            await self._unused(delivery, made.release.revision, "overtaken")
-            return NotSent(delivery, DeliveryState.DUE, "stale-accusation")
+        for one in (made, ground):
+            if one is not None and await self._gather.is_accused_since(one.gathered, one.opened, one.recipient):
+                await self._unused(delivery, made.release.revision, "overtaken")
+                return NotSent(delivery, DeliveryState.DUE, "stale-accusation")
         return started
 
     async def void(self, delivery: Delivery, revision: int, why: str) -> None:

@@ -9,7 +9,7 @@ knowledge never shows more.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
@@ -31,7 +31,7 @@ from gateway.model.notice import JsonObject
 from gateway.policy.compiled import Policy
 from gateway.policy.facts import Facts, facts
 from gateway.ports.storage import NoticeStorage
-from gateway.services.conflicts import ConflictsOnRecord, own_school
+from gateway.services.conflicts import ConflictsOnRecord, Reasons, own_school
 from gateway.services.consents import Consents, Covered
 from gateway.services.directory import Directories
 from gateway.services.guardianship import stated_track
@@ -67,11 +67,13 @@ Value = str | Collection[str] | None
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The facts of one attempt, the log slots of the persons it is about, and the events of the consents it rests on."""
+    """The facts of one attempt, the log slots of the persons it is about, and the events of the consents it rests on.
+    `against` is what other notices said by then against its guardians, by `ref`."""
 
     facts: Facts
     slots: tuple[Slot, ...]
     consents: tuple[EventId, ...] = ()
+    against: Mapping[str, Reasons] = field(default_factory=dict)
 
 
 class FactGatherer:
@@ -141,15 +143,18 @@ class FactGatherer:
             known, persons = {**known, **{name: None for name in _TOLD_BY_CONTENT if name in known}}, {}
         gathered = facts(policy.vocabulary, known, accepts=recipient.accepts_obligations, persons=persons)
         slots = self._teller.slots(opened.persons.values(), as_told, delivery.case, day)
-        return Gathered(gathered, slots, covered.events)
+        return Gathered(gathered, slots, covered.events, on_record)
 
     async def is_accused_since(self, gathered: Gathered, opened: OpenedNotice, recipient: Office) -> bool:
-        """Whether the recipient is a school that was accused only after these facts were gathered. No question, and no,
-        for an office that is no school."""
+        """Whether a notice that came only after these facts were gathered speaks against a guardian (K1 to K6), or accuses the
+        recipient, which is a school (K5)."""
+        people = self._kin.as_one([dict(person) for person in opened.data.get("persons", ())], opened.persons)
+        against = await self._conflicts.of_guardians(opened, people)
+        if any(reasons - gathered.against.get(ref, frozenset()) for ref, reasons in against.items()):
+            return True
         school, known = own_school(recipient), gathered.facts
         if school is None or "recipient_conflict" not in known or known.value("recipient_conflict") == "yes":
             return False
-        people = self._kin.as_one([dict(person) for person in opened.data.get("persons", ())], opened.persons)
         return await self._conflicts.accuse(school, opened, people)
 
     async def _of_recipient(

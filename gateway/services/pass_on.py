@@ -11,7 +11,7 @@ The steps, and what a crash after each leaves behind:
 2. one transaction: the query with its delivery and receipt, and the record of that decision. It is refused as stale
    when policy, consent or directory changed after step 1, which is then repeated. A crash after it: the office asks
    again and gets the first receipt.
-3. the query is delivered like every notice, decided on at that moment.
+3. the query is delivered like every notice, decided on at that moment: and only while the handle still leads there.
 
 A handle that is unknown, another office's, out of time, of a withdrawn notice, or that a release of today would not give
 out any more is one answer. Known handles that lead nowhere are logged: they count as denials.
@@ -21,27 +21,26 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from gateway.config import Settings
-from gateway.model.access import Facet
 from gateway.model.agency import Caller
 from gateway.model.audit import EventName, LogValue
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.errors import InvalidNotice, NotFound, TooManyRequests, Unavailable
-from gateway.model.identifiers import FieldId, NoticeType, agency_of
+from gateway.model.identifiers import NoticeType
 from gateway.model.notice import RELAYED, JsonObject, SubmittedNotice
 from gateway.ports.clock import Clock
 from gateway.ports.log_storage import LogStorage
 from gateway.ports.relay_storage import RelayStorage
 from gateway.ports.storage import DeliveryStorage
 from gateway.services.attest import Attestation
-from gateway.services.cases import GATEWAY_AGENCY, Cases
+from gateway.services.cases import Cases
 from gateway.services.directory import Directories
 from gateway.services.enforce import Enforce, Made
+from gateway.services.relay_way import behind
 from gateway.services.replay import outcome_code
 from gateway.services.submit import Overtaken, Receipt, RestsOn, Submit
 from gateway.services.tell import Teller, about
@@ -50,7 +49,6 @@ CARRIER = NoticeType("QRY")
 MAX_DECISIONS = 4
 _HOUR = 3600.0
 _MOST_REMEMBERED = 10_000
-_SENDER = FieldId("sender.unit")
 _HELD_BY_RECIPIENT = frozenset(
     {DeliveryState.DUE, DeliveryState.ACKNOWLEDGED, DeliveryState.ACCEPTED, DeliveryState.ACTED_ON}
 )
@@ -138,7 +136,7 @@ class PassOn:
             if delivery.state not in _HELD_BY_RECIPIENT or caller.purpose not in (None, delivery.purpose):
                 continue
             made = await self._enforce.would_release(delivery)
-            if made is not None and (contact := _behind(made, handle)) is not None:
+            if made is not None and (contact := behind(handle, made.relays, made.decision, made.opened)) is not None:
                 return _Way(delivery, made, contact)
         if refused is not None:
             told: dict[str, LogValue | None] = {**about(refused), "purpose": refused.purpose}
@@ -187,41 +185,3 @@ class PassOn:
         while len(self._sent) > _MOST_REMEMBERED:
             self._sent.popitem(last=False)
         return times
-
-
-def _behind(made: Made, handle: str) -> str | None:
-    """Where in the sender's notice the contact stands; None where today's release would not give out this handle.
-
-    None too where the recipient may not know whose notice it is: the message goes to that office, and its answer
-    names it. Nobody is asked for what the gateway itself has written.
-    """
-    sender = made.decision.fields.get(_SENDER)
-    if sender is None or not sender.shown & Facet.FULL or agency_of(made.opened.stored.sender) == GATEWAY_AGENCY:
-        return None
-    for given, path, value in made.relays:
-        if given == handle:
-            return next(_places(made.opened.data, path, value), None)
-    return None
-
-
-def _places(data: JsonObject, path: str, value: str) -> Iterator[str]:
-    """Where a value stands at a path of the schema, as JSON pointers in which persons are named by their `ref`."""
-    steps = path.split(".")
-
-    def walk(found: Any, at: str, rest: list[str]) -> Iterator[str]:
-        if not rest:
-            if found == value or (isinstance(found, list) and value in found):
-                yield at
-            return
-        if not isinstance(found, Mapping):
-            return
-        name = rest[0].removesuffix("[]")
-        inner = found.get(name)
-        if rest[0].endswith("[]"):
-            for index, element in enumerate(inner if isinstance(inner, list) else ()):
-                named = element.get("ref", index) if isinstance(element, Mapping) and name == "persons" else index
-                yield from walk(element, f"{at}/{name}/{named}", rest[1:])
-        elif inner is not None:
-            yield from walk(inner, f"{at}/{name}", rest[1:])
-
-    yield from walk(data, "", steps)

@@ -29,6 +29,7 @@ RESIDENT = f"urn:oid:{RESIDENT_OID}"
 PERSON_KEY = "urn:hutong:person"
 RELATION_OID = "urn:oid:2.16.156.10011.2.3.3.8"
 ETHNICITY_URL = "urn:hutong:fhir:ethnicity"
+UNKNOWN = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
 _ID_TYPES = "urn:oid:2.16.156.10011.2.3.1.2"
 _HL7_IDS = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _ROLE_CODE = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
@@ -231,12 +232,7 @@ class PatientLink:
     def write(self, rest: Tree, native: Tree) -> None:
         number = rest.pop("~patient", None)
         if native:
-            native["patient"] = To("Patient", number) if isinstance(number, int) and number >= 0 else _UNKNOWN
-
-
-_UNKNOWN = {
-    "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
-}
+            native["patient"] = To("Patient", number) if isinstance(number, int) and number >= 0 else UNKNOWN
 
 
 class Own:

@@ -25,6 +25,8 @@ from typing import Any
 import yaml
 
 from adapters.kit.conversion import Converter, Unmappable, Unwritable
+from adapters.kit.documents import hold, read_yaml, wrong
+from gateway.model.errors import Problem
 from gateway.validation.codes import CodeTable as CanonicalTable
 from gateway.validation.codes import CodeTables, folded
 
@@ -113,16 +115,20 @@ def _canonical(table: CanonicalTable, system: str | None) -> CodeTable:
     return CodeTable(name, f"{name} ({table.source})", table.version, spellings, reads)
 
 
-def parse_tables(text: str) -> dict[str, CodeTable]:
-    """Read a `codes.yaml`. Raises KeyError or ValueError for a malformed one; adapters load at start, so that shows at once."""
-    document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader
+def parse_tables(text: str, where: str = "codes.yaml") -> dict[str, CodeTable]:
+    """Read a `codes.yaml`. Raises InvalidDocument with every problem found."""
+    document = read_yaml(text, where)
+    hold(document, "codes.schema.json", where)
+    unknown = sorted({body["base"] for body in document["tables"].values() if "base" in body} - shared_tables().keys())
+    if unknown:
+        raise wrong(
+            f"`{where}` names what does not exist", [Problem("mapping", where, f"no table `{unknown}` to base on")]
+        )
     tables: dict[str, CodeTable] = {}
     for table_id, body in document["tables"].items():
         base = shared_tables()[body["base"]].spellings if "base" in body else {}
         spellings: dict[str, tuple[str, ...]] = {}
         for canonical, natives in body["codes"].items():
-            if not isinstance(canonical, str):
-                raise ValueError(f"code table `{table_id}`: quote code `{canonical}`")
             own = tuple(str(native) for native in (natives if isinstance(natives, list) else [natives]))
             spellings[canonical] = own + tuple(word for word in base.get(canonical, ()) if word not in own)
         for canonical, natives in base.items():

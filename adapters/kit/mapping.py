@@ -8,20 +8,16 @@ document shows when it is loaded, never when a notice arrives.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from importlib import resources
 from typing import Any
-
-import jsonschema_rs
-import yaml
 
 from adapters.kit.codetables import CodeTable, parse_tables, shared_tables
 from adapters.kit.conversion import Converter
 from adapters.kit.converters import CONVERTERS
-from gateway.model.errors import InvalidDocument, Problem
+from adapters.kit.documents import hold, read_yaml, wrong
+from gateway.model.errors import Problem
 from gateway.model.identifiers import AgencyName, NoticeType
 
 Path = tuple[str, ...]
@@ -97,51 +93,26 @@ class AgencyMapping:
     instant_form: str
 
 
-@cache
-def mapping_schema() -> Any:
-    return json.loads(resources.files("adapters.kit").joinpath("mapping.schema.json").read_text("utf-8"))
-
-
 def _path(text: str) -> Path:
     return tuple(text.split("."))
 
 
 def load_mapping(package: str, name: str = "mapping.yaml") -> AgencyMapping:
     """Read `<package>/<name>` and `<package>/codes.yaml`. Raises InvalidDocument with every problem found."""
-    folder = resources.files(package)
-    document = yaml.load(folder.joinpath(name).read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    folder, where = resources.files(package), f"{package}/{name}"
+    if not folder.joinpath(name).is_file():
+        missing = Problem("mapping", where, "no such file in the installed package: name it in its package data")
+        raise wrong(f"`{where}` is not there", [missing])
+    document = read_yaml(folder.joinpath(name).read_text("utf-8"), where)
     codes = folder.joinpath("codes.yaml")
-    own = parse_tables(codes.read_text("utf-8")) if codes.is_file() else {}
-    return parse_mapping(document, {**shared_tables(), **own}, f"{package}/{name}")
-
-
-@cache
-def _fast_schema() -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(mapping_schema(), pattern_options=jsonschema_rs.RegexOptions())
-
-
-def _is_well_formed(document: Any) -> bool:
-    try:
-        return _fast_schema().is_valid(document)
-    except ValueError:
-        return False  # not JSON, such as a key that is a number: the slower validator judges it
-
-
-def _explained(document: Any, where: str) -> list[Problem]:
-    """What is wrong, if anything, in the words of the slower validator."""
-    import jsonschema  # takes a sixth of a second, and a document that holds has no need of it
-
-    return [
-        Problem("mapping", f"{where}#/{'/'.join(map(str, error.absolute_path))}", error.message)
-        for error in jsonschema.Draft202012Validator(mapping_schema()).iter_errors(document)
-    ]
+    own = parse_tables(codes.read_text("utf-8"), f"{package}/codes.yaml") if codes.is_file() else {}
+    return parse_mapping(document, {**shared_tables(), **own}, where)
 
 
 def parse_mapping(document: Any, tables: Mapping[str, CodeTable], where: str) -> AgencyMapping:
     """Raises InvalidDocument with every problem found."""
-    problems: list[Problem] = [] if _is_well_formed(document) else _explained(document, where)
-    if problems:
-        raise _wrong(f"mapping document `{where}` is not well formed", problems)
+    hold(document, "mapping.schema.json", where)
+    problems: list[Problem] = []
     groups: list[GroupRule] = []
     for number, group in enumerate(document.get("groups", [])):
         for copy in range(1, group["times"] + 1) if "times" in group else (0,):
@@ -152,7 +123,7 @@ def parse_mapping(document: Any, tables: Mapping[str, CodeTable], where: str) ->
         sets = {_path(path): value for path, value in body.get("set", {}).items()}
         kinds.append(KindRule(str(native), NoticeType(body["type"]), sets, body.get("reads_only", False)))
     if problems:
-        raise _wrong(f"mapping document `{where}` names what does not exist", problems)
+        raise wrong(f"`{where}` names what does not exist", problems)
     return AgencyMapping(
         name=document["mapping"],
         version=str(document["version"]),
@@ -172,14 +143,6 @@ def parse_mapping(document: Any, tables: Mapping[str, CodeTable], where: str) ->
         manifest=document.get("manifest", {}),
         instant_form=document.get("instants", "compact"),
     )
-
-
-def _wrong(message: str, problems: Sequence[Problem]) -> InvalidDocument:
-    """With each problem as a note, so that an author sees them below the traceback of an import."""
-    error = InvalidDocument(message, problems=tuple(problems))
-    for problem in problems:
-        error.add_note(f"{problem.position}: {problem.message}")
-    return error
 
 
 def _group(group: Any, number: int, tables: Mapping[str, CodeTable], problems: list[Problem], where: str) -> GroupRule:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.kit.adapter import RowsAdapter
+from adapters.kit.documents import wrong
 from adapters.kit.headings import Vocabulary, heading
 from adapters.kit.lens import CustomField
 from adapters.kit.mapping import AgencyMapping, FieldRule
 from adapters.kit.native import Tree
 from adapters.kit.tables import TableCodec
+from gateway.model.errors import Problem
 from gateway.ports.translation import Encoded
 
 _EXAMPLES = 8
@@ -54,9 +56,15 @@ class TableAdapter(RowsAdapter):
         sheet: str = "通报",
     ) -> None:
         vocabulary = _vocabulary(mapping, customs or {})
-        wrong = [name for name in vocabulary.known if heading(name) != name]
-        if wrong:
-            raise ValueError(f"headings that would never match: {wrong}")
+        unlike = sorted(name for name in vocabulary.known if heading(name) != name)
+        if unlike:
+            raise wrong(
+                "headings that would never match, for they are compared in half width and without blanks",
+                [
+                    Problem("mapping", f"{mapping.name}, headings", f"write `{heading(name)}` for `{name}`")
+                    for name in unlike
+                ],
+            )
         super().__init__(mapping, TableCodec(vocabulary, title, sheet), customs)
 
     def to_bytes(self, tree: Tree, media_type: str) -> Encoded:

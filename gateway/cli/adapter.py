@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from gateway.cli.frame import (
 from gateway.cli.submit import media_type_of
 from gateway.engines.files.documents import default_rules
 from gateway.model.agency import Office
-from gateway.model.errors import NotPermitted, Problem
+from gateway.model.errors import InvalidDocument, NotPermitted, Problem
 from gateway.model.identifiers import NoticeType, OfficeId, parse_office_id
 from gateway.model.notice import SubmittedNotice
 from gateway.ports.translation import Adapter, RefusedItem
@@ -72,14 +73,14 @@ def list_(as_json: bool) -> None:
             "name": one.name, "agency": one.agency, "media_types": list(one.media_types), "sends": sorted(one.sends),
             "conveys": sorted(one.conveys), "manifest": dict(getattr(one, "manifest", {})),
         }
-        for one in load_adapters().values()
+        for one in _adapters().values()
     ]  # fmt: skip
     if as_json:
         show(rows)
         return
     counted: list[dict[str, Any]] = [
         {"name": one.name, "sends": len(one.sends), "conveys": len(one.conveys), "media_types": one.media_types}
-        for one in load_adapters().values()
+        for one in _adapters().values()
     ]
     table(
         counted,
@@ -227,10 +228,18 @@ def _intake(item: SubmittedNotice) -> tuple[Problem, ...]:
 
 
 def _adapter(name: str) -> Adapter:
-    found = load_adapters().get(name)
-    if found is None:
-        raise click.UsageError(f"没有此适配器 no such adapter: {name}; " + ", ".join(sorted(load_adapters())))
-    return found
+    known = _adapters()
+    if name not in known:
+        raise click.UsageError(f"没有此适配器 no such adapter: {name}; " + ", ".join(sorted(known)))
+    return known[name]
+
+
+def _adapters() -> Mapping[str, Adapter]:
+    """All that are installed; one that does not load is named, with all that is wrong with it."""
+    try:
+        return load_adapters()
+    except InvalidDocument as broken:
+        raise SystemExit(fail(broken)) from broken
 
 
 def _office(chosen: Adapter, named: str) -> Office:

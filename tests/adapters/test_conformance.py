@@ -87,13 +87,11 @@ def test_the_same_seed_varies_bodies_the_same_way():
 
 def test_the_mapping_printed_in_the_authors_guide_conforms():
     guide = resources.files("adapters").joinpath("README.md").read_text("utf-8")
-    document = yaml.safe_load(guide.split("```yaml\n")[1].split("```")[0])
-    codes = parse_tables(
-        'tables: {cjlb: {name: 残疾类别, version: "1", base: disability_type, codes: {"1": [S, 视力]}}}'
-    )
+    printed = [block.split("```")[0] for block in guide.split("```yaml\n")[1:]]
+    document, codes = yaml.safe_load(printed[0]), parse_tables(printed[1])
     adapter = MappedAdapter(parse_mapping(document, {**shared_tables(), **codes}, "guide"), JsonCodec())
     sample = {
-        "tou": {"lx": "CJBG", "bh": "CL-1", "sj": "20260301094500"}, "qk": "身上有伤", "bgr": "王某",
+        "tou": {"lx": "CJBG", "bh": "CL-1", "sj": "20260301094500"}, "qk": "身上有伤", "bgr": "王某", "zuoxi": "x",
         "haizi": {"xm": "李小测", "sfz": "999999201503010016", "cjlb": "S"}, "jiaren": [{"xm": "某某", "gx": "父亲"}],
     }  # fmt: skip
     raw = json.dumps(sample).encode()

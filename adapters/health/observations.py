@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from adapters.health.v2_structure import is_stand_in
 from adapters.kit.hl7v2 import component
 from adapters.kit.lens import Reading, fill, text_of
 from adapters.kit.native import Position, Tree, as_list
@@ -48,7 +49,7 @@ class Observations:
             kind = (text_of(item.get("2")) or "").upper()
             name = (component(item.get("3"), "1") or "").upper()
             result = item.get("5")
-            if result in (None, "", {}):
+            if result in (None, "", {}) or is_stand_in(item):
                 continue
             if kind in ("CE", "CWE", "CNE", "CD"):
                 self._coded(result, target, (*where, "5"), reading)

@@ -17,11 +17,12 @@ from adapters.health.v2_fields import (
     Telephone,
     take_local,
 )
+from adapters.health.v2_structure import NoticeCodec, complete, without_stand_ins
 from adapters.kit.adapter import MappedAdapter, Outgoing, Source
-from adapters.kit.hl7v2 import Hl7v2Codec, component
+from adapters.kit.hl7v2 import component
 from adapters.kit.lens import CustomField, Reading, fill, text_of
 from adapters.kit.mapping import AgencyMapping, load_mapping
-from adapters.kit.native import NativeItem, Position, Tree, as_list, get_at
+from adapters.kit.native import NativeItem, Position, Tree, get_at
 from adapters.kit.persons import fold_roles
 from adapters.kit.relations import guardian_by_relation
 from gateway.model.agency import Office
@@ -126,6 +127,7 @@ class HealthV2(MappedAdapter):
         return super().read_item(item, source, number, sender)
 
     def before_reading(self, tree: Tree, reading: Reading) -> None:
+        without_stand_ins(tree)
         plain = "ZTB" not in tree
         notice = tree.setdefault("ZTB", {})
         if plain and text_of(get_at(tree, ("ZMR", "3"))) == "1":
@@ -177,10 +179,7 @@ class HealthV2(MappedAdapter):
             "3": "HUTONG", "6": "HIS", "9": {"1": "ORU", "2": "R01"}, "12": "2.4", "15": "AL", "16": "NE", "17": "CHN",
             "18": "UNICODE UTF-8", **tree.get("MSH", {}),
         }  # fmt: skip
-        obr = tree.setdefault("OBR", {})
-        for segment in as_list(obr)[:1]:
-            segment["3"] = outgoing.number
-            segment["4"] = {"1": "TB", "2": "通报", "3": "L"}
+        complete(tree, outgoing.number)
 
 
 def _customs(mapping: AgencyMapping) -> dict[str, CustomField]:
@@ -206,4 +205,4 @@ def _customs(mapping: AgencyMapping) -> dict[str, CustomField]:
 
 
 _MAPPING = load_mapping("adapters.health", "v2.yaml")
-V2 = HealthV2(_MAPPING, Hl7v2Codec(), _customs(_MAPPING))
+V2 = HealthV2(_MAPPING, NoticeCodec(), _customs(_MAPPING))

@@ -12,6 +12,7 @@ from typing import Any
 
 from adapters.health.people import HAN, take_relation
 from adapters.health.telephones import phone_out, take_phone
+from adapters.health.v2_structure import is_of_this_message_alone
 from adapters.kit.codetables import CodeTable, shared_tables
 from adapters.kit.converters import Noted, Unmappable, Unwritable, read_citizen_id, read_division, write_citizen_id
 from adapters.kit.hl7v2 import component
@@ -76,6 +77,8 @@ class Identifiers:
             number = number.strip()
             kind = (component(item, "5") or "").strip().upper()
             authority = (component(item, "4") or "").strip().upper()
+            if is_of_this_message_alone(authority, kind):
+                continue
             is_resident = kind in _RESIDENT_TYPES or authority in _RESIDENT_TYPES
             if (_CITIZEN.fullmatch(number) and (is_resident or kind in ("", "SS") or not self.primary)) or (
                 is_resident and self._resident(number, where, reading)

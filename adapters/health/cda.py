@@ -56,6 +56,10 @@ _REPORTS = ("author", "informant", "dataEnterer", "authenticator", "legalAuthent
 _ROLES = ("assignedAuthor", "assignedEntity", "relatedEntity")
 _PERSONS = ("assignedPerson", "relatedPerson")
 _PERSONAL = frozenset({"NOK", "PRS", "ECON", "GUARD", "CAREGIVER", "AGNT", "CON", "QUAL", "POWATT", "PROXY", "RESPRSN"})
+_PERSONS_OF_ENTITY = frozenset({"associatedPerson", "assignedPerson"})
+# Participations of staff, whose class senders leave at that of a contact: WS/T 500 has CON and ORG for a discussion.
+_STAFF_TYPES = frozenset({"ADM", "ATND", "CON", "DIS", "ORG", "PPRF", "PRF", "REF", "REFB", "REFT", "SPRF"})
+STAFF_OID = "2.16.156.10011.1.4"  # 医务人员
 _NO_INFORMATION = {"@nullFlavor": "NI"}
 
 
@@ -147,7 +151,8 @@ class HealthCda(MappedAdapter):
             if not isinstance(entity, dict):
                 continue
             kind = said(entity, "@classCode")
-            if kind in _PERSONAL or (not kind and "associatedPerson" in entity):
+            is_personal = kind in _PERSONAL or (not kind and not _PERSONS_OF_ENTITY.isdisjoint(entity))
+            if is_personal and not _is_staff(item, entity):
                 continue
             at: Position = ("participant", number) if isinstance(there, list) else ("participant",)
             reading.gap("staff", at, "a participant who is no relative has no place in a case notice")
@@ -214,6 +219,13 @@ class HealthCda(MappedAdapter):
             tree["hutong:notice"] = notice
         if block:
             tree["hutong:KZK"] = block
+
+
+def _is_staff(participant: Tree, entity: Tree) -> bool:
+    """Somebody with a function in the treatment (a family doctor, a consultant, whoever led a discussion), by whatever class."""
+    numbers = {said(number, "@root") for number, _ in items(entity.get("id"), ())}
+    functions = {said(code, "@code") for code, _ in items(participant.get("functionCode"), ())}
+    return said(participant, "@typeCode") in _STAFF_TYPES or bool(functions - {""}) or STAFF_OID in numbers
 
 
 def _target(target: Tree) -> Tree:

@@ -14,6 +14,7 @@ from adapters.health.people import (
     HAN,
     RESIDENT_OID,
     Identifier,
+    is_something,
     joined_name,
     take_identifiers,
     take_names,
@@ -71,12 +72,13 @@ def said(item: Tree, name: str) -> str:
 
 
 def texts(item: Tree, name: str) -> list[str]:
-    return [text for part, _ in items(item.get(name), ()) if (text := said(part, "#"))]
+    """The words of every such part; a dash that fills its place is none."""
+    return [text for part, _ in items(item.get(name), ()) if (text := said(part, "#")).strip("-—─–")]
 
 
 def plain(value: Any) -> bool:
     try:
-        return bool(write_text(value) == value)
+        return bool(write_text(value) == value) and is_something(value)
     except Unwritable:
         return False
 

@@ -12,6 +12,7 @@ from adapters.health.people import (
     CITIZEN,
     RESIDENT_OID,
     Identifier,
+    is_something,
     joined_name,
     relation_of,
     take_identifiers,
@@ -33,8 +34,9 @@ UNKNOWN = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-a
 _ID_TYPES = "urn:oid:2.16.156.10011.2.3.1.2"
 _HL7_IDS = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _ROLE_CODE = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
-_RESIDENT_WORDS = ("身份证", "居民身份", "resident-id", "resident_id", "idcard", "cn-id")
-_DOCUMENTS = {"PPN": "PASS", "BR": "BIRTH", "BCT": "BIRTH", "NI": "ID", "NNCHN": "ID"}
+_RESIDENT_WORDS = ("身份证", "居民身份", "公民身份", "resident-id", "resident_id", "idcard", "cn-id")
+_DOCUMENTS = {"PPN": "PASS", "BR": "BIRTH", "BCT": "BIRTH", "NI": "ID", "NNCHN": "ID", "CIN": "ID"}
+_NATIONAL = re.compile(r"NN[A-Z]{3}")  # the national number of another country
 _OTHER_DOCUMENTS = frozenset({"SS", "SB", "NIIP", "HC", "JHN", "MC", "MA", "DL", "SSN"})
 _DIVISION = re.compile(r"[0-9]{6}(?:[0-9]{3}){0,2}")
 
@@ -82,6 +84,8 @@ class Identifiers:
                 return shared_tables()["id_type@health"].find(code) or "OTH"
             if any(mark in (display + code).lower() for mark in _RESIDENT_WORDS):
                 return "ID"
+        if any(_NATIONAL.fullmatch(code) for _, code, _ in types):
+            return "OTH"
         if any(code in _OTHER_DOCUMENTS for _, code, _ in types) or system.endswith("us-ssn"):
             return "ID" if CITIZEN.fullmatch(number) else "OTH"
         return "ID" if CITIZEN.fullmatch(number) and not types else ""
@@ -292,6 +296,6 @@ class Active:
 
 def _plain(value: Any) -> bool:
     try:
-        return bool(write_text(value) == value)
+        return bool(write_text(value) == value) and is_something(value)
     except Unwritable:
         return False

@@ -49,6 +49,25 @@ _RELATION_SYSTEMS = re.compile(r"4761|2\.3\.3\.8$|0063|RoleCode|5\.111$|6\.96$|s
 Identifier = tuple[str, str, Position]  # kind (canonical document type, or "" for a local number), number, position
 
 
+_NOTHING = re.compile(r"[-—─–_/\\.?？*＊]+|无|不详|未知|不明|null|n/a", re.IGNORECASE)
+
+
+def is_something(text: object) -> bool:
+    """Whether a name or number would be read as one: what only fills its place must not be written as one either."""
+    return isinstance(text, str) and bool(text) and text == text.strip() and _NOTHING.fullmatch(text) is None
+
+
+def says_nothing(text: str, at: Position, target: str, reading: Reading) -> bool:
+    """Whether a name or number only fills its place (`-`, 不详, `***`), which is named."""
+    if _NOTHING.fullmatch(text) is None:
+        return False
+    if text.strip("*＊"):
+        reading.gap("placeholder", at, "stands where a value is not known", target)
+    else:
+        reading.gap("masked-value", at, "the sender masked this value", target)
+    return True
+
+
 def name_the_unknown(reading: Reading) -> None:
     """A hospital calls a patient of whom it knows no name 无名氏: that is no name, and two such children are not one."""
     for person in reading.persons:
@@ -72,6 +91,8 @@ def take_identifiers(found: Sequence[Identifier], target: Tree, reading: Reading
     """A resident identity before any other document, and one local number; the rest are named gaps."""
     for kind, number, where in sorted(found, key=lambda entry: entry[0] != "ID"):
         path: tuple[str, ...] = ("id_no",) if kind else ("key",)
+        if says_nothing(number, where, f"persons.{path[0]}", reading):
+            continue
         if kind == "ID":
             try:
                 read = read_citizen_id(number)
@@ -100,7 +121,7 @@ def take_names(names: Sequence[tuple[str, Position]], target: Tree, reading: Rea
     """The first name is the name, the next different one the alias."""
     seen: set[str] = set()
     for name, where in names:
-        if not name or name in seen:
+        if not name or name in seen or says_nothing(name, where, "persons.name", reading):
             continue
         seen.add(name)
         path = ("name",) if "name" not in target else ("alias",)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from adapters.health.people import HAN, take_relation
+from adapters.health.people import HAN, is_something, says_nothing, take_names, take_relation
 from adapters.health.telephones import phone_out, take_phone
 from adapters.health.v2_structure import is_of_this_message_alone
 from adapters.kit.codetables import CodeTable, shared_tables
@@ -18,7 +18,6 @@ from adapters.kit.converters import Noted, Unmappable, Unwritable, read_citizen_
 from adapters.kit.hl7v2 import component
 from adapters.kit.lens import Reading, fill, text_of
 from adapters.kit.native import Position, Tree, as_list
-from adapters.kit.text import has_private_use
 
 _CITIZEN = re.compile(r"[0-9]{17}[0-9Xx]")
 # Local spellings of `resident identity` in CX.5 (and CX.4), as hospitals use them.
@@ -75,6 +74,8 @@ class Identifiers:
                     reading.gap("identifier", (*where, "2"), message, "persons.key")
                 continue  # `^^^^25`: a type without a number
             number = number.strip()
+            if says_nothing(number, (*where, "1"), "persons.key", reading):
+                continue
             kind = (component(item, "5") or "").strip().upper()
             authority = (component(item, "4") or "").strip().upper()
             if is_of_this_message_alone(authority, kind):
@@ -125,7 +126,7 @@ class Identifiers:
             return
         out: list[Any] = []
         key = rest.get("key")
-        if isinstance(key, str) and key and key == key.strip() and not _CITIZEN.fullmatch(key):
+        if is_something(key) and not _CITIZEN.fullmatch(str(key)):
             out.append({"1": rest.pop("key"), "4": "HOSP", "5": "PI"})
         kind, number = rest.get("id_type"), rest.get("id_no")
         if kind == "ID":
@@ -134,7 +135,7 @@ class Identifiers:
                 del rest["id_type"], rest["id_no"]
             except Unwritable:
                 pass  # masked: the extension block says so
-        elif kind == "PASS" and isinstance(number, str) and number and number == number.strip() and "*" not in number:
+        elif kind == "PASS" and is_something(number) and "*" not in str(number):
             out.append({"1": number, "5": "PPN"})
             del rest["id_type"], rest["id_no"]
         if out:
@@ -150,23 +151,7 @@ class PersonName:
         self.native = native
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
-        items = [(self._name(item), where) for item, where in repetitions(value, at)]
-        named = [(name, where) for name, where in items if name]
-        for number, (name, where) in enumerate(named):
-            if number == 0:
-                fill(target, ("name",), name)
-                reading.note(target, ("name",), where)
-                if has_private_use(name):
-                    reading.gap(
-                        "private-use-character",
-                        where,
-                        "holds a character that only one vendor's font knows",
-                        "persons.name",
-                    )
-            elif fill(target, ("alias",), name):
-                reading.note(target, ("alias",), where)
-            else:
-                reading.gap("repeated", where, "a further name has no canonical field", "persons.alias")
+        take_names([(self._name(item), where) for item, where in repetitions(value, at)], target, reading)
 
     def _name(self, item: Any) -> str:
         if not isinstance(item, dict):
@@ -180,11 +165,11 @@ class PersonName:
 
     def write(self, rest: Tree, native: Tree) -> None:
         name = rest.get("name")
-        if not isinstance(name, str) or not name or name != name.strip():
+        if not is_something(name):
             return
         alias = rest.get("alias")
         pair = [rest.pop("name")]
-        if isinstance(alias, str) and alias and alias == alias.strip():
+        if is_something(alias) and alias != name:
             pair.append(rest.pop("alias"))
         native[self.native] = pair if len(pair) > 1 else pair[0]
 

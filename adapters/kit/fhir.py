@@ -2,7 +2,8 @@
 
 A message, document, collection, transaction or search bundle, or one resource
 alone, becomes a tree of resource type -> list of resources. Contained resources
-stand beside the others. A bundle of bundles, an array, or NDJSON is a batch. XML becomes what JSON would be (`fhir_xml`).
+stand beside the others. A bundle of bundles, the answer to a search for patients, an array, or NDJSON is a batch; a
+history is refused. XML becomes what JSON would be (`fhir_xml`).
 Positions are FHIRPath from the root: `Bundle.entry[3].resource.birthDate`.
 
 References are resolved as R4 2.36.4.1 says: a full URL first, then relative to
@@ -143,7 +144,13 @@ class FhirCodec:
         if kind == "Bundle" and entries is not None and not _is_listed(entries):
             yield Unreadable("not-fhir", f"{prefix}Bundle.entry", "not a list of entries", "send a FHIR R4 bundle")
             return
-        if entries and all(_kind(_resource(entry)) == "Bundle" for entry in entries):
+        if kind == "Bundle" and value.get("type") == "history":
+            message, remedy = "a history holds what is no longer so", "send the resources as they are now"
+            yield Unreadable("history", f"{prefix}Bundle.type", message, remedy)
+            return
+        entries = entries or []
+        is_batch = bool(entries) and all(_kind(_resource(entry)) == "Bundle" for entry in entries)
+        if is_batch or _is_list_of_patients(value):
             for number, entry in enumerate(entries):
                 yield from self._items(_resource(entry), f"{prefix}Bundle.entry[{number}].resource, ", gaps)
             return
@@ -257,6 +264,13 @@ def _kind(value: Any) -> str:
     """The resource type of what looks like a resource, else nothing."""
     kind = value.get("resourceType") if isinstance(value, dict) else None
     return kind if isinstance(kind, str) and _TYPE.fullmatch(kind) is not None else ""
+
+
+def _is_list_of_patients(bundle: Tree) -> bool:
+    """The answer to a search for patients: people who have nothing to do with each other."""
+    entries = _list(bundle.get("entry")) if bundle.get("type") == "searchset" else []
+    kinds = [_kind(_resource(entry)) for entry in entries]
+    return len(kinds) > 1 and set(kinds) == {"Patient"}
 
 
 def _is_listed(entries: Any) -> bool:

@@ -218,37 +218,56 @@ class _Message(NamedTuple):
 
 
 def _messages(text: str) -> list[_Message]:
+    """The messages of a text. Lines that begin no segment belong to the one above: a document in OBX-5 may have many."""
     out: list[_Message] = []
     separator = ""
+    broken: list[str] = []
     whole = text.strip("\ufeff\x0b\x1c\r\n\t ").replace("\r\n", "\r").replace("\n", "\r")
     for number, line in enumerate(whole.split("\r"), 1):
         line = line.strip("\x0b\x1c").removeprefix("\ufeff")
-        if line.lstrip()[:3] == "MSH":
-            line = line.lstrip()
-            separator = line[3:4]
-            out.append(_Message([(line, number)], []))
+        is_header = line.lstrip()[:3] == "MSH"
+        if not is_header and (not out or not line or line.isspace()):
             continue
-        if not out or not line or line.isspace():
-            continue
-        if _SEGMENT.match(line) and (len(line) == 3 or line[3] == separator):
-            if line[:3] not in _ENVELOPES:
+        if is_header or (_SEGMENT.match(line) and (len(line) == 3 or line[3] == separator)):
+            _mend(out, broken)
+            if is_header:
+                line = line.lstrip()
+                separator = line[3:4]
+                out.append(_Message([(line, number)], []))
+            elif line[:3] not in _ENVELOPES:
                 out[-1].lines.append((line, number))
-        else:
-            above, above_number = out[-1].lines[-1]
-            out[-1].lines[-1] = (f"{above}\n{line}", above_number)
-            out[-1].gaps.append(Gap("line-break", f"line {number}", "a line break inside a segment; taken as text"))
+            continue
+        if not broken:
+            out[-1].gaps.append(Gap("line-break", f"line {number}", "line breaks inside a segment; taken as text"))
+        broken.append(line)
+    _mend(out, broken)
     return out
+
+
+def _mend(messages: list[_Message], broken: list[str]) -> None:
+    """Put the lines that a segment was broken into behind its first."""
+    if broken:
+        above, number = messages[-1].lines[-1]
+        messages[-1].lines[-1] = ("\n".join((above, *broken)), number)
+        broken.clear()
 
 
 @dataclass(frozen=True)
 class Hl7v2Codec:
-    """`order`: segment order when writing; segments that are not listed follow in the tree's order."""
+    """`order`: segment order when writing; segments that are not listed follow in the tree's order.
+
+    A message with several `patient` segments is an item for each, unless it has one of `together`, segments of the
+    exchange's own, or one of the events `linking`, which say that the patients belong to each other.
+    """
 
     pairs: str = "ZKZ"
     order: tuple[str, ...] = ("MSH", "PID", "NK1", "PV1", "ORC", "OBR", "OBX", "ZMR", "ZTB")
     limits: Limits = DEFAULT_LIMITS
     scalar_key: str = "1"
     extension_style: str = "flat"
+    patient: str = "PID"
+    together: frozenset[str] = frozenset({"ZMR", "ZTB", "ZKZ"})
+    linking: tuple[str, ...] = ("A24",)
 
     def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
         if len(raw) > self.limits.max_bytes:
@@ -273,8 +292,6 @@ class Hl7v2Codec:
                 much = f"more than {self.limits.max_nodes} fields, repetitions and components"
                 raise Unreadable("too-large", "line 1", much, "send smaller pieces")
         messages = _messages(text.value)
-        if len(messages) > self.limits.max_items:
-            raise Unreadable("too-many", "line 1", f"more than {self.limits.max_items} messages", "send smaller files")
         notes: list[Gap] = []
         if text.mismatch:
             notes = [Gap("charset", "MSH-18", f"the charset is not said, or not the one said; read as {text.charset}")]
@@ -282,10 +299,37 @@ class Hl7v2Codec:
         out: list[NativeItem | Unreadable] = []
         for number, message in enumerate(messages, 1):
             message.gaps[:0] = notes
-            out.append(
-                self._message(message, text.charset, f"message {number}" if len(messages) > 1 else "", is_careful)
-            )
+            where = f"message {number}" if len(messages) > 1 else ""
+            parts = self._by_patient(message)
+            if len(out) + len(parts) > self.limits.max_items:
+                much = f"more than {self.limits.max_items} messages"
+                raise Unreadable("too-many", "line 1", much, "send smaller files")
+            if len(parts) == 1:
+                out.append(self._message(message, text.charset, where, is_careful))
+                continue
+            for patient, part in enumerate(parts, 1):
+                place = f"{where}, patient {patient}" if where else f"patient {patient}"
+                out.append(self._message(part, text.charset, place, is_careful))
         return out
+
+    def _by_patient(self, message: _Message) -> list[_Message]:
+        """Answers to queries, merges and results name patients who have nothing to do with each other: each begins a part.
+
+        What stands before the first patient is read with it; the others have the header alone.
+        """
+        lines = message.lines
+        starts = [number for number, (line, _) in enumerate(lines) if line[:3] == self.patient]
+        if len(starts) < 2 or any(line[:3] in self.together for line, _ in lines):
+            return [message]
+        header = lines[0][0]
+        event = "".join(header.split(header[3:4] or "|")[8:9])
+        if any(word in event for word in self.linking):
+            return [message]
+        parts = [lines[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True)]
+        parts[0] = lines[1 : starts[0]] + parts[0]
+        return [
+            _Message(lines[:1] + part, list(message.gaps) if number == 0 else []) for number, part in enumerate(parts)
+        ]
 
     def _message(self, message: _Message, charset: str, where: str, is_careful: bool) -> NativeItem | Unreadable:
         head, gaps = message.lines[0][0], message.gaps

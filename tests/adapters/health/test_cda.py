@@ -290,3 +290,46 @@ def test_a_code_that_contradicts_its_label_is_named():
     for item, sex in ((stated, "2"), (alone, "1")):
         assert item.data["persons"][0]["sex"] == sex
         assert "code-conflict" in {gap.code for gap in item.gaps}
+
+
+def taking_part(kind: str, of_class: str, inside: str = "", person: str = "associatedPerson", before: str = "") -> str:
+    return (
+        f'<participant typeCode="{kind}">{before}<associatedEntity classCode="{of_class}">{inside}'
+        f"<{person}><name>王测</name></{person}></associatedEntity></participant>"
+    )
+
+
+CHILD = '<name>李小测</name><birthTime value="20190301"/>'
+
+
+def test_a_contact_is_read_whichever_person_element_holds_it():
+    for element in ("associatedPerson", "assignedPerson"):
+        item = one(document(CHILD, taking_part("NOT", "ECON", person=element)))
+        assert [p["name"] for p in item.data["persons"]] == ["李小测", "王测"]
+
+
+@pytest.mark.parametrize(
+    "staff",
+    [
+        taking_part("CON", "ECON"),  # WS/T 500.51: whoever discussed the case
+        taking_part("ORG", "ECON"),
+        taking_part("NOT", "ECON", '<id root="2.16.156.10011.1.4" extension="7"/>'),
+        taking_part("IND", "PRS", before='<functionCode code="PCP" codeSystem="2.16.840.1.113883.5.88"/>'),
+    ],
+)
+def test_staff_in_the_class_of_a_contact_is_no_relative(staff):
+    item = one(document(CHILD, staff))
+    assert [p["name"] for p in item.data["persons"]] == ["李小测"]
+    assert ("staff", "/ClinicalDocument/participant") in {(gap.code, gap.position) for gap in item.gaps}
+    assert "王测" not in str(item.data)
+
+
+def test_a_dash_is_neither_a_number_nor_part_of_an_address():
+    role = (
+        '<id root="2.16.156.10011.1.12" extension="-"/><id root="2.16.156.10011.1.11" extension="MZ1"/>'
+        "<addr><state>湖南省</state><county>─</county><houseNumber>-</houseNumber></addr>"
+    )
+    item = one(document(CHILD, role=role))
+    (child,) = item.data["persons"]
+    assert (child["key"], child["residence"]["address"]) == ("MZ1", "湖南省")
+    assert {gap.code for gap in item.gaps} == {"placeholder"}

@@ -390,3 +390,31 @@ def test_a_natural_child_is_son_or_daughter_by_its_sex(sex, relation):
     infant = {"resourceType": "RelatedPerson", "patient": {"reference": "Patient/1"}, "name": [{"text": "李测测"}],
               "gender": sex, "relationship": [{"coding": [{"code": "NCHILD"}]}]}  # fmt: skip
     assert one(bundle(child, infant)).data["persons"][1].get("relation") == relation
+
+
+def test_patients_found_by_a_search_are_a_notice_each_and_a_history_is_none():
+    children = [
+        {"resourceType": "Patient", "id": str(n), "name": [{"text": f"李小测{n}"}], "birthDate": "2019-03-01"}
+        for n in (1, 2)
+    ]
+    items = decode(bundle(*children, kind="searchset"))
+    assert [[p["name"] for p in item.data["persons"]] for item in items] == [["李小测1"], ["李小测2"]]
+    (together,) = decode(bundle(*children, kind="collection"))
+    assert len(together.data["persons"]) == 2
+    (history,) = decode(bundle(*children, kind="history"))
+    assert isinstance(history, RefusedItem)
+    assert [(p.code, p.position) for p in history.problems] == [("history", "Bundle.type")]
+
+
+@pytest.mark.parametrize(
+    ("coding", "kind"),
+    [
+        ({"code": "CIN", "display": "公民身份号码"}, "ID"),
+        ({"display": "公民身份号码"}, "ID"),
+        ({"code": "NNCHE"}, "OTH"),
+    ],
+)
+def test_the_kind_of_a_number_by_national_profiles(coding, kind):
+    number = {"type": {"coding": [coding]}, "value": "999999201903010018"}
+    item = one({"resourceType": "Patient", "identifier": [number], "birthDate": "2019-03-01"})
+    assert (item.data["persons"][0]["id_type"], item.data["persons"][0]["id_no"]) == (kind, number["value"])

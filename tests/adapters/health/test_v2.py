@@ -108,6 +108,44 @@ def test_a_number_in_the_place_of_its_check_digit_is_named():
     assert ("identifier", "PID-3.2") in gaps(item)
 
 
+@pytest.mark.parametrize("nothing", ["-", "无", "不详", "NULL", "***"])
+def test_what_only_fills_its_place_is_neither_name_nor_number(nothing):
+    item = one(HEAD, PID.replace("7^^^^PI||李小测", f"{nothing}~7||{nothing}~李小测"))
+    assert (person(item)["key"], person(item)["name"]) == ("7", "李小测")
+    assert "alias" not in person(item)
+    code = "masked-value" if nothing == "***" else "placeholder"
+    assert gaps(item) == {(code, "PID-3[1].1"), (code, "PID-5[1]")}
+
+
+# --- patients who have nothing to do with each other ---
+
+
+def several(event: str, *more: str) -> list[SubmittedNotice]:
+    head = HEAD.replace("ADT^A01", event)
+    other = PID.replace("李小测", "赵小测").replace("7^", "8^")
+    lines = [head, "QAK|1|OK", PID, "NK1|1|王测|MTH", other, "NK1|1|钱测|FTH", "DG1|1", *more]
+    items = ADAPTER.decode("\r".join(lines).encode(), V2, office("health"), {}).items
+    assert all(isinstance(item, SubmittedNotice) for item in items), items
+    return list(items)
+
+
+@pytest.mark.parametrize("event", ["RSP^K22^RSP_K21", "ADT^A17", "ADT^A40^ADT_A39", "ORU^R01"])
+def test_every_patient_of_an_ordinary_message_is_a_notice_of_its_own(event):
+    first, second = several(event)
+    assert [p["name"] for p in first.data["persons"]] == ["李小测", "王测"]
+    assert [p["name"] for p in second.data["persons"]] == ["赵小测", "钱测"]
+    assert second.data["persons"][1]["of"] == second.data["persons"][0]["ref"]
+    assert (first.native_id, second.native_id) == ("4", "4#2")
+    assert ("unmapped", "patient 1, QAK") in {(g.code, g.position.split("-")[0]) for g in first.gaps}
+    assert ("unmapped", "patient 2, DG1") in gaps(second)
+
+
+@pytest.mark.parametrize(("event", "more"), [("ADT^A24^ADT_A24", ()), ("ORU^R01", ("ZMR|M4",))])
+def test_patients_whom_a_message_links_or_reports_together_stay_together(event, more):
+    (item,) = several(event, *more)
+    assert [p["name"] for p in item.data["persons"]] == ["李小测", "赵小测", "王测", "钱测"]
+
+
 # --- charsets of others ---
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from adapters.health import ADAPTER
@@ -144,6 +146,15 @@ def test_every_patient_of_an_ordinary_message_is_a_notice_of_its_own(event):
 def test_patients_whom_a_message_links_or_reports_together_stay_together(event, more):
     (item,) = several(event, *more)
     assert [p["name"] for p in item.data["persons"]] == ["李小测", "赵小测", "王测", "钱测"]
+
+
+def test_a_document_of_many_lines_in_one_segment_takes_no_longer_than_its_bytes():
+    lines = "JVBERi0xLjQKJcOkw7zDtsOfCjIgMCBvYmoKPDwvTGVuZ3Ro\r" * 40_000
+    started = time.process_time()
+    item = one(HEAD, PID, f"OBX|1|ED|PDF||^^PDF^Base64^{lines}|||||F", "NK1|1|王测|MTH")
+    assert time.process_time() - started < 1
+    assert [p["name"] for p in item.data["persons"]] == ["李小测", "王测"]
+    assert [(g.code, g.position) for g in item.gaps if g.code == "line-break"] == [("line-break", "line 4")]
 
 
 # --- charsets of others ---

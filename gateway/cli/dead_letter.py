@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -56,7 +57,7 @@ async def list_(config: Path, operator: str, as_json: bool, after: str | None, *
 @operator_option
 @speaks
 async def show_(id_: str, config: Path, operator: str) -> None:
-    show(await Admin(settings_of(config), operator).call("GET", "/admin/v1/dead-letters", delivery=id_))
+    show(await Admin(settings_of(config), operator).call("GET", f"/admin/v1/dead-letters/{quote(id_, safe='')}"))
 
 
 @dead_letter.command("retry", help="重投 · drive again; a dry run unless --go")

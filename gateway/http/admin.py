@@ -62,6 +62,7 @@ def make_admin_app(services: AdminServices, more: Iterable[web.RouteDef] = ()) -
             web.get("/admin/v1/notices/{notice}", admin.show_notice),
             web.get("/admin/v1/backlog", admin.show_backlog),
             web.get("/admin/v1/dead-letters", admin.list_dead_letters),
+            web.get("/admin/v1/dead-letters/{delivery}", admin.show_dead_letter),
             web.post("/admin/v1/dead-letters/retry", admin.retry_dead_letters),
             web.post("/admin/v1/dead-letters/stop", admin.stop_retry),
             web.get("/admin/v1/offices/{office}/held", admin.list_held),
@@ -209,6 +210,13 @@ class _Admin:
         )
         return answer([_dead_letter(delivery) for delivery in found])
 
+    async def show_dead_letter(self, request: web.Request) -> web.Response:
+        delivery = DeliveryId(request.match_info["delivery"])
+        found = await self._services.dead_letters.search(DeadLetterFilter(delivery=delivery))
+        if not found:
+            raise NotFound("no such dead letter", remedy="it may have been driven again: `hutong dead-letter list`")
+        return answer(_dead_letter(found[0]))
+
     async def retry_dead_letters(self, request: web.Request) -> web.Response:
         document = await document_of(request)
         outcome = await self._services.dead_letters.retry(
@@ -254,6 +262,13 @@ def _filter(given: dict[str, Any]) -> DeadLetterFilter:
         raise InvalidDocument(
             "the filter has an unknown condition", problems=tuple(Problem("unknown-condition", n, "") for n in unknown)
         )
+    for name in {"recipient", "sender"} & given.keys():
+        try:
+            parse_office_id(str(given[name]))
+        except ValueError as wrong:
+            raise InvalidDocument(
+                "the filter names no office", problems=(Problem("invalid-office", name, str(wrong)),)
+            ) from wrong
     conditions: dict[str, Any] = {
         name: instant_of(str(value)) if name in ("since", "until") else str(value) for name, value in given.items()
     }
@@ -297,7 +312,7 @@ def _backlog(office: OfficeId, backlog: Backlog, entry: Office | None) -> dict[s
         "handover": handover,
         "due": backlog.due,
         "leased": backlog.leased,
-        **{name: None if at is None else at.isoformat() for name, at in instants.items()},
+        **{name: None if at is None else at.isoformat(timespec="seconds") for name, at in instants.items()},
         "held": backlog.held,
         "dead_letters": dict(backlog.by_reason),
     }
@@ -312,5 +327,7 @@ def _dead_letter(delivery: Delivery) -> dict[str, Any]:
         "recipient": delivery.recipient,
         "reason": delivery.reason,
         "attempts": delivery.attempts,
+        "urgency": delivery.urgency,
         "created_at": delivery.created_at.isoformat(),
+        "expires_at": delivery.expires_at.isoformat(),
     }

@@ -55,6 +55,10 @@ def test_a_notice_that_was_changed_in_the_store_is_parked_but_for_the_polices_fl
     parked = json.loads(gateway.run("dead-letter", "list", "--json").stdout)
     assert [(one["recipient"], one["reason"]) for one in parked] == [(CIVIL_AFFAIRS, "tampered")] * 2
     assert pulled(gateway, POLICE) == pulled(gateway, CIVIL_AFFAIRS) == ""
+    shown = json.loads(gateway.here("dead-letter", "show", parked[0]["delivery"]).stdout)
+    assert (shown["delivery"], shown["reason"]) == (parked[0]["delivery"], "tampered")
+    for slip in (("show", "no-such-delivery"), ("retry", "--recipient", "nobody", "--go")):
+        assert gateway.here("dead-letter", *slip, check=False).returncode == 3
     (told,) = json.loads(gateway.run("backlog", "--office", CIVIL_AFFAIRS, "--json").stdout)
     assert (told["handover"], told["due"], told["leased"], told["dead_letters"]) == ("pull", 0, 0, {"tampered": 2})
     with urlopen(f"{gateway.url}/metrics") as metrics:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 
@@ -76,11 +77,14 @@ async def _counted(settings: RabbitSettings, queues: Collection[str]) -> list[Fi
     except Unavailable as away:
         return [(away.message, "warning", away.remedy or "")]
     found = [("the management plugin answers", "ok", "")]
-    found += [
-        (f"{name}: no member runs on {', '.join(one.missing)}", "warning", "start that broker, or start it again")
-        for name, one in sorted(placed.items())
-        if one.missing and name in queues
-    ]
+    without = defaultdict[str, list[str]](list)
+    for name, one in sorted(placed.items()):
+        for broker in one.missing if name in queues else ():
+            without[broker].append(name)
+    for broker, names in sorted(without.items()):
+        which = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        what = f"{len(names)} queues have no member running on {broker}: {which}"
+        found.append((what, "warning", "start that broker, or start it again: messages may be handed over to nobody"))
     return [*found, *_handed_over(count, nobody_has)]
 
 

@@ -210,6 +210,22 @@ def _narrowed(raw: bytes) -> bytes:
         raise Unreadable("charset", f"byte {error.offset}", "the bytes fit no charset we read", "send UTF-8") from None
 
 
+@lru_cache(maxsize=8192)
+def hl7_position(path: Position) -> str:
+    """`PID-3[2].1`, `NK1[2]-5`: repetitions count from 1."""
+    out: list[str] = []
+    numbers = 0
+    for part in path:
+        if isinstance(part, int):
+            out.append(f"[{part + 1}]")
+        elif not out:
+            out.append(part)
+        else:
+            out.append(("-" if numbers == 0 else ".") + part)
+            numbers += 1
+    return "".join(out)
+
+
 class _Message(NamedTuple):
     """The segments of one message, each with its line, and what had to be got over to tell them apart."""
 
@@ -343,7 +359,9 @@ class Hl7v2Codec:
         marks = Delimiters(field, *given[:4])
         tree: Tree = {}
         pairs: dict[str, str] = {}
+        escapes = -encoding.count(marks.escape)  # where the header names the character
         for line, line_number in message.lines:
+            escapes += line.count(marks.escape)
             name = line[:3]
             parts = line.split(field)
             if name == self.pairs:
@@ -371,9 +389,7 @@ class Hl7v2Codec:
         def locate(path: Position) -> str:
             return f"{where}, {hl7_position(path)}"
 
-        # the header holds the escape character once, to name it
-        has_escapes = head.count(marks.escape) > 1 or any(marks.escape in line for line, _ in message.lines[1:])
-        return NativeItem(tree, where, gaps, locate if where else hl7_position, is_careful or has_escapes)
+        return NativeItem(tree, where, gaps, locate if where else hl7_position, is_careful or escapes > 0)
 
     def write(self, tree: Tree) -> bytes:
         lines: list[str] = []
@@ -395,21 +411,4 @@ class Hl7v2Codec:
                 lines.append("|".join([name, *_numbered(fields, field_text)]))
         return ("\r".join(lines) + "\r").encode("utf-8", "replace")
 
-    def position(self, path: Position) -> str:
-        return hl7_position(path)
-
-
-@lru_cache(maxsize=8192)
-def hl7_position(path: Position) -> str:
-    """`PID-3[2].1`, `NK1[2]-5`: repetitions count from 1."""
-    out: list[str] = []
-    numbers = 0
-    for part in path:
-        if isinstance(part, int):
-            out.append(f"[{part + 1}]")
-        elif not out:
-            out.append(part)
-        else:
-            out.append(("-" if numbers == 0 else ".") + part)
-            numbers += 1
-    return "".join(out)
+    position = staticmethod(hl7_position)

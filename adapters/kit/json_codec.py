@@ -225,5 +225,4 @@ class JsonCodec:
     def write(self, tree: Tree) -> bytes:
         return orjson.dumps(tree) + (b"\n" if self.lines else b"")
 
-    def position(self, path: Position) -> str:
-        return pointer_position(path)
+    position = staticmethod(pointer_position)

@@ -2,9 +2,10 @@
 
 A rule is made into one function when its document is loaded: its home, its
 converter and the JSON pointer of its provenance are bound then, and nothing of
-the rule is looked up when a notice arrives. Nearly every leaf has one home and
-one value (`_single`); others have several homes or stand in the envelope
-(`_one`), or hold a list (`_many`).
+the rule is looked up when a notice arrives. Most leaves have one home at the top
+of their item and nothing else to say (`_plain`), nearly all one home and one
+value (`_single`); others have several homes or stand in the envelope (`_one`),
+or hold a list (`_many`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from adapters.kit.conversion import Noted, Unmappable
-from adapters.kit.mapping import FieldRule, Path
+from adapters.kit.mapping import Choice, FieldRule, Path
 from adapters.kit.native import Position, get_at
 from adapters.kit.reading import Action, Reading, Slots, fill, pointer_of, scalar, text_of
 from adapters.kit.text import has_private_use
@@ -29,15 +30,45 @@ def leaf(slot: str, rule: FieldRule, under: str) -> Action:
         return _many(slot, rule, _converting(rule, under))
     if len(rule.choices) > 1 or rule.choices[0].to[0][0] == "@":
         return _one(slot, rule, _converting(rule, under), under)
+    if len(rule.choices[0].to) == 1 and not rule.when and not rule.not_provided:
+        return _plain(slot, rule.choices[0], under)
     return _single(slot, rule, under)
 
 
+def _plain(slot: str, choice: Choice, under: str) -> Action:
+    """Most leaves by far, so nothing is asked that need not be."""
+    (name,), read, pointer = choice.to, choice.converter.read, pointer_of(choice.to)
+    target_name = under + name
+
+    def read_leaf(value: Any, slots: Slots, at: Position, reading: Reading) -> None:
+        text = value if value.__class__ is str else _leaf_text(value, at, reading)
+        if not text or text.isspace():
+            return
+        try:
+            canonical = read(text)
+        except Unmappable as error:
+            reading.gap(error.code, at, error.message, target_name)
+            return
+        if canonical.__class__ is Noted:
+            canonical = _doubted(canonical, at, target_name, reading)
+        if reading.is_careful:
+            _look_for_private_use(canonical, at, target_name, reading)
+        target = slots[slot]
+        if name not in target:
+            target[name] = canonical
+        elif target[name] != canonical:
+            _contradicted(at, target_name, reading)
+            return
+        reading.sources.append((target, pointer, at))
+
+    return read_leaf
+
+
 def _single(slot: str, rule: FieldRule, under: str) -> Action:
-    """One home, at the top of its item or in a group of it: nearly every leaf, so nothing is called that need not be."""
+    """One home, in a group of its item, or with values that this field implies."""
     (choice,) = rule.choices
-    *groups, name = choice.to
-    read, pointer, not_provided = choice.converter.read, pointer_of(choice.to), rule.not_provided
-    target_name = under + ".".join(choice.to)
+    path, read, pointer, not_provided = choice.to, choice.converter.read, pointer_of(choice.to), rule.not_provided
+    target_name = under + ".".join(path)
     implied = tuple((tuple(home.split(".")), constant) for home, constant in rule.when.items())
 
     def read_leaf(value: Any, slots: Slots, at: Position, reading: Reading) -> None:
@@ -51,21 +82,16 @@ def _single(slot: str, rule: FieldRule, under: str) -> Action:
             return
         is_certain = True
         if canonical.__class__ is Noted:
-            reading.gap(canonical.code, at, canonical.message, target_name)
             is_certain = canonical.code != "id-form"
-            canonical = canonical.value
-        if reading.is_careful and canonical.__class__ is str and has_private_use(canonical):
-            _one_vendor_knows(reading, at, target_name)
-        target = there = slots[slot]
-        for group in groups:
-            there = there.setdefault(group, {})
-        if there.__class__ is dict and name not in there:
-            there[name] = canonical
-        elif there.__class__ is not dict or there[name] != canonical:
-            reading.gap("conflict", at, "another field of the message says something else", target_name)
+            canonical = _doubted(canonical, at, target_name, reading)
+        if reading.is_careful:
+            _look_for_private_use(canonical, at, target_name, reading)
+        target = slots[slot]
+        if not fill(target, path, canonical):
+            _contradicted(at, target_name, reading)
             return
         reading.sources.append((target, pointer, at))
-        if implied and is_certain:
+        if is_certain:
             for home, constant in implied:
                 fill(target, home, constant)
 
@@ -90,8 +116,7 @@ def _one(slot: str, rule: FieldRule, convert: _Convert, under: str) -> Action:
             return
         target = slots[slot]
         if not fill(target, path, canonical):
-            where = under + ".".join(path)
-            reading.gap("conflict", at, "another field of the message says something else", where)
+            _contradicted(at, under + ".".join(path), reading)
             return
         reading.sources.append((target, pointer, at))
         if is_certain:
@@ -153,11 +178,10 @@ def _converting(rule: FieldRule, under: str) -> _Convert:
                 continue
             is_certain = True
             if canonical.__class__ is Noted:
-                reading.gap(canonical.code, at, canonical.message, target_name)
                 is_certain = canonical.code != "id-form"
-                canonical = canonical.value
-            if reading.is_careful and canonical.__class__ is str and has_private_use(canonical):
-                _one_vendor_knows(reading, at, target_name)
+                canonical = _doubted(canonical, at, target_name, reading)
+            if reading.is_careful:
+                _look_for_private_use(canonical, at, target_name, reading)
             return path, pointer, canonical, is_certain
         if trouble is not None:
             reading.gap(trouble.code, at, trouble.message, first_name)
@@ -166,8 +190,19 @@ def _converting(rule: FieldRule, under: str) -> _Convert:
     return convert
 
 
-def _one_vendor_knows(reading: Reading, at: Position, target: str) -> None:
-    reading.gap("private-use-character", at, "holds a character that only one vendor's font knows", target)
+def _doubted(found: Noted, at: Position, target: str, reading: Reading) -> Any:
+    """A value that is kept, with what is doubtful about it said."""
+    reading.gap(found.code, at, found.message, target)
+    return found.value
+
+
+def _look_for_private_use(canonical: Any, at: Position, target: str, reading: Reading) -> None:
+    if canonical.__class__ is str and has_private_use(canonical):
+        reading.gap("private-use-character", at, "holds a character that only one vendor's font knows", target)
+
+
+def _contradicted(at: Position, target: str, reading: Reading) -> None:
+    reading.gap("conflict", at, "another field of the message says something else", target)
 
 
 def _leaf_text(value: Any, at: Position, reading: Reading) -> str | None:

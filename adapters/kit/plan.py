@@ -25,10 +25,11 @@ def walk(node: Any, plan: Plan, slots: Slots, at: Position, reading: Reading) ->
         node = {reading.scalar_key: node}
     for key, value in node.items():
         action = plan.get(key)
-        if action is not None:
+        if action is None:
+            if value if value.__class__ is str else says_something(value):
+                reading.gap("unmapped", (*at, key), "no rule maps this")
+        elif action is not _ignore:
             action(value, slots, (*at, key), reading)
-        elif value if value.__class__ is str else says_something(value):
-            reading.gap("unmapped", (*at, key), "no rule maps this")
 
 
 def _branch(plan: Plan) -> Action:

@@ -13,6 +13,12 @@ _DOCUMENTS = {
     b"{\\rtf": "an RTF document", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GIF8": "a picture",
     b"PK\x05\x06": "an empty archive",
 }  # fmt: skip
+_OLDEST = (
+    b"\x09\x00\x04\x00",
+    b"\x09\x02\x06\x00",
+    b"\x09\x04\x06\x00",
+    b"\x09\x08\x08\x00",
+)  # Excel 2 to 5, unwrapped
 _AS_REGISTER = "send the register itself, as xlsx or CSV"
 _SAVED_ANEW = "open it in the spreadsheet program, save it as xlsx and send that"
 
@@ -21,6 +27,8 @@ def refuse_documents(raw: bytes) -> None:
     """Raises Unreadable for a kind of file that its first bytes name."""
     if not raw.strip(SKIPPED):
         raise Unreadable("empty", "file", "the file is empty", "send at least one row")
+    if raw.startswith(_OLDEST):
+        raise Unreadable("old-format", "file", "the workbook is in the old xls format", "save it as xlsx")
     for start, kind in _DOCUMENTS.items():
         if raw.startswith(start):
             raise Unreadable("not-a-table", "file", f"the file is {kind}, whatever its name says", _AS_REGISTER)

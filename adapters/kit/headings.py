@@ -136,8 +136,9 @@ class Vocabulary:
         return label + sub
 
     def settled(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The columns as they are read. A second name, or a plain 姓名 beside 学生姓名, is that of somebody else: what tells of
-        a person from there to the next name tells of nobody known."""
+        """The columns as they are read. A second name, or a plain 姓名 beside 学生姓名, is that of somebody else, as is a
+        plain 身份证号 beside 学生身份证号: what tells of a person from such a name to the next tells of nobody known."""
+        own = {name.removeprefix(word) for word in _CHILD if word for name in names if name.startswith(word)}
         has_own = any(name in self.naming and name != _BARE_NAME for name in names)
         seen: set[str] = set()
         is_other = False
@@ -146,7 +147,7 @@ class Vocabulary:
             if name in self.naming:
                 is_other = name in seen or (has_own and name == _BARE_NAME)
             seen.add(name)
-            out.append(f"{name}(2)" if is_other and name in self.personal else name)
+            out.append(f"{name}(2)" if (is_other or name in own) and name in self.personal else name)
         return tuple(out)
 
 

@@ -87,6 +87,7 @@ def write_citizen_id(value: Any) -> str:
     return value
 
 
+_LOCAL_NO = 14  # a school's own number of a pupil has fewer digits than a national one that lost its letter
 _STUDENT_NO = re.compile(r"[GJL][0-9]{17}[0-9X]")
 
 
@@ -94,7 +95,7 @@ def read_student_no(text: str) -> Any:
     """全国学籍号: a letter and 18 characters. Ruined ones are named, not taken."""
     plain = half_width(text).strip().upper()
     if _STUDENT_NO.fullmatch(plain) is None:
-        if _SCIENTIFIC.fullmatch(plain) or plain.isdigit():
+        if _SCIENTIFIC.fullmatch(plain) or (plain.isdigit() and len(plain) > _LOCAL_NO):
             raise Unmappable("ruined-number", "a national student number without its letter, most likely ruined")
         raise Unmappable("student-no-form", "a national student number is G, J or L and 18 characters")
     return plain

@@ -91,11 +91,10 @@ def text_of_bytes(raw: bytes, limits: Limits, declared: str | None = None) -> tu
     try:
         text = decode_text(raw, declared)
     except UndecodableText as error:
+        line = raw.count(b"\n", 0, error.offset) + 1
+        what = f"the bytes of line {line} fit neither the declared charset, GB18030 nor UTF-8"
         raise Unreadable(
-            "charset",
-            f"byte {error.offset}",
-            "the bytes fit neither the declared charset, GB18030 nor UTF-8",
-            "send UTF-8",
+            "charset", f"byte {error.offset}", what, "write the whole file in one charset, best UTF-8"
         ) from None
     gaps = []
     if text.mismatch:

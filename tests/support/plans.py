@@ -13,7 +13,7 @@ from gateway.engines.postgres.store import QUERIES
 
 
 async def plans(url: str) -> dict[str, tuple[str, ...]]:
-    """Of each query what a node's session makes the server read, in order: `table by index`, or `table as a whole`.
+    """Of each query what a node's session makes the server read, in order: `table by index`, `table as a whole`, or `all of index`.
 
     Queries that touch no table are left out.
     """
@@ -39,12 +39,16 @@ async def _plans(connection: asyncpg.Connection) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _reads(node: Mapping[str, Any]) -> Iterator[str]:
-    if "Index Name" in node and "Relation Name" in node:
+def _reads(node: Mapping[str, Any], is_cut: bool = False) -> Iterator[str]:
+    if node["Node Type"] == "Limit":
+        is_cut = True
+    if "Index Name" in node and "Index Cond" not in node and not is_cut:
+        yield f"all of {node['Index Name']}"
+    elif "Index Name" in node and "Relation Name" in node:
         yield f"{node['Relation Name']} by {node['Index Name']}"
     elif node["Node Type"] == "Bitmap Index Scan":
         yield f"by {node['Index Name']}"
     elif node["Node Type"] in ("Seq Scan", "Sample Scan"):
         yield f"{node['Relation Name']} as a whole"
     for part in node.get("Plans", ()):
-        yield from _reads(part)
+        yield from _reads(part, is_cut)

@@ -47,10 +47,7 @@ def take_locks(sql: Statements, kinds: Sequence[str], requests: Sequence[Any], s
     reading = {epoch for kind in kinds for epoch in _SHARED.get(kind, ())}
     if any(kind == "accept" and request.rests_on is not None for kind, request in zip(kinds, requests, strict=True)):
         reading.update(_EPOCHS)
-    reading -= changing
-    for epoch in _EPOCHS:
-        if epoch in changing or epoch in reading:
-            sql.run("lock_alone" if epoch in changing else "lock_shared", ([lock_number("epoch", epoch)],))
+    locks = [(lock_number("epoch", epoch), epoch in changing) for epoch in _EPOCHS if epoch in changing | reading]
     wanted = _Wanted()
     for kind, request in zip(kinds, requests, strict=True):
         _want(wanted, kind, request, scatter)
@@ -61,8 +58,9 @@ def take_locks(sql: Statements, kinds: Sequence[str], requests: Sequence[Any], s
     if wanted.notices:
         for lane, sender in sql.run("moved_by_notices", (list(wanted.notices),)).fetchall():
             numbers |= {lock_number("lane", lane), lock_number("sender", sender)}
-    if numbers:
-        sql.run("lock_alone", (sorted(numbers),))
+    locks += [(number, True) for number in sorted(numbers)]
+    if locks:
+        sql.run("lock", tuple(map(list, zip(*locks, strict=True))))
 
 
 class _Wanted:

@@ -1,18 +1,15 @@
--- name: lock_alone
--- Take locks for oneself until the transaction ends, in the order given.
-SELECT count(pg_advisory_xact_lock(number)) FROM unnest(?::bigint[]) AS number;
-
--- name: lock_shared
--- Take locks together with others until the transaction ends.
-SELECT count(pg_advisory_xact_lock_shared(number)) FROM unnest(?::bigint[]) AS number;
+-- name: lock
+-- Take locks until the transaction ends, in the order given: for oneself, or together with others.
+SELECT count(pg_advisory_xact_lock(number)) FILTER (WHERE alone), count(pg_advisory_xact_lock_shared(number)) FILTER (WHERE NOT alone)
+FROM unnest(?::bigint[], ?::boolean[]) AS wanted (number, alone);
 
 -- name: clock
 -- What time it is for the database.
 SELECT clock_timestamp();
 
--- name: draw_notice_numbers
--- Draw the numbers for the new notices of a group: the first of 256.
-SELECT nextval('notice_numbers');
+-- name: epochs_and_numbers
+-- The epochs in force, and the first of 256 numbers for the new notices of a group.
+SELECT policy, consent, directory, nextval('notice_numbers') FROM epoch;
 
 -- name: moved_by_deliveries
 -- Lane and sender of deliveries, by their ordered ids.
@@ -24,11 +21,12 @@ SELECT d.lane, n.sender FROM notice AS n JOIN delivery AS d ON d.number >= n.num
 WHERE n.id = ANY (?::bytea[]);
 
 -- name: receipts_of_keys
--- Receipts under any of the keys whose first eight bytes are given; the caller compares the whole keys.
+-- Receipts under any of the keys whose first eight bytes are given; the caller compares the whole keys. Looked up one by one
+-- (OFFSET and LIMIT see to it): joined, a young store would read all receipts for each group.
 SELECT r.idempotency_key, r.native_id_key, r.body_digest, r.receipt, r.expires_at
-FROM (SELECT value::bigint AS head FROM jsonb_array_elements_text(:heads::jsonb) AS value) AS h
-JOIN receipt_key AS k ON k.head = h.head
-JOIN receipt AS r ON r.notice = k.notice;
+FROM jsonb_array_elements_text(:heads::jsonb) AS h (head)
+CROSS JOIN LATERAL (SELECT notice FROM receipt_key WHERE head = h.head::bigint OFFSET 0) AS k
+CROSS JOIN LATERAL (SELECT * FROM receipt WHERE notice = k.notice LIMIT 1) AS r;
 
 -- name: persons_present
 -- Which of the persons are there.
@@ -48,8 +46,10 @@ ON CONFLICT (notice) DO UPDATE SET withdrawn_at = coalesce(e.withdrawn_at, exclu
 SELECT 1 FROM log_event WHERE event = ?;
 
 -- name: occupied_lanes
--- Which of the lanes have a delivery that holds up others.
-SELECT key FROM unnest(?::bytea[]) AS key WHERE EXISTS (SELECT 1 FROM delivery WHERE lane = key AND state < 2);
+-- Which of the lanes have a delivery that holds up others. Looked up one by one, as receipts are: joined, a young store would
+-- read all open deliveries for each group.
+SELECT w.key FROM unnest(?::bytea[]) AS w (key)
+CROSS JOIN LATERAL (SELECT 1 FROM delivery WHERE lane = w.key AND state < 2 LIMIT 1) AS first;
 
 -- name: leasable_alone
 -- Deliveries of one recipient, urgency and purpose that may be leased now, longest ready first; those another node looks at are passed over.
@@ -127,10 +127,6 @@ INSERT INTO log_outbox (event, name, at, prepared) VALUES (?, ?, ?, ?);
 -- name: outbox_end
 -- The number of the newest record that waits, or nothing.
 SELECT max(number) FROM log_outbox;
-
--- name: waits_until
--- Whether a record up to a number still waits.
-SELECT EXISTS (SELECT 1 FROM log_outbox WHERE number <= ?);
 
 -- name: waiting_records
 -- The records that wait longest.

@@ -39,6 +39,7 @@ from gateway.model.identifiers import EventId
 from gateway.ports.log_storage import Head
 
 AT_ONCE = 1000
+GATHER_SECONDS = 0.2  # what waits is durable already, and whoever asks for the log does not wait for this
 BEAT_SECONDS = 1.0  # looks for what a node left behind that died between its commit and its own integration
 LOCK = lock_number("sequencer", "")
 _TRIES = 20
@@ -75,6 +76,8 @@ class Sequencer:
             with suppress(TimeoutError):
                 async with asyncio.timeout(BEAT_SECONDS):
                     await self._woken.wait()
+            if self._woken.is_set():
+                await asyncio.sleep(GATHER_SECONDS)
             self._woken.clear()
             with suppress(Unavailable):  # the next beat finds the same outbox
                 await self.settle()
@@ -96,10 +99,9 @@ class Sequencer:
     async def settle(self) -> Head:
         """Give every record that is committed now its place; returns the head. Raises Unavailable, or Tampered."""
         async with self._turn:
-            last: int | None = None
             for _ in range(_TRIES):
                 try:
-                    head, last = await self._step(last)
+                    return await self._step()
                 except (Overtaken, asyncpg.UniqueViolationError, *LOST):  # a place that is taken is a head that moved
                     await self._rolled_back()
                     self._edge = Edge()
@@ -113,8 +115,6 @@ class Sequencer:
                 except BaseException:
                     await self._drop()
                     raise
-                if last is None:
-                    return head
             raise Unavailable("the log is busy")
 
     async def close(self) -> None:
@@ -134,50 +134,46 @@ class Sequencer:
             with suppress(*AWAY):
                 await self._connection.execute("ROLLBACK")
 
-    async def _step(self, last: int | None) -> tuple[Head, int | None]:
-        """One transaction, while anything waits. Returns the head and, when there is more to do, up to which number."""
+    async def _step(self) -> Head:
+        """One transaction after the other, while anything waits that was committed before this was asked."""
         if self._is_closed:
             raise Unavailable("the store is closed")
         if self._connection is None or self._connection.is_closed():
             self._connection = await connect(self.url)
         connection = self._connection
         sql = Statements(connection, self.queries, self.fault)
-
-        async def ask(name: str, values: Sequence[Any] = ()) -> Any:
-            row = await crossing.run(lambda: sql.one(name, values))
-            return None if row is None else row[0]
-
-        end = await ask("outbox_end") if last is None else last
-        while end is not None and await ask("waits_until", (end,)):
+        heads, [(end,)] = await crossing.run(lambda: sql.together((("log_head", ()), ("outbox_end", ()))))
+        if end is None:
+            size, root = heads[0][:2] if heads else (0, EMPTY_ROOT)
+            return Head(size, root)
+        has_more = True
+        while has_more:
             self.fault("begin")
             await connection.execute("BEGIN")
-            edge, root = await crossing.run(lambda: self._integrate(sql))
+            edge, root, has_more = await crossing.run(lambda: self._integrate(sql, end))
             self.fault("commit")
             await connection.execute("COMMIT")
             self.fault("committed")
             self._edge, self._root = edge, root
             self.batches += 1
-        row = await crossing.run(lambda: sql.one("log_head"))
-        if row is None:
-            return Head(0, EMPTY_ROOT), None
-        return Head(row[0], row[1]), None
+        return Head(self._edge.size, self._root)
 
-    def _integrate(self, sql: Statements) -> tuple[Edge, bytes]:
+    def _integrate(self, sql: Statements, end: int) -> tuple[Edge, bytes, bool]:
+        """The edge and root after one transaction, and whether a record up to the number `end` may still wait."""
         if self.takes_lock:
-            sql.run("lock_alone", ([LOCK],))
-        edge, root = self._edge_now(sql)
-        waiting = sql.run("waiting_records", (AT_ONCE,)).fetchall()
-        if not waiting:
-            return edge, root  # another node was faster
-        return append(sql, edge, root, waiting)
-
-    def _edge_now(self, sql: Statements) -> tuple[Edge, bytes]:
-        """A copy of the edge at the head as committed, read back when it is not the one this node knows."""
-        row = sql.one("log_head")
-        if row is None:
+            sql.run("lock", ([LOCK], [True]))
+        heads, waiting = sql.together((("log_head", ()), ("waiting_records", (AT_ONCE,))))
+        if not heads:
             sql.run("begin_log_head", (EMPTY_ROOT,))
-            row = sql.one("log_head")
-            assert row is not None
+            heads = sql.all("log_head")
+        edge, root = self._edge_at(sql, heads[0])
+        if not waiting:
+            return edge, root, False  # another node was faster
+        has_more = len(waiting) == AT_ONCE and waiting[-1][0] < end
+        return *append(sql, edge, root, waiting), has_more
+
+    def _edge_at(self, sql: Statements, row: tuple[Any, ...]) -> tuple[Edge, bytes]:
+        """A copy of the edge at the head as committed, read back when it is not the one this node knows."""
         size, root, _ = row
         if size != self._edge.size or root != self._root or size == 0:
             try:
@@ -231,10 +227,14 @@ def append(sql: Statements, edge: Edge, root: bytes, waiting: Sequence[tuple[Any
         kept.append((place, name, at, packed))
         place += 1
     tiles = edge.extend(hashes)
-    sql.many("add_leaves", leaves)
-    sql.many("add_log_records", kept)
-    sql.many("add_log_subjects", sorted(subjects))
-    sql.many("add_tiles", [(tile.level, tile.index, tile.data) for tile in tiles])
+    sql.insert_all(
+        (
+            ("add_leaves", leaves),
+            ("add_log_records", kept),
+            ("add_log_subjects", sorted(subjects)),
+            ("add_tiles", [(tile.level, tile.index, tile.data) for tile in tiles]),
+        )
+    )
     after = edge.root()
     if tiles or before == 0:
         moved = sql.run("set_log_head", (edge.size, after, edge.upper(), before, root)).rowcount

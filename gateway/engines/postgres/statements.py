@@ -13,7 +13,8 @@ import asyncpg
 
 from gateway.engines.postgres.connection import FaultPoint, no_fault
 from gateway.engines.postgres.crossing import wait
-from gateway.engines.postgres.dialect import Query
+from gateway.engines.postgres.dialect import Query, asked_in_one, in_one
+from gateway.engines.sql.transaction import Keys
 
 Row = tuple[Any, ...]
 
@@ -33,7 +34,7 @@ class Answered:
         return self._rows
 
 
-_PREPARED: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+_PREPARED: WeakKeyDictionary[Any, dict[str | tuple[str, ...], Any]] = WeakKeyDictionary()
 
 
 class Statements:
@@ -57,23 +58,54 @@ class Statements:
 
     def many(self, name: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a query for each row; rows to be inserted go in one statement."""
-        self._fault(name)
-        left = list(rows)
-        if left:
-            wait(self._many(name, left))
-
-    async def _many(self, name: str, rows: list[Sequence[Any]]) -> None:
         query = self._queries[name]
-        together = f"{name} of rows"
-        statement = self._prepared.get(together)
+        if query.is_insert:
+            self.insert_all([(name, list(rows))])
+            return
+        self._fault(name)
+        if left := list(rows):
+            wait(self._connection.executemany(query.text, left))
+
+    def insert_all(self, tables: Sequence[tuple[str, Sequence[Sequence[Any]]]]) -> None:
+        """One statement for all: each table but the last is filled in a clause of its own."""
+        for name, _ in tables:
+            self._fault(name)
+        filled = [(name, rows) for name, rows in tables if rows]
+        if filled:
+            wait(self._insert_all(filled))
+
+    async def _insert_all(self, tables: Sequence[tuple[str, Sequence[Sequence[Any]]]]) -> None:
+        names = tuple(name for name, _ in tables)
+        statement = self._prepared.get(names)
         if statement is None:
-            one = await self._statement(name, query.text)
-            text = query.of_rows([kind.name for kind in one.get_parameters()])
-            if text is None:
-                await self._connection.executemany(query.text, rows)
-                return
-            statement = await self._statement(together, text)
-        await statement.fetch(*map(list, zip(*rows, strict=True)))
+            clauses, count = list[str](), 0
+            for name in names:
+                one = await self._statement(name, self._queries[name].text)
+                types = [kind.name for kind in one.get_parameters()]
+                clauses.append(self._queries[name].of_rows(types, count))
+                count += len(types)
+            statement = await self._statement(names, in_one(clauses))
+        columns = [column for _, rows in tables for column in zip(*rows, strict=True)]
+        await statement.fetch(*map(list, columns))
+
+    def together(self, questions: Sequence[tuple[str, Mapping[str, Any] | Sequence[Any] | Keys]]) -> list[list[Row]]:
+        for name, _ in questions:
+            self._fault(name)
+        return wait(self._together(questions))
+
+    async def _together(
+        self, questions: Sequence[tuple[str, Mapping[str, Any] | Sequence[Any] | Keys]]
+    ) -> list[list[Row]]:
+        names = ("together", *(name for name, _ in questions))
+        statement = self._prepared.get(names)
+        if statement is None:
+            statement = await self._statement(names, asked_in_one([self._queries[name] for name, _ in questions]))
+        values = [
+            value
+            for name, asked in questions
+            for value in ([sorted(asked.keys)] if isinstance(asked, Keys) else self._queries[name].arguments(asked))
+        ]
+        return [[tuple(row) for row in rows] for rows in await statement.fetchrow(*values)]
 
     def all(self, name: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> list[Row]:
         return self.run(name, values).fetchall()
@@ -89,7 +121,7 @@ class Statements:
         """A transaction statement: BEGIN, SAVEPOINT, RELEASE, ROLLBACK."""
         wait(self._connection.execute(sql))
 
-    async def _statement(self, name: str, text: str) -> Any:
+    async def _statement(self, name: str | tuple[str, ...], text: str) -> Any:
         statement = self._prepared.get(name)
         if statement is None:
             statement = self._prepared[name] = await self._connection.prepare(text)

@@ -158,29 +158,23 @@ class Writer:
     def _begun(self, sql: Statements, group: list[Waiting]) -> ClusterTransaction:
         requests = [one.request for one in group]
         take_locks(sql, [one.kind.name for one in group], requests, self.scatter)
-        row = sql.one("epochs")
+        is_accepting = any(one.kind.name == "accept" for one in group)
+        row = sql.one("epochs_and_numbers" if is_accepting else "epochs")
         if row is None:
             raise Unavailable("the store has no epochs", remedy="run `hutong migrate`")
-        first = 0
-        if any(one.kind.name == "accept" for one in group):
-            drawn = sql.one("draw_notice_numbers")
-            assert drawn is not None
-            first = drawn[0]
+        policy, consent, directory, *first = row
         # the tree's edge belongs to the sequencer
-        return ClusterTransaction(sql, State(Epochs(*row), first, Edge()))
+        return ClusterTransaction(sql, State(Epochs(policy, consent, directory), first[0] if first else 0, Edge()))
 
 
 def _write_outbox(tx: ClusterTransaction) -> None:
     events = [blob_of(record.event_id) for record in tx.records]
     # an event is told once, also when its record was given its place long ago
-    tx.sql.many("add_log_events", [(event,) for event in sorted(events)])
-    tx.sql.many(
-        "add_to_outbox",
-        [
-            (event, record.name, millis(record.at), record.dump())
-            for event, record in zip(events, tx.records, strict=True)
-        ],
-    )
+    told = [(event,) for event in sorted(events)]
+    waiting = [
+        (event, record.name, millis(record.at), record.dump()) for event, record in zip(events, tx.records, strict=True)
+    ]
+    tx.sql.insert_all([("add_log_events", told), ("add_to_outbox", waiting)])
 
 
 _FATAL = (*LOST, *AWAY, Unavailable)

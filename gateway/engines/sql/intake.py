@@ -14,7 +14,7 @@ import orjson
 
 from gateway.delivery.transitions import is_repetition, may_move
 from gateway.engines.sql import lanes
-from gateway.engines.sql.transaction import Statements, Transaction
+from gateway.engines.sql.transaction import Keys, Statements, Transaction
 from gateway.engines.sql.values import (
     DEAD,
     DUE,
@@ -46,8 +46,16 @@ Answer = Accepted | Replayed | Conflict | Stale
 
 def receipts_of(sql: Statements, keys: Iterable[bytes]) -> list[tuple[bytes, bytes, bytes, bytes, int]]:
     """Stored receipts whose keys begin like any of these: idempotency key, native key, digest, receipt, end."""
-    heads = orjson.dumps([head_of(key) for key in keys]).decode()
-    return sql.all("receipts_of_keys", {"heads": heads})
+    return sql.all("receipts_of_keys", _heads(keys))
+
+
+def _heads(keys: Iterable[bytes]) -> dict[str, str]:
+    return {"heads": orjson.dumps([head_of(key) for key in keys]).decode()}
+
+
+def _is_relied_on(link: PersonLink) -> bool:
+    """Whether a person is named by id alone, and so has to be there."""
+    return not link.is_new and not link.aliases
 
 
 def _is_still(link: PersonLink, known: Mapping[bytes, bytes]) -> bool:
@@ -82,12 +90,21 @@ class Intake:
         seen: dict[bytes, tuple[bytes, bytes]] = {}
         used: set[bytes] = set()
         keys = {key for unit in units for key in (unit.idempotency_key, unit.native_id_key)}
-        for key, native_id, digest, receipt, _ in receipts_of(self.tx.sql, keys):
+        links = [link for unit in units for link in unit.persons]
+        deliveries = [one for unit in units for one in unit.deliveries]
+        receipts, present, aliased, held_up = self.tx.sql.together(
+            (
+                ("receipts_of_keys", _heads(keys)),
+                ("persons_present", Keys({blob_of(link.person) for link in links if _is_relied_on(link)})),
+                ("persons_of_aliases", Keys({alias for link in links for alias in link.aliases})),
+                ("occupied_lanes", Keys({one.lane for one in deliveries if not one.overtakes})),
+            )
+        )
+        for key, native_id, digest, receipt, _ in receipts:
             seen[key] = (digest, receipt)
             used.add(native_id)
-        known = self._known_people(units)
-        deliveries = [one for unit in units for one in unit.deliveries]
-        occupied = lanes.occupied(self.tx.sql, {one.lane for one in deliveries if not one.overtakes})
+        known: dict[bytes, bytes] = dict([*present, *aliased])
+        occupied = {lane for (lane,) in held_up}
         self._ordered = dict(zip((one.id for one in deliveries), self._gathered(deliveries), strict=True))
         answers: list[Answer] = []
         for unit in units:
@@ -108,15 +125,6 @@ class Intake:
     def _gathered(self, deliveries: Sequence[NewDelivery]) -> list[bytes]:
         """The ids of deliveries in their ordered form, made in one go."""
         return self._scatter.gather_all([blob_of(one.id) for one in deliveries])
-
-    def _known_people(self, units: Sequence[Acceptance]) -> dict[bytes, bytes]:
-        """Whom the aliases named here belong to, and which of the persons relied on without one are there."""
-        links = [link for unit in units for link in unit.persons]
-        persons = {blob_of(link.person) for link in links if not link.is_new and not link.aliases}
-        aliases = {alias for link in links for alias in link.aliases}
-        known: dict[bytes, bytes] = dict(self.tx.sql.all_of_keys("persons_present", persons))
-        known.update(self.tx.sql.all_of_keys("persons_of_aliases", aliases))
-        return known
 
     def _decide(
         self,
@@ -223,21 +231,20 @@ class Intake:
             number += 1
 
     def _store(self) -> None:
-        many = self.tx.sql.many
-        for query, rows in (
-            ("add_notices", self._notices),
-            ("add_raw_bodies", self._raw),
-            ("add_receipts", self._receipts),
-            ("add_receipt_keys", sorted(self._receipt_keys)),
-            ("add_persons", self._persons),
-            ("add_aliases", sorted(self._aliases)),
-            ("add_likenesses", sorted(self._likenesses)),
-            ("add_notice_persons", sorted(self._notice_persons)),
-            ("add_deliveries", self._deliveries),
-            ("add_expiries", sorted(self._expiries)),
-        ):
-            if rows:
-                many(query, rows)
+        self.tx.sql.insert_all(
+            (
+                ("add_notices", self._notices),
+                ("add_raw_bodies", self._raw),
+                ("add_receipts", self._receipts),
+                ("add_receipt_keys", sorted(self._receipt_keys)),
+                ("add_persons", self._persons),
+                ("add_aliases", sorted(self._aliases)),
+                ("add_likenesses", sorted(self._likenesses)),
+                ("add_notice_persons", sorted(self._notice_persons)),
+                ("add_deliveries", self._deliveries),
+                ("add_expiries", sorted(self._expiries)),
+            )
+        )
         for old, new, at, recipients in self._superseded:
             number = self.tx.sql.one("number_of_notice", (old,))
             if number is not None:

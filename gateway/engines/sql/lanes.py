@@ -24,11 +24,6 @@ from gateway.model.delivery import DeliveryState, NewDelivery
 from gateway.model.identifiers import OfficeId
 
 
-def occupied(sql: Statements, lanes: Collection[bytes]) -> set[bytes]:
-    """Which of the lanes have a delivery that holds up others."""
-    return {row[0] for row in sql.all_of_keys("occupied_lanes", lanes)}
-
-
 def pack_route(new: NewDelivery) -> str:
     """What never changes of a delivery: purpose, basis, rule, role, fallback level. The purpose's three letters stand at
     its third place, where `leasable` looks."""

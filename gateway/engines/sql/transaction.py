@@ -7,7 +7,7 @@ shares with others (`Writer`) and the place where questions are answered beside 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -38,6 +38,13 @@ class Rows(Protocol):
     def fetchall(self) -> list[Row]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Any number of keys, for a query that takes them."""
+
+    keys: Collection[bytes]
+
+
 class Statements(Protocol):
     """Runs named queries on one connection."""
 
@@ -52,10 +59,18 @@ class Statements(Protocol):
         """Run a query for each row; rows to be inserted go in few statements."""
         ...
 
+    def insert_all(self, tables: Sequence[tuple[str, Sequence[Row]]]) -> None:
+        """Insert rows into several tables, each once, by a query for one row: one journey where a statement is a journey."""
+        ...
+
     def all(self, name: str, values: Values = ()) -> list[Row]: ...
 
     def all_of_keys(self, name: str, keys: Iterable[bytes]) -> list[Row]:
         """The rows of a query that takes any number of keys."""
+        ...
+
+    def together(self, questions: Sequence[tuple[str, Values | Keys]]) -> list[list[Row]]:
+        """What each of several questions gives: one journey where a question is a journey."""
         ...
 
     def one(self, name: str, values: Values = ()) -> Row | None: ...

@@ -17,6 +17,8 @@ from typing import Any
 
 import orjson
 
+from gateway.engines.sql.transaction import Keys
+
 PAGE_BYTES = 8192
 APPLICATION_ID = 0x48555430  # "HUT0"
 
@@ -97,6 +99,11 @@ class Statements:
             self._connection.execute(text, list(chain.from_iterable(left[start : start + size])))
             start += size
 
+    def insert_all(self, tables: Sequence[tuple[str, Sequence[tuple[Any, ...]]]]) -> None:
+        for name, rows in tables:
+            if rows:
+                self.many(name, rows)
+
     def all(self, name: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self.run(name, values).fetchall()
 
@@ -110,6 +117,14 @@ class Statements:
             rows = self.gathered(name, {"keys": b"".join(sorted(same)), "size": size, "count": len(same)})
             found += [tuple(map(bytes.fromhex, row)) for row in rows]
         return found
+
+    def together(
+        self, questions: Sequence[tuple[str, Mapping[str, Any] | Sequence[Any] | Keys]]
+    ) -> list[list[tuple[Any, ...]]]:
+        return [
+            self.all_of_keys(name, asked.keys) if isinstance(asked, Keys) else self.all(name, asked)
+            for name, asked in questions
+        ]
 
     def gathered(self, name: str, values: Mapping[str, Any] | Sequence[Any]) -> list[Any]:
         """What a query gathers into the JSON array of its one row. For many rows on the writer: each row that is fetched

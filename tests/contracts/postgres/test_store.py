@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from gateway.engines.migrations import Step
-from gateway.engines.postgres import crossing, leader, migrate, readers
+from gateway.engines.postgres import crossing, leader, migrate, readers, statements
 from gateway.engines.postgres.connection import SESSION
 from gateway.engines.postgres.inspect import inspect_database
 from gateway.engines.postgres.sequencer import Sequencer
@@ -85,8 +85,30 @@ async def test_no_query_reads_a_table_as_a_whole_that_grows(database):
     whole = {
         name for name, reads in (await plans(database)).items() if any(one.endswith("as a whole") for one in reads)
     }
-    of_one_row = {"epochs", "set_epochs", "indexed_until", "log_head"}
+    of_one_row = {"epochs", "epochs_and_numbers", "set_epochs", "indexed_until", "log_head"}
     assert whole <= of_one_row | {"forget_words", "pairs"}, "the index is thrown away; every pair is wanted"
+
+
+async def test_no_query_reads_the_whole_of_an_index_that_grows(postgres):
+    """Which a server does to join what is asked for with all there is, as long as it believes that to be little. On a store
+    that nobody has counted yet: one that was counted while it was empty has nothing to choose by."""
+    url = await postgres.make_database()
+    await PostgresStore.create(url)
+    found = await plans(url)
+    await postgres.drop_database(url)
+    whole = {name for name, reads in found.items() if any(one.startswith("all of") for one in reads)}
+    of_staff = {"offices", "policy_lives", "staff_roles", "pairs_mark", "standing_holds"}
+    of_open_files = {"file_to_forget", "drop_orphan_pieces", "files_naming_done", "forget_when_done"}
+    of_operators = {"waiting_due", "waiting_held", "waiting_parked"}  # what waits, counted for every office
+    assert whole <= of_staff | of_open_files | of_operators, "what is wanted as a whole, or is never long"
+
+
+async def test_twenty_notices_go_to_the_server_in_five_journeys_between_begin_and_commit(store, units, monkeypatch):
+    """On a node that is busy each of them waits for a turn of the event loop: they are what a group's commit takes."""
+    made, real = [], statements.wait
+    monkeypatch.setattr(statements, "wait", lambda awaited: made.append(awaited.__name__) or real(awaited))
+    await asyncio.gather(*(store.notices.accept(units.acceptance()) for _ in range(20)))
+    assert made == ["_run", "_run", "_together", "_insert_all", "_insert_all"]
 
 
 _SHAPE = """

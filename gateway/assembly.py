@@ -43,7 +43,6 @@ from gateway.engines.files.keystore import create_key_store
 from gateway.engines.files.packs import pack_files
 from gateway.engines.files.root_key import RootKeyFile
 from gateway.engines.system.logs import Stream
-from gateway.engines.system.outlet import Outlet
 from gateway.http.admin import AdminServices, make_admin_app
 from gateway.http.admin_analysis import analysis_routes
 from gateway.http.admin_conflicts import conflict_routes
@@ -107,18 +106,14 @@ async def create(settings: Settings, *, by: str) -> None:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, *, log_stream: Stream | None = None, port: int | None = None, clock: Clock | None = None
+    settings: Settings, *, log_stream: Stream, port: int | None = None, clock: Clock | None = None
 ) -> AsyncIterator[Gateway]:
     """Open everything, serve, and close everything in the reverse order.
 
-    `port` overrides the settings' (0: any free one), `clock` the system's, `log_stream` where the event log goes: to the
-    standard error stream, whether or not anybody reads it.
+    `log_stream` is where the event log goes; `port` overrides the settings' (0: any free one), `clock` the system's.
     """
     documents = Documents.read(settings)
     async with AsyncExitStack() as stack:
-        if log_stream is None:
-            log_stream = outlet = Outlet(sys.stderr.fileno())
-            stack.callback(outlet.close)
         engines = await stack.enter_async_context(open_engines(settings, log_stream, clock))
         address = settings.server.host, settings.server.port if port is None else port
         try:

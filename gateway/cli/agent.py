@@ -27,7 +27,7 @@ from gateway.engines.file_drop.outgoing import DropSettings, FileDrop
 from gateway.engines.files.lock import OwnerLock
 from gateway.engines.mllp.listener import ListenerLimits, MllpListener
 from gateway.engines.system.clock import SystemClock
-from gateway.engines.system.logs import EventLog
+from gateway.engines.system.logs import EventLog, take_over_logging
 from gateway.engines.system.outlet import Outlet
 from gateway.http.problems import problem_document
 from gateway.model.errors import HutongError, Refusal, Unavailable
@@ -125,6 +125,7 @@ async def _agent(
     clock = SystemClock()
     outlet = Outlet(sys.stderr.fileno())
     lines = EventLog(outlet, clock)
+    take_over_logging(lines)
 
     def tell(event: str, **fields: Any) -> None:
         lines.write(event, **{name: " ".join(v) if isinstance(v, list) else v for name, v in fields.items()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from pathlib import Path
 
 import click
@@ -11,7 +12,10 @@ import uvloop
 
 from gateway.cli.frame import config_option, fail, settings_of
 from gateway.config import Settings
+from gateway.engines.system.clock import SystemClock
 from gateway.engines.system.interpreter import set_for_serving, set_for_start
+from gateway.engines.system.logs import EventLog, take_over_logging
+from gateway.engines.system.outlet import Outlet
 from gateway.model.errors import HutongError
 
 
@@ -43,10 +47,13 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     failed: BaseException | None = None
+    outlet = Outlet(sys.stderr.fileno())  # whether or not anybody reads it
+    take_over_logging(EventLog(outlet, SystemClock()))
     try:
-        async with running(settings) as gateway:
+        async with running(settings, log_stream=outlet) as gateway:
             set_for_serving()
             events = gateway.engines.events
+            take_over_logging(events)
             events.say(f"护通运行于 Hutong serves {gateway.url}")
             stopping = asyncio.ensure_future(stop.wait())
             await asyncio.wait({stopping, gateway.background}, return_when=asyncio.FIRST_COMPLETED)
@@ -60,6 +67,8 @@ async def _serve(settings: Settings) -> None:
     except BaseExceptionGroup:
         if failed is None:
             raise
+    finally:
+        outlet.close()
     if failed is not None:
         raise BackgroundEnded
 

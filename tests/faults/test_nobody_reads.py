@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
 import re
 
 import aiohttp
@@ -49,3 +50,15 @@ async def test_a_node_whose_log_nobody_reads_takes_and_hands_out_notices_and_end
     left = node.process.stderr.read()
     assert len(left) <= PIPE_BYTES
     assert re.search(rb'"event":"request_answered"', left)
+
+
+async def test_what_libraries_and_the_interpreter_say_comes_as_event_lines_without_its_text(tmp_path, monkeypatch):
+    """asyncio's debug mode names each slow step of the start, with what it was working on."""
+    monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
+    node = GatewayProcess(tmp_path / "g")
+    await asyncio.to_thread(node.start)
+    assert await asyncio.to_thread(node.stop) == 0
+    events = [json.loads(line) for line in node.log.splitlines() if not line.decode().startswith(("护通", "正在"))]
+    of_libraries = [line for line in events if line["event"] == "library_line"]
+    assert {line["logger"] for line in of_libraries} == {"asyncio"}
+    assert all("Task" not in str(line) for line in of_libraries)

@@ -1,6 +1,7 @@
 """An office's entry counts as this gateway wrote it: who writes the database gives nobody another key."""
 
 import sqlite3
+from io import BytesIO
 
 import pytest
 
@@ -46,7 +47,7 @@ async def place(tmp_path):
 
 async def test_a_key_written_into_the_database_opens_no_inbox_and_the_office_is_enrolled_anew(place, tmp_path):
     own, above, foreign = new_signing_key(), new_signing_key(), new_signing_key()
-    async with running(place) as gateway:
+    async with running(place, log_stream=BytesIO()) as gateway:
         entry = await enrol(gateway, POLICE, own)
         await enrol(gateway, ABOVE, above)
         (logged,) = await gateway.engines.store.log.search(LogQuery(event="office_added", office=POLICE), None, 9)
@@ -60,7 +61,7 @@ async def test_a_key_written_into_the_database_opens_no_inbox_and_the_office_is_
         "UPDATE office SET document = replace(replace(CAST(document AS TEXT), ?, ?), ?, ?) WHERE id = ?",
         mine, kid, own.public().jwk()["x"], jwk["x"], POLICE,
     )  # fmt: skip
-    async with running(place) as gateway:
+    async with running(place, log_stream=BytesIO()) as gateway:
         for key in (foreign, own):
             with pytest.raises(Answered):
                 await token(gateway, POLICE, key)
@@ -77,17 +78,17 @@ async def test_a_key_written_into_the_database_opens_no_inbox_and_the_office_is_
 
 async def test_entries_from_before_there_were_seals_are_sealed_once(place, tmp_path):
     own = new_signing_key()
-    async with running(place) as gateway:
+    async with running(place, log_stream=BytesIO()) as gateway:
         await enrol(gateway, POLICE, own)
     unsealed = "UPDATE office SET document = json_remove(CAST(document AS TEXT), '$.seal')"
     change(tmp_path, unsealed)
     with sqlite3.connect(tmp_path / "keys" / "keys.db") as keys:
         keys.execute("DELETE FROM named_secret WHERE name = 'directory-is-sealed'")
-    async with running(place) as gateway:
+    async with running(place, log_stream=BytesIO()) as gateway:
         assert await token(gateway, POLICE, own)
         (sealed,) = await gateway.engines.store.log.search(LogQuery(event="office_changed", office=POLICE), None, 9)
         assert b"seal" in sealed.opening
     change(tmp_path, unsealed)
-    async with running(place) as gateway:
+    async with running(place, log_stream=BytesIO()) as gateway:
         with pytest.raises(Answered):
             await token(gateway, POLICE, own)

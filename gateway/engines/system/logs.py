@@ -127,7 +127,8 @@ class LibraryLines(logging.Handler):
 
 
 def take_over_logging(log: EventLog) -> None:
-    """From now on every logger of this process writes to the event log alone."""
+    """From now on every logger of this process, and what Python warns of, writes to the event log alone."""
+    logging.captureWarnings(True)
     root = logging.getLogger()
     root.handlers[:] = [LibraryLines(log)]
     root.setLevel(logging.WARNING)

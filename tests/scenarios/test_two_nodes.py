@@ -20,8 +20,10 @@ from gateway.services.verify_log import verify_log
 from tests.scenarios.test_answers_to_a_delivery import report
 from tests.scenarios.test_persons_joined import House, referral, without_number
 from tests.scenarios.test_s7_consent_withdrawn import CITY, CONTRACTOR, agreed
+from tests.scenarios.test_webhooks import report as of_a_case
 from tests.support.gateway_process import free_port
 from tests.support.offices import join, received
+from tests.support.receiver import Receiver
 from tests.support.town import CANONICAL, town
 
 pytestmark = [pytest.mark.slow, pytest.mark.services]
@@ -75,7 +77,8 @@ async def second_node(first, folder):
 @pytest.fixture
 async def pair(tmp_path, postgres):
     url = await postgres.make_database()
-    async with town(tmp_path, postgres=url) as first, second_node(first, tmp_path) as both:
+    quick = {"webhook_plain_loopback": True, "first_backoff_seconds": 0.05, "max_backoff_seconds": 0.2}
+    async with town(tmp_path, postgres=url, **quick) as first, second_node(first, tmp_path) as both:
         yield both
         assert not first.failures()
     await postgres.drop_database(url)
@@ -110,6 +113,21 @@ async def test_two_nodes_are_one_gateway(pair):
     enrol, directories = pair.first.gateway.services.enrol, pair.gateway.services.directories
     await enrol.set_state(office, OfficeState.SUSPENDED, reason="test", by="test")
     assert directories.current.offices[office].state is OfficeState.SUSPENDED
+
+    # Webhooks are called by either node, each notice once, a case in its order.
+    receiver = await Receiver().start()
+    await pair.first.clients["police.440113"].set_webhook({"url": receiver.url})
+    senders = [pair.first.clients["health.440113"], await pair.client("health.440113")]
+    receiver.will(500, 500)
+    for number in range(12):
+        await senders[number % 2].submit(of_a_case(number, f"case-{number % 4}"), CANONICAL)
+    taken = [call.delivery for call in (await receiver.has(14))[2:]]
+    assert len(set(taken)) == 12
+    deliveries = [await pair.gateway.engines.store.deliveries.delivery(one) for one in taken]
+    for case in {one.case for one in deliveries}:
+        arrived = [one.created_at for one in deliveries if one.case == case]
+        assert arrived == sorted(arrived)
+    await receiver.stop()
 
     # One log, signed by one of them and known to both.
     proofs = [gateway.engines.proof for gateway in (pair.first.gateway, pair.gateway)]

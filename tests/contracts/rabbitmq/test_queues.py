@@ -64,6 +64,31 @@ async def test_what_was_in_work_when_a_node_died_is_worked_on_by_another_in_the_
         assert [body for body, *_ in await answers(channel, 2)] == [b"slow-1", b"slow-2"]
 
 
+async def test_of_two_nodes_one_works_on_an_offices_messages_so_that_a_case_keeps_its_order(rabbitmq, vhost, channel):
+    settings = rabbitmq.settings(vhost)
+    async with Node(settings) as first, Node(settings) as second:
+        await say(channel, b"slow-1", b"second", b"third", case="one")
+        await say(channel, *(b"other-%d" % n for n in range(9)))
+        await first.desk.has_begun(10)
+        assert second.desk.began == []
+        first.desk.let_go.set()
+        got = [body for body, *_ in await answers(channel, 12)]
+        assert [body for body in got if not body.startswith(b"other")] == [b"slow-1", b"second", b"third"]
+
+
+async def test_no_more_is_in_work_than_may_be_and_a_full_queue_refuses_its_sender(rabbitmq, vhost, channel):
+    async with Node(rabbitmq.settings(vhost, concurrency=2, max_submissions=5)) as node:
+        taken = 0
+        with pytest.raises(aio_pika.exceptions.DeliveryError):
+            for taken in range(50):  # a quorum queue takes a few more than it is told while messages are on their way
+                await say(channel, b"slow-%d" % taken)
+        await node.desk.has_begun(2)
+        assert node.desk.began == [b"slow-0", b"slow-1"]
+        node.desk.let_go.set()
+        assert [body for body, *_ in await answers(channel, taken)] == [b"slow-%d" % n for n in range(taken)]
+        await say(channel, b"again")
+
+
 async def test_a_poison_message_is_answered_and_set_aside_for_a_person(node, channel):
     await say(channel, b"bad", b"good")
     assert {body for body, *_ in await answers(channel, 2)} == {b"bad", b"good"}

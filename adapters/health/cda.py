@@ -60,6 +60,7 @@ _PERSONS_OF_ENTITY = frozenset({"associatedPerson", "assignedPerson"})
 # Participations of staff, whose class senders leave at that of a contact: WS/T 500 has CON and ORG for a discussion.
 _STAFF_TYPES = frozenset({"ADM", "ATND", "CON", "DIS", "ORG", "PPRF", "PRF", "REF", "REFB", "REFT", "SPRF"})
 STAFF_OID = "2.16.156.10011.1.4"  # 医务人员
+FUNCTIONS = "2.16.840.1.113883.5.88"  # HL7's functions in the treatment; a carer's function is of another system
 _NO_INFORMATION = {"@nullFlavor": "NI"}
 
 
@@ -224,8 +225,8 @@ class HealthCda(MappedAdapter):
 def _is_staff(participant: Tree, entity: Tree) -> bool:
     """Somebody with a function in the treatment (a family doctor, a consultant, whoever led a discussion), by whatever class."""
     numbers = {said(number, "@root") for number, _ in items(entity.get("id"), ())}
-    functions = {said(code, "@code") for code, _ in items(participant.get("functionCode"), ())}
-    return said(participant, "@typeCode") in _STAFF_TYPES or bool(functions - {""}) or STAFF_OID in numbers
+    functions = {said(code, "@codeSystem") for code, _ in items(participant.get("functionCode"), ())}
+    return said(participant, "@typeCode") in _STAFF_TYPES or FUNCTIONS in functions or STAFF_OID in numbers
 
 
 def _target(target: Tree) -> Tree:

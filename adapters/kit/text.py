@@ -92,6 +92,7 @@ _LOOKED_AT = 1024
 _TWO_BYTES = re.compile("[\x80-\u07ff]")
 _PAIR = re.compile(rb"[\x80-\xff][\x80-\xff]|[\x81-\xfe][0-9][\x81-\xfe][0-9]")
 _WESTERN = "cp1252"
+_SINGLE_BYTES = re.compile(r"latin-1|iso8859|cp125|koi8")
 # A run of three-byte UTF-8 sequences this long does not happen in real GB18030 text.
 _UTF8_EVIDENCE = re.compile(rb"(?:[\xe3-\xe9][\x80-\xbf][\x80-\xbf]){4}")
 
@@ -219,7 +220,9 @@ def decode_text(raw: bytes, declared: str | None = None) -> Text:
     elif wanted == "utf-8":
         order = ("utf-8", "gb18030")
     else:
-        order = (wanted, "utf-8", "gb18030")
+        # every text is valid in a charset of single bytes, and hardly any of theirs is valid UTF-8
+        is_utf8 = _is_chinese_utf8(raw) or (_SINGLE_BYTES.match(wanted) is not None and not raw.isascii())
+        order = ("utf-8", wanted, "gb18030") if is_utf8 else (wanted, "utf-8", "gb18030")
     if wanted in (None, "utf-8") and _PAIR.search(raw) is None:
         order = ("utf-8", _WESTERN, "gb18030")
     failed_at = 0

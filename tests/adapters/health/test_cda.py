@@ -324,6 +324,12 @@ def test_staff_in_the_class_of_a_contact_is_no_relative(staff):
     assert "王测" not in str(item.data)
 
 
+def test_a_carer_by_function_stays():
+    carer = '<functionCode code="407543004" displayName="Primary Carer" codeSystem="2.16.840.1.113883.6.96"/>'
+    item = one(document(CHILD, taking_part("IND", "CAREGIVER", before=carer)))
+    assert [p["name"] for p in item.data["persons"]] == ["李小测", "王测"]
+
+
 def test_a_dash_is_neither_a_number_nor_part_of_an_address():
     role = (
         '<id root="2.16.156.10011.1.12" extension="-"/><id root="2.16.156.10011.1.11" extension="MZ1"/>'

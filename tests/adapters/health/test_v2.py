@@ -183,6 +183,13 @@ def test_a_charset_of_hl7s_table_is_read_as_declared(declared, charset, name):
     assert not gaps(item)
 
 
+@pytest.mark.parametrize("declared", ["8859/1", "8859/15"])
+def test_utf_8_that_is_declared_as_western_is_utf_8(declared):
+    item = one(HEAD + f"|{declared}", PID.replace("李小测", "MÜLLER^JÖRG"))
+    assert person(item)["name"] == "JÖRG MÜLLER"
+    assert ("charset", "MSH-18") in gaps(item)
+
+
 # --- a refusal says what to do ---
 
 

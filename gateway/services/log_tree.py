@@ -41,11 +41,13 @@ class LogTree:
     async def tile(self, level: int, index: int, size: int) -> bytes:
         """The joined hashes of a tile of the tree of `size` leaves; empty where there is none. Tampered when the store lacks it."""
         width = tile_width(level, index, size)
-        if not width:
-            return b""
+        return (await self._at_least(level, index, width))[: width * HASH_BYTES] if width else b""
+
+    async def _at_least(self, level: int, index: int, width: int) -> bytes:
+        """A tile with as many hashes as are wanted, or more where more are known."""
         kept = self._tiles.get((level, index), b"")
         if len(kept) >= width * HASH_BYTES:
-            return kept[: width * HASH_BYTES]
+            return kept
         data = await self._log.tile(level, index)
         if data is None and level == 0:
             start = index * TILE_WIDTH
@@ -58,7 +60,7 @@ class LogTree:
         while len(self._tiles) >= KEPT_TILES:
             self._tiles.pop(next(iter(self._tiles)))
         self._tiles[level, index] = data
-        return data[: width * HASH_BYTES]
+        return data
 
     async def _tile_root(self, level: int, index: int) -> bytes:
         root = self._roots.get((level, index))
@@ -94,7 +96,8 @@ class LogTree:
             try:
                 return make()
             except _Missing as missing:
-                ready[missing.place] = await self.tile(*missing.place, size)
+                level, index = missing.place
+                ready[missing.place] = await self._at_least(level, index, tile_width(level, index, size))
 
     def _read(self, level: int, index: int) -> bytes:
         data = self._ready.get((level, index))

@@ -48,12 +48,12 @@ async def _verify_signed(
         return Verified(False, head.size, head.root, good, reason)
 
     while notes := await log.checkpoints(seen, PAGE):
-        for at, root, note in notes:
+        lines = await asyncio.gather(*[log.cosigned(at) for at, _, _ in notes])  # together: each alone is a journey
+        wrongs = await asyncio.to_thread(_wrongs, notes, lines, origin, trust)
+        for (at, root, _), wrong in zip(notes, wrongs, strict=True):
             seen = at
             if at > size:
                 return None, good  # signed while we looked
-            lines = await log.cosigned(at)
-            wrong = await asyncio.to_thread(_first_wrong, at, root, note, lines, origin, trust)
             if wrong:
                 return bad(wrong), good
             try:
@@ -65,6 +65,18 @@ async def _verify_signed(
     if signed is not None and signed.size <= size and await log.checkpoint(signed.size) is None:
         return bad("checkpoint-missing"), good
     return None, good
+
+
+def _wrongs(
+    notes: Sequence[tuple[int, bytes, bytes]],
+    lines: Sequence[Sequence[tuple[str, bytes]]],
+    origin: str,
+    trust: TrustPolicy,
+) -> list[str | None]:
+    """Of each note what does not hold of it, if anything."""
+    return [
+        _first_wrong(at, root, note, given, origin, trust) for (at, root, note), given in zip(notes, lines, strict=True)
+    ]
 
 
 def _first_wrong(

@@ -33,7 +33,6 @@ ETHNICITY_URL = "urn:hutong:fhir:ethnicity"
 UNKNOWN = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
 _ID_TYPES = "urn:oid:2.16.156.10011.2.3.1.2"
 _HL7_IDS = "http://terminology.hl7.org/CodeSystem/v2-0203"
-_ROLE_CODE = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 _RESIDENT_WORDS = ("身份证", "居民身份", "公民身份", "resident-id", "resident_id", "idcard", "cn-id")
 _DOCUMENTS = {"PPN": "PASS", "BR": "BIRTH", "BCT": "BIRTH", "NI": "ID", "NNCHN": "ID", "CIN": "ID"}
 _NATIONAL = re.compile(r"NN[A-Z]{3}")  # the national number of another country

@@ -14,7 +14,7 @@ import re
 from typing import Any
 
 from adapters.health.v2_structure import is_stand_in
-from adapters.kit.hl7v2 import component
+from adapters.kit.er7 import component
 from adapters.kit.lens import Reading, fill, text_of
 from adapters.kit.native import Position, Tree, as_list
 

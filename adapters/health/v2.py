@@ -19,7 +19,7 @@ from adapters.health.v2_fields import (
 )
 from adapters.health.v2_structure import NoticeCodec, complete, without_stand_ins
 from adapters.kit.adapter import MappedAdapter, Outgoing, Source
-from adapters.kit.hl7v2 import component
+from adapters.kit.er7 import component
 from adapters.kit.lens import CustomField, Reading, fill, text_of
 from adapters.kit.mapping import AgencyMapping, load_mapping
 from adapters.kit.native import NativeItem, Position, Tree, get_at

@@ -15,7 +15,7 @@ from adapters.health.telephones import phone_out, take_phone
 from adapters.health.v2_structure import is_of_this_message_alone
 from adapters.kit.codetables import CodeTable, shared_tables
 from adapters.kit.converters import Noted, Unmappable, Unwritable, read_citizen_id, read_division, write_citizen_id
-from adapters.kit.hl7v2 import component
+from adapters.kit.er7 import component
 from adapters.kit.lens import Reading, fill, text_of
 from adapters.kit.native import Position, Tree, as_list
 
@@ -24,7 +24,6 @@ _CITIZEN = re.compile(r"[0-9]{17}[0-9Xx]")
 _RESIDENT_TYPES = frozenset(
     {"NI", "01", "1", "21", "51", "IDENTIFYNO", "IDCARD", "SFZ", "SFZH", "身份证", "居民身份证", "NNCHN"}
 )
-_LOCAL_TYPES = frozenset({"PI", "MR", "PT", "PN", "VN", "AN", "EHRID", ""})
 _DOCUMENT_TYPES = {
     "PPN": "PASS",
     "PASSPORT": "PASS",

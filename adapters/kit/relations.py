@@ -40,20 +40,6 @@ def inverse(child_of_person: str, person_sex: str | None) -> str | None:
     return None
 
 
-def inverse_back(person_of_child: str, child_sex: str | None) -> str | None:
-    """The person is `person_of_child` of the child; what is the child of the person? None where the sex is needed and unknown."""
-    code = person_of_child
-    if code in ("57", "58"):
-        return _sexed(child_sex, "27", "37", None)
-    if code in ("50", "51", "52"):
-        return _sexed(child_sex, "20", "30", None)
-    if code in ("61", "62"):
-        return _sexed(child_sex, "41", "42", None)
-    if code in ("63", "64"):
-        return _sexed(child_sex, "43", "44", None)
-    return None
-
-
 def through_head(minor_to_head: str, person_to_head: str, person_sex: str | None) -> str | None:
     """Both codes are relations to one household head; what is the person of the minor?"""
     child = minor_to_head[0] in "23"
@@ -71,7 +57,4 @@ def through_head(minor_to_head: str, person_to_head: str, person_sex: str | None
         return "60"
     if child and person_to_head[0] == "7":
         return "97"
-    if grandchild and person_to_head[0] in "23":
-        # a son or daughter of the grandparent: the minor's parent, or an uncle or aunt
-        return None
-    return None
+    return None  # a son or daughter of a grandparent, for one, is the minor's parent, or an uncle or aunt

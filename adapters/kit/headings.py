@@ -23,6 +23,7 @@ _HINT = re.compile(
     r"\((?:[^()]*(?:必填|选填|必录|可选|填写(?!人)|格式|下拉|选择|单选|文本|岁|[0-9]+位|yyyy)[^()]*|[例如][^()]*)\)",
     re.IGNORECASE,
 )
+_MOST_COLUMNS = 512  # of a form that people fill in
 _BARE_NAME = "姓名"
 _GENERAL = re.compile(r"(?:的?(?:基本|基础|详细)?(?:信息|情况|资料|概况)|基本|基础)$")
 _CHILD = frozenset(
@@ -89,11 +90,15 @@ class Vocabulary:
 
     def below(self, groups: Sequence[str], names: Sequence[str]) -> list[str] | None:
         """The headings of a row under a row that groups them; None where that row is no such one, as a title."""
+        if len(names) > _MOST_COLUMNS:
+            return None
         is_one = any(sub and label and self._is_group(label, sub) for label, sub in _pairs(groups, names))
         return self._joined(groups, names) if is_one else None
 
     def second_line(self, names: Sequence[str], cells: Sequence[str]) -> list[str] | None:
         """The headings of both lines, where this row below the heading row goes on with it; None where it is a record."""
+        if len(cells) > _MOST_COLUMNS:
+            return None
         lower = self.line(cells)
         wide = max(len(names), len(lower))
         upper = [*names, *[""] * (wide - len(names))]

@@ -47,6 +47,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, 
 
 _HEAD = 4096
 _WRAPPERS = 4  # one round another, and a list of them
+_TEXTS = 64  # of a document that are tried as JSON
 _UNREAD_LINES = 100
 _STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
@@ -147,28 +148,39 @@ class JsonCodec:
     def _messages(
         self, value: Any, where: str, gaps: list[Gap], is_careful: bool, limits: Limits
     ) -> list[NativeItem | Unreadable]:
-        found = list(islice(self._opened(value, (), limits, _WRAPPERS), limits.max_items + 1))
+        found = list(islice(self._opened(value, (), limits, _WRAPPERS, iter(range(_TEXTS))), limits.max_items + 1))
         if len(found) > limits.max_items:
             raise Unreadable("too-many", "/", f"more than {limits.max_items} notices", "send smaller batches")
         if not found and not isinstance(value, list):
             found = [((), value)]
         return [self._item(one, where, at, gaps, is_careful) for at, one in found]
 
-    def _opened(self, value: Any, at: Position, limits: Limits, levels: int) -> Iterator[tuple[Position, Any]]:
-        """The messages in a value: itself, the entries of a list, or what stands inside an object that is none."""
+    def _opened(
+        self, value: Any, at: Position, limits: Limits, levels: int, texts: Iterator[int]
+    ) -> Iterator[tuple[Position, Any]]:
+        """The messages in a value: itself, the entries of a list, or what stands inside an object that is none.
+
+        `texts`: one for each text that may yet be read as JSON.
+        """
         if isinstance(value, list):
             for index, entry in enumerate(value):
                 inside = (
-                    self._opened(entry, (*at, index), limits, levels - 1) if levels and self._is_wrapper(entry) else ()
+                    self._opened(entry, (*at, index), limits, levels - 1, texts)
+                    if levels and self._is_wrapper(entry)
+                    else ()
                 )
                 yield from list(inside) or [((*at, index), entry)]
         elif not self._is_wrapper(value):
             yield at, value
         elif levels:
             for name, below in value.items():
-                inner = _unescaped(below, limits) if isinstance(below, str) else below
+                if isinstance(below, str):
+                    is_tried = self.begins in below and next(texts, None) is not None
+                    inner = _unescaped(below, limits) if is_tried else None
+                else:
+                    inner = below
                 if isinstance(inner, dict | list):
-                    found = list(self._opened(inner, (*at, name), limits, levels - 1))
+                    found = list(self._opened(inner, (*at, name), limits, levels - 1, texts))
                     if any(isinstance(one, dict) and self.begins in one for _, one in found):
                         yield from found
 

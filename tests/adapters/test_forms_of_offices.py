@@ -130,7 +130,7 @@ def test_what_is_written_around_the_records_is_no_child(row):
     assert said(rest) == ("not-a-record", "row 3")
 
 
-@pytest.mark.parametrize("name", ["合文测", "小计测", "单于测", "例小测"])
+@pytest.mark.parametrize("name", ["合文测", "小计测", "单于测", "例小测", "审核"])
 def test_a_child_whose_name_begins_like_a_remark_is_one(name):
     (item,) = items(as_csv([["姓名", "身份证号"], [name, ID]]))
     assert people(item) == [{"name": name, "id_no": ID}]

@@ -37,6 +37,7 @@ from gateway.cli.frame import (
 )
 from gateway.cli.submit import media_type_of
 from gateway.engines.files.documents import default_rules
+from gateway.http.problems import in_both
 from gateway.model.agency import Office
 from gateway.model.errors import InvalidDocument, NotPermitted, Problem
 from gateway.model.identifiers import NoticeType, OfficeId, parse_office_id
@@ -262,7 +263,7 @@ def _synthetic_only(documents: list[Any]) -> None:
 
 def _told(item: SubmittedNotice | RefusedItem) -> dict[str, Any]:
     if isinstance(item, RefusedItem):
-        return {"outcome": "refused", "position": item.position, "problems": [p.told() for p in item.problems]}
+        return {"outcome": "refused", "position": item.position, "problems": [in_both(p.told()) for p in item.problems]}
     gaps = [{"code": g.code, "position": g.position, "message": g.message, "target": g.target} for g in item.gaps]
     return {
         "outcome": "accepted-with-gaps" if gaps else "accepted",

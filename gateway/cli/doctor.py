@@ -20,6 +20,7 @@ from gateway.engines.files.packs import pack_files
 from gateway.engines.postgres.inspect import inspect_database
 from gateway.engines.rabbitmq.check import check_broker
 from gateway.engines.system.clock import SystemClock
+from gateway.http.in_chinese import both
 from gateway.model.agency import QueueUse
 from gateway.model.errors import HutongError, Unavailable
 from gateway.model.identifiers import OfficeId
@@ -43,7 +44,9 @@ async def doctor(config: Path, as_json: bool) -> None:
     settings = settings_of(config)
     findings = [*_files(settings), *_clock(), *_documents(settings)]
     findings += [*await _database(settings), *await _node(settings)]
-    rows = [{"what": finding.what, "state": finding.state, "remedy": finding.remedy} for finding in findings]
+    rows = [
+        {"what": both(finding.what), "state": finding.state, "remedy": both(finding.remedy)} for finding in findings
+    ]
     if as_json:
         show(rows)
     else:

@@ -55,20 +55,22 @@ def speaks(command: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
 def fail(error: HutongError) -> int:
     """Print an error and every problem it holds to standard error; returns the exit code.
 
-    Its code's title and remedy come from the table of problems, in Chinese, where the error has none of its own.
+    Everything is said in both languages; title and remedy come from the table of problems where the error has none of
+    its own.
     """
-    from gateway.http.problems import KINDS  # an error alone needs it
+    from gateway.http.in_chinese import both  # an error alone needs them
+    from gateway.http.problems import KINDS
 
     kind = KINDS.get(getattr(error, "problem", {}).get("code", error.code))
     title = f" {kind.title_zh}" if kind is not None else ""
-    click.echo(f"错误 error [{error.code}]{title}: {error.message}", err=True)
+    click.echo(f"错误 error [{error.code}]{title}: {both(error.message)}", err=True)
     for problem in error.problems:
         where = f"{problem.native} = {problem.position}" if problem.native else problem.position
-        line = f"  {where}: [{problem.code}] {problem.message}"
-        click.echo(line + (f" → {problem.remedy}" if problem.remedy else ""), err=True)
+        line = f"  {where}: [{problem.code}] {both(problem.message)}"
+        click.echo(line + (f" → {both(problem.remedy)}" if problem.remedy else ""), err=True)
     remedy = error.remedy or (f"{kind.remedy_zh} / {kind.remedy_en}" if kind is not None and not error.problems else "")
     if remedy:
-        click.echo(f"  怎么办 remedy: {remedy}", err=True)
+        click.echo(f"  怎么办 remedy: {both(remedy)}", err=True)
     match error:
         case Tampered():
             return EXIT_TAMPERED

@@ -15,7 +15,9 @@ from typing import Any
 from aiohttp import web
 
 from gateway.http.admin_answers import answer, document_of, instant_of, operator_of
+from gateway.http.in_chinese import both
 from gateway.http.office_entry import entry_of
+from gateway.http.problems import in_both
 from gateway.model.agency import Office, OfficeState
 from gateway.model.delivery import Delivery
 from gateway.model.errors import HutongError, InvalidDocument, NotFound, Problem, Refusal, Unavailable
@@ -81,8 +83,13 @@ async def _problems(request: web.Request, handler: Callable[[web.Request], Await
         return await handler(request)
     except HutongError as error:
         status = 404 if isinstance(error, NotFound) else 422 if isinstance(error, Refusal) else 503
-        problems = [problem.told() for problem in error.problems]
-        document = {"code": error.code, "detail": error.message, "remedy": error.remedy, "problems": problems}
+        problems = [in_both(problem.told()) for problem in error.problems]
+        document = {
+            "code": error.code,
+            "detail": both(error.message),
+            "remedy": both(error.remedy),
+            "problems": problems,
+        }
         return answer(document, status if not isinstance(error, Unavailable) else 503)
 
 

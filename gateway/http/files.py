@@ -7,7 +7,7 @@ from aiohttp import hdrs, web
 
 from gateway.http.authentication import Gate
 from gateway.http.notices import REPLAYED_HEADER
-from gateway.http.problems import SAFE_HEADERS, plain_text
+from gateway.http.problems import SAFE_HEADERS, in_both, plain_text
 from gateway.http.reading import SIGNATURE_HEADER, media_type, read_file, transport_headers, whole_number
 from gateway.http.refusals import InvalidParameter
 from gateway.http.services import BulkLike
@@ -69,7 +69,9 @@ def _row(found: RowReceipt) -> bytes:
     outcome = found.outcome
     head = {"row": outcome.row, "position": plain_text(outcome.position)}
     if outcome.notice is None:
-        return canonical_json({**head, "status": "refused", "problems": orjson.loads(outcome.problem)})
+        return canonical_json(
+            {**head, "status": "refused", "problems": list(map(in_both, orjson.loads(outcome.problem)))}
+        )
     told = canonical_json({**head, "status": "accepted", "notice": outcome.notice})
     return told if found.receipt is None else told[:-1] + b',"receipt":' + found.receipt + b"}"
 

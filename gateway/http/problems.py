@@ -3,7 +3,7 @@
 One table, one function. Every error of this code base has a stable code, and a code has one status,
 one title and one remedy, in Chinese and English (RFC 9457; `docs/errors.md` is the same table for people).
 What the error itself says is added only from fields that never hold personal data: message, remedy, positions,
-codes. An error nobody foresaw is answered as `internal`, with nothing of itself in the answer.
+codes; its words come in both languages too (`in_chinese`). An error nobody foresaw is answered as `internal`, with nothing of itself in the answer.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
+from gateway.http.in_chinese import both
 from gateway.http.marks import CODE
 from gateway.model.canonical import canonical_json
 from gateway.model.errors import HutongError, LeaseLost, Problem, Refusal, Tampered, Unauthenticated, Unavailable
@@ -201,9 +202,9 @@ def problem_document(error: BaseException) -> dict[str, Any]:
     if not isinstance(error, HutongError) or isinstance(error, Unauthenticated | Tampered):
         return document
     if error.message:
-        document["detail"] = plain_text(error.message)
+        document["detail"] = plain_text(both(error.message))
     if error.remedy:
-        document["remedy"] = plain_text(error.remedy)
+        document["remedy"] = plain_text(both(error.remedy))
     if error.problems:
         document["problems"] = problem_list(error.problems)
     if isinstance(error, LeaseLost):
@@ -219,7 +220,12 @@ def problem_list(problems: tuple[Problem, ...]) -> list[dict[str, str]]:
 def _problem(problem: Problem) -> dict[str, str]:
     told = problem.told()
     places = {str(name): plain_text(told[name][:MAX_POSITION_CHARS]) for name in ("position", "native") if name in told}
-    return {**told, **places, "message": plain_text(problem.message), "remedy": plain_text(problem.remedy)}
+    return in_both({**told, **places})
+
+
+def in_both(told: dict[str, str]) -> dict[str, str]:
+    """A told problem with its words in both languages."""
+    return {**told, **{name: plain_text(both(told[name])) for name in ("message", "remedy")}}
 
 
 def refused_item_document(problems: tuple[Problem, ...]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import click
 from gateway.cli.frame import json_option, show, speaks
 from gateway.cli.submit import profile_option
 from gateway.client.agency import AgencyClient, Profile
+from gateway.consent.receipt import ANY_PURPOSE
 
 
 @click.group(help="同意 · consents of guardians and children")
@@ -63,5 +64,7 @@ def _tell(answer: dict[str, Any], as_json: bool) -> None:
     for one in answer["records"]:
         scope = one["receipt"]["pii_processing"]["purposes"]
         named = sorted({office for part in scope for office in part["recipient_third_parties"]})
-        purposes = " ".join(part["purpose"] for part in scope)
-        click.echo(f"{answer['consent']} {one['state']}  目的 purposes {purposes}  接收 recipients {' '.join(named)}")
+        purposes = " ".join("一切 any" if part["purpose"] == ANY_PURPOSE else part["purpose"] for part in scope)
+        is_no = one["receipt"]["events"][0]["event_state"] == "refused"
+        recipients = " ".join(named) or ("一切 any" if is_no else "")
+        click.echo(f"{answer['consent']} {one['state']}  目的 purposes {purposes}  接收 recipients {recipients}")

@@ -14,6 +14,8 @@ from gateway.consent.ledger import Answer, Consent
 
 SCHEMA_VERSION = "ISO-IEC-TS-27560-2023"
 LANGUAGES = ("zh-CN", "en")
+ANY_PURPOSE = "any"  # of a no that names none
+_ANY_TITLE = {"zh": "一切目的", "en": "any purpose"}
 
 
 def receipt(
@@ -42,7 +44,7 @@ def receipt(
             "purposes": [
                 {
                     "purpose": code,
-                    "purpose_title": dict(purposes.get(code, {"zh": code})),
+                    "purpose_title": dict(purposes.get(code, _ANY_TITLE if code == ANY_PURPOSE else {"zh": code})),
                     "lawful_basis": "consent",
                     "pii_information": sorted(consent.fields) if consent.fields is not None else ["as-needed"],
                     "pii_controllers": [controller["id"]],
@@ -51,7 +53,7 @@ def receipt(
                     "withdrawal_method": withdrawal,
                     "privacy_rights": rights,
                 }
-                for code in sorted(consent.purposes)
+                for code in sorted(consent.purposes) or [ANY_PURPOSE]
             ],
         },
         "party_identification": [

@@ -15,6 +15,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
+from gateway.consent.receipt import ANY_PURPOSE
 from gateway.http.authentication import Gate
 from gateway.http.notices import STRUCTURED, submission_response
 from gateway.http.orders import read_order
@@ -66,12 +67,12 @@ class Consents:
         document = await self._signed(request, caller, ("giver", "persons"))
         first = (await self._show(caller.office, name))[0]
         kept = first["receipt"]["pii_processing"]["purposes"]
-        scope = sorted({one["purpose"] for one in kept})
+        scope = sorted({one["purpose"] for one in kept} - {ANY_PURPOSE})
         recipients = sorted({office for one in kept for office in one["recipient_third_parties"]})
         said: dict[str, Any] = {
             "consent_id": name,
             "status": "withdrawn",
-            "scope_purposes": scope,
+            **({"scope_purposes": scope} if scope else {}),
             "recipients": recipients,
         }
         data: dict[str, Any] = {"consent": said, "in_reply_to": first["notice"]}

@@ -264,7 +264,7 @@ class RecordConsent:
                     "consent": {
                         "consent_id": consent.id,
                         "status": "withdrawn" if consent.withdrawn_at is not None else "refused",
-                        "scope_purposes": sorted(consent.purposes) or ["P08"],
+                        **({"scope_purposes": sorted(consent.purposes)} if consent.purposes else {}),
                         "recipients": list(offices),
                         "giver_kind": consent.giver_kind.value,
                     },

@@ -132,6 +132,28 @@ async def test_a_withdrawal_stops_what_rested_on_consent_and_nothing_else(tmp_pa
         assert not whole.failures()
 
 
+async def test_a_no_to_everything_is_recorded_over_http_and_ends_what_was_agreed_before(tmp_path):
+    async with town(tmp_path, ticket_seconds=0.2) as whole, await join(whole, CONTRACTOR, contract_until="2099-12-31") as office:  # fmt: skip
+        committee = whole.clients[CITY]
+        no = {name: value for name, value in agreed().items() if name not in ("scope_purposes", "recipients")}
+        with pytest.raises(Answered) as nothing_named:
+            await committee.record_consent("c-0", no)
+        assert nothing_named.value.problem["problems"][0]["position"] == "/consent/scope_purposes", (
+            "a yes names purposes"
+        )
+        await committee.record_consent("yes", agreed("P08", "P04"))
+        refused = await committee.record_consent("no", {**no, "status": "refused"})
+        said = refused["records"][0]
+        assert said["state"] == "refused"
+        assert [one["purpose"] for one in said["receipt"]["pii_processing"]["purposes"]] == ["any"]
+        await committee.submit(referral(1), CANONICAL)
+        assert {kind for kind, _ in await received(office)} == {"CON"}, "the no holds for every purpose"
+        assert (await committee.withdraw_consent("no"))["records"][0]["state"] == "withdrawn"
+        await committee.submit(referral(2), CANONICAL)
+        assert "REF" in [kind for kind, _ in await received(office)], "who said no may lift it"
+        assert not whole.failures()
+
+
 async def test_from_fourteen_on_the_child_itself_is_asked(tmp_path):
     child = person("p1", "minor", years=14, name="李小测", serial=2)
     people = [child, family()[1]]

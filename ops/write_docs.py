@@ -108,6 +108,7 @@ def commands_page() -> str:
     lines = [
         "# 命令 Commands\n", MADE,
         "每条命令都有 `--help`；打印数据的命令有 `--json`。Every command has `--help`; those that print data have `--json`.\n",
+        f"{main.epilog}\n",
         "| 命令 command | 说明 what it does |", "| --- | --- |",
     ]  # fmt: skip
     for name, command in commands():

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 import time
@@ -47,19 +48,31 @@ def read_file(path: str) -> bytes:
         raise Unreadable(f"`{path}` cannot be read: {cause.strerror}") from None
 
 
-_PAGE = b"<!doctype html>"
+_PAGE = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html)[\s>]", re.IGNORECASE
+)  # browsers save it in their own spelling
 _ATTACHED = re.compile(rb'href="data:application/json;base64,([A-Za-z0-9+/=]*)"')
 
 
 def read_evidence(path: str) -> bytes:
     """A bundle or report, or the one that is attached to a printable page. What the page itself says proves nothing."""
     raw = read_file(path)
-    if not raw.startswith(_PAGE):
+    if raw.startswith(b"%PDF"):
+        raise Unreadable("a PDF carries no evidence: ask for the page itself (HTML) or for its evidence")
+    if not _PAGE.match(raw):
         return raw
     attached = _ATTACHED.findall(raw)
     if len(attached) != 1:
         raise Unreadable("a page with no evidence attached, or with several")
     return decode_base64(attached[0])
+
+
+def read_signed(path: str) -> bytes:
+    """A checkpoint or a proof."""
+    raw = read_file(path)
+    if _PAGE.match(raw):
+        raise Unreadable("a printable page: check it with `report` or `bundle`, which read the evidence attached to it")
+    return raw
 
 
 def policy_of(arguments: argparse.Namespace) -> TrustPolicy:
@@ -98,11 +111,11 @@ def read_head(raw: bytes, arguments: argparse.Namespace) -> tuple[Checkpoint, An
 
 
 def verify_head(arguments: argparse.Namespace) -> Answer:
-    return read_head(read_file(arguments.file), arguments)[1]
+    return read_head(read_signed(arguments.file), arguments)[1]
 
 
 def verify_proof(arguments: argparse.Namespace) -> Answer:
-    proof = parse_proof(read_file(arguments.file))
+    proof = parse_proof(read_signed(arguments.file))
     checkpoint, answer = read_head(proof.checkpoint, arguments)
     if arguments.entry is not None:
         leaf = leaf_hash(read_file(arguments.entry))
@@ -116,8 +129,8 @@ def verify_proof(arguments: argparse.Namespace) -> Answer:
 
 
 def verify_growth(arguments: argparse.Namespace) -> Answer:
-    old, _ = read_head(read_file(arguments.old), argparse.Namespace(**{**vars(arguments), "max_age": None}))
-    new, answer = read_head(read_file(arguments.new), arguments)
+    old, _ = read_head(read_signed(arguments.old), argparse.Namespace(**{**vars(arguments), "max_age": None}))
+    new, answer = read_head(read_signed(arguments.new), arguments)
     if old.origin != new.origin:
         raise Wrong("checkpoints of two logs")
     if old.size > new.size:
@@ -252,60 +265,61 @@ def verify_report(arguments: argparse.Namespace) -> Answer:
 def arguments_of(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program,
-        description="Verify proofs of a Hutong exchange log offline. / 离线核验护通交换日志的证明。",
-        epilog="exit codes: 0 verified, 1 proven wrong, 2 unreadable, 3 not enough: stale, too few witnesses, or something left out",
+        description="离线核验护通交换日志的证明。 / Verify proofs of a Hutong exchange log offline.",
+        epilog="退出码 exit codes: 0 核验通过 verified · 1 证明不成立 proven wrong · 2 无法读取 unreadable · "
+        "3 不足：已过期、见证不足或有缺漏 not enough: stale, too few witnesses, or something left out",
     )
-    parser.add_argument("--json", action="store_true", help="print what was found as JSON / 以 JSON 输出")
+    parser.add_argument("--json", action="store_true", help="以 JSON 输出 / print what was found as JSON")
     commands = parser.add_subparsers(dest="command", required=True)
 
     def command(name: str, run: Callable[[argparse.Namespace], Answer], help_text: str) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=help_text, description=help_text)
-        one.add_argument("--policy", help="trusted keys and quorum, a tlog-policy file / 信任策略文件")
-        one.add_argument("--key", action="append", default=[], metavar="VKEY", help="a trusted log key / 可信日志公钥")
-        one.add_argument("--origin", help="the origin the checkpoint must have / 指定日志名称")
-        one.add_argument("--max-age", type=int, metavar="SECONDS", help="oldest cosignature allowed / 见证签名最长时效")
-        one.add_argument("--now", type=int, metavar="POSIX", help="instead of this machine's clock / 代替本机时间")
+        one.add_argument("--policy", help="信任策略文件 / trusted keys and quorum, a tlog-policy file")
+        one.add_argument("--key", action="append", default=[], metavar="VKEY", help="可信日志公钥 / a trusted log key")
+        one.add_argument("--origin", help="指定日志名称 / the origin the checkpoint must have")
+        one.add_argument("--max-age", type=int, metavar="SECONDS", help="见证签名最长时效 / oldest cosignature allowed")
+        one.add_argument("--now", type=int, metavar="POSIX", help="代替本机时间 / instead of this machine's clock")
         one.set_defaults(run=run)
         return one
 
-    one = command("checkpoint", verify_head, "a signed tree head / 检查点")
+    one = command("checkpoint", verify_head, "检查点 / a signed tree head")
     one.add_argument("file")
-    one = command("proof", verify_proof, "an entry is in the log (tlog-proof file) / 收录证明")
+    one = command("proof", verify_proof, "收录证明 / an entry is in the log (tlog-proof file)")
     one.add_argument("file")
-    one.add_argument("--entry", help="file with the exact entry bytes / 条目文件")
-    one.add_argument("--record-root", metavar="BASE64", help="the record's root / 记录根")
-    one = command("consistency", verify_growth, "one checkpoint continues another / 一致性证明")
+    one.add_argument("--entry", help="条目文件 / file with the exact entry bytes")
+    one.add_argument("--record-root", metavar="BASE64", help="记录根 / the record's root")
+    one = command("consistency", verify_growth, "一致性证明 / one checkpoint continues another")
     one.add_argument("old")
     one.add_argument("new")
-    one.add_argument("--proof", help="file with one base64 hash a line / 证明文件")
-    one = command("log", verify_files, "every entry, tile and the root of a log / 整本日志")
+    one.add_argument("--proof", help="证明文件 / file with one base64 hash a line")
+    one = command("log", verify_files, "整本日志 / every entry, tile and the root of a log")
     one.add_argument("folder")
-    one.add_argument("--checkpoint", help="instead of FOLDER/checkpoint / 指定检查点文件")
+    one.add_argument("--checkpoint", help="指定检查点文件 / instead of FOLDER/checkpoint")
     one.add_argument(
         "--old",
         action="append",
         default=[],
         metavar="NOTE",
-        help="an older checkpoint held elsewhere / 他处保存的旧检查点",
+        help="他处保存的旧检查点 / an older checkpoint held elsewhere",
     )
-    one.add_argument("--records", help="exported records to open against their leaves / 导出的记录")
-    one.add_argument("--part", action="store_true", help="the records are a part on purpose / 只给了部分记录")
-    one.add_argument("--jobs", type=int, default=1, help="processes / 进程数")
-    one = command("bundle", verify_bundle, "opened records with their proofs / 证据包")
-    one.add_argument("file", help="the evidence, or the printable page it is attached to / 证据或附有证据的打印页")
-    one = command("report", verify_report, "all records about one person, complete / 个人报告")
-    one.add_argument("file", help="the evidence, or the printable page it is attached to / 证据或附有证据的打印页")
+    one.add_argument("--records", help="导出的记录 / exported records to open against their leaves")
+    one.add_argument("--part", action="store_true", help="只给了部分记录 / the records are a part on purpose")
+    one.add_argument("--jobs", type=int, default=1, help="进程数 / processes")
+    one = command("bundle", verify_bundle, "证据包 / opened records with their proofs")
+    one.add_argument("file", help="证据或附有证据的打印页 / the evidence, or the printable page it is attached to")
+    one = command("report", verify_report, "个人报告 / all records about one person, complete")
+    one.add_argument("file", help="证据或附有证据的打印页 / the evidence, or the printable page it is attached to")
     one.add_argument(
-        "--alone", action="store_true", help="without those found to be the same person / 不含经认定为同一人者"
+        "--alone", action="store_true", help="不含经认定为同一人者 / without those found to be the same person"
     )
     return parser
 
 
 _SAYS = {
-    VERIFIED: "verified / 核验通过",
-    WRONG: "PROVEN WRONG / 证明不成立",
-    UNREADABLE: "unreadable / 无法读取",
-    NOT_ENOUGH: "not enough: stale, too few witnesses, or something left out / 不足：已过期、见证不足或有缺漏",
+    VERIFIED: "核验通过 / verified",
+    WRONG: "证明不成立 / PROVEN WRONG",
+    UNREADABLE: "无法读取 / unreadable",
+    NOT_ENOUGH: "不足：已过期、见证不足或有缺漏 / not enough: stale, too few witnesses, or something left out",
 }
 
 
@@ -342,7 +356,11 @@ def main(arguments: Sequence[str] | None = None, program: str = "hutong_verify.p
         text = json.dumps({"result": code, **answer}, ensure_ascii=False, sort_keys=True)
     else:
         text = "\n".join([_SAYS[code], *(line for name, value in answer.items() for line in _told(name, value))])
-    sys.stdout.write(text + "\n")
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` does; what was found stays the exit code
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
 
 

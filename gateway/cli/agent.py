@@ -16,7 +16,7 @@ import click
 import uvloop
 
 from gateway.cli.frame import fail
-from gateway.cli.submit import media_type_of, profile_option
+from gateway.cli.submit import SUFFIXES, media_type_of, profile_option
 from gateway.client.agency import AgencyClient, Profile
 from gateway.client.agent import fetch_once, follow_drop, follow_inbox
 from gateway.client.forward import Forward
@@ -32,24 +32,6 @@ from gateway.engines.system.outlet import Outlet
 from gateway.http.problems import problem_document
 from gateway.model.errors import HutongError, Refusal, Unavailable
 from gateway.ports.submission import Pushed
-
-SUFFIXES = {
-    "application/cloudevents+json": ".json",
-    "application/json": ".json",
-    "application/fhir+json": ".fhir.json",
-    "application/fhir+xml": ".fhir.xml",
-    "application/hl7-v2": ".hl7",
-    "application/hl7-v2+er7": ".hl7",
-    "application/hl7-v3+xml": ".cda.xml",
-    "application/cda+xml": ".cda.xml",
-    "application/xml": ".xml",
-    "application/jsonl": ".jsonl",
-    "+xml": ".xml",
-    "+json": ".json",
-    "+jsonl": ".jsonl",
-    "text/csv": ".csv",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
-}
 
 
 @click.command(

@@ -19,7 +19,7 @@ def dead_letter() -> None:
 def _filters(command: Any) -> Any:
     for name, text in (
         ("recipient", "接收单位 recipient"), ("sender", "发送单位 sender"), ("reason", "原因 reason"),
-        ("notice-type", "通报类型 notice type"), ("since", "起 RFC 3339"), ("until", "止 RFC 3339"),
+        ("notice-type", "通报类型 notice type"), ("since", "起，RFC 3339 from then on"), ("until", "止，RFC 3339 until then"),
         ("delivery", "投递编号 delivery id"),
     ):  # fmt: skip
         command = click.option(f"--{name}", help=text)(command)

@@ -45,8 +45,8 @@ def log() -> None:
 @click.option("--basis", help="依据 legal basis, e.g. L20")
 @click.option("--policy", help="规则版本 policy hash")
 @click.option("--outcome", help="结果 outcome")
-@click.option("--since", help="起 RFC 3339")
-@click.option("--until", help="止 RFC 3339")
+@click.option("--since", help="起，RFC 3339 from then on")
+@click.option("--until", help="止，RFC 3339 until then")
 @click.option("--before", type=int, help="从此序号之前 continue before this leaf")
 @click.option("--limit", default=50, help="条数 rows")
 @config_option
@@ -212,8 +212,8 @@ async def _verify_chains(admin: Admin, person: str | None, as_json: bool) -> Non
 )
 @click.option("--notice", help="通报 notice id")
 @click.option("--office", help="单位 office")
-@click.option("--since", help="起 RFC 3339")
-@click.option("--until", help="止 RFC 3339")
+@click.option("--since", help="起，RFC 3339 from then on")
+@click.option("--until", help="止，RFC 3339 until then")
 @click.option("--before", type=int, help="续接 continue a report that was cut")
 @click.option(
     "--format", "format_", type=click.Choice(["document", "json", "csv", "bundle"]), default="document", show_default=True,

@@ -51,6 +51,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
+EXIT_CODES = (
+    "退出码 exit codes: 0 完成 done · 1 答案为否 the answer is no, a check failed · 2 用法错误 wrong usage · "
+    "3 被拒绝 refused · 4 暂不可用，可重试 unavailable, try again · 5 完整性校验未通过 tampered"
+)
+
+
 class _Lazy(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -70,6 +76,7 @@ class _Lazy(click.Group):
 @click.command(
     cls=_Lazy,
     help="护通 Hutong：保护未成年人的跨部门个案通报网关。\n\nAn interagency case-notice gateway for the protection of children.",
+    epilog=EXIT_CODES,
 )
 @click.version_option(__version__, prog_name="hutong")
 def main() -> None:

@@ -19,6 +19,8 @@ def office() -> None:
     pass
 
 
+NOTHING = "none"  # as the value of an option: not any
+
 _KEY_HELP = "公钥 public key of the office: JWK, or PEM as `openssl pkey -pubout` writes it"
 _ENTRY = (
     click.option("--name-en", help="英文名 English name"),
@@ -26,7 +28,7 @@ _ENTRY = (
     click.option("--media-type", help="接收格式，默认为适配器的首选 what it receives; by default its adapter's first"),
     click.option(
         "--queue",
-        type=click.Choice(["doorbells", "releases", "none"]),
+        type=click.Choice(["doorbells", "releases", NOTHING]),
         help="在消息中间件的收件队列：只提示，或加密内容 its inbox at the message broker: bells, or encrypted releases",
     ),
     click.option(
@@ -34,14 +36,14 @@ _ENTRY = (
         type=click.Path(exists=True, path_type=Path),
         help="加密公钥 public P-256 key (JWK or PEM) that releases are encrypted to",
     ),
-    click.option("--webhook", help="推送地址 https URL to push to; none: no more"),
+    click.option("--webhook", help="推送地址；none 为不再推送 https URL to push to; none: no more"),
     click.option(
-        "--accept-obligation", "obligations", multiple=True, help="承诺履行的义务，可多次 obligation its system honours, repeatable: see policies/vocabulary.yaml"
+        "--accept-obligation", "obligations", multiple=True, help="承诺履行的义务，可多次；none 为一项也没有 obligation its system honours, repeatable: see policies/vocabulary.yaml; none: not any"
     ),
-    click.option("--agreement", "agreements", multiple=True, help="会签文件编号 agreement on record"),
+    click.option("--agreement", "agreements", multiple=True, help="会签文件编号，可多次；none 为没有 agreement on record, repeatable; none: not any"),
     click.option(
         "--attribute", "attributes", multiple=True, metavar="NAME=VALUE",
-        help="属性 attribute: contract_until=2026-12-31, log_role=auditor|witness|compliance, school_code=...",
+        help="属性，可多次；none 为没有 attribute, repeatable; none: not any: contract_until=2026-12-31, log_role=auditor|witness|compliance, school_code=...",
     ),
 )  # fmt: skip
 
@@ -57,19 +59,24 @@ def _entry(**given: Any) -> dict[str, Any]:
     """What was given, as the admin API takes it; what was not is left as it is."""
     document = {name: given[name] for name in ("name_zh", "name_en", "adapter", "media_type") if given[name]}
     if given["queue"]:
-        document["queue"] = None if given["queue"] == "none" else given["queue"]
+        document["queue"] = None if given["queue"] == NOTHING else given["queue"]
     if given["webhook"]:
-        document["webhook"] = None if given["webhook"] == "none" else {"url": given["webhook"]}
+        document["webhook"] = None if given["webhook"] == NOTHING else {"url": given["webhook"]}
     if given["obligations"]:
-        document["accepts_obligations"] = list(given["obligations"])
+        document["accepts_obligations"] = _listed(given["obligations"])
     if given["agreements"]:
-        document["agreements"] = list(given["agreements"])
+        document["agreements"] = _listed(given["agreements"])
     if given["attributes"]:
-        pairs = [one.partition("=") for one in given["attributes"]]
+        pairs = [one.partition("=") for one in _listed(given["attributes"])]
         if not all(name and sign and value for name, sign, value in pairs):
             raise InvalidDocument("an attribute is NAME=VALUE")
         document["attributes"] = {name: value for name, _, value in pairs}
     return document
+
+
+def _listed(given: tuple[str, ...]) -> list[str]:
+    """`none`, alone, is the empty list: what is not given at all stays as it is."""
+    return [] if given == (NOTHING,) else list(given)
 
 
 def _encryption_key(file: Path | None) -> dict[str, Any] | None:

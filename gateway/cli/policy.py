@@ -181,7 +181,7 @@ async def page(asking: Asking) -> None:
 
 @policy.command("export", help="导出为 Rego 或 Cedar，供外部核对 · export for an outside check")
 @which_argument
-@click.option("--to", "language", type=click.Choice(["rego", "cedar"]), default="rego")
+@click.option("--to", "language", type=click.Choice(["rego", "cedar"]), default="rego", help="语言 language to write")
 @asks(has_json=False)
 async def export(asking: Asking, language: str) -> None:
     compiled = await asking.policy()

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from gateway.cli.frame import json_option, show, speaks
-from gateway.cli.submit import profile_option
+from gateway.cli.submit import SUFFIXES, profile_option
 from gateway.client.agency import AgencyClient, Answered, Inbound, Profile
+from gateway.engines.file_drop.inbox import suffix_of
 
 _CHARSET = re.compile(r"charset=\"?([A-Za-z0-9._-]+)", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,80}encoding=[\"']([A-Za-z0-9._-]+)")
@@ -21,7 +22,11 @@ _DIGEST = re.compile(r"\b(?:sha256|sm3):[0-9a-f]{64}\b")
 @click.option("--as", "office", required=True, metavar="OFFICE", help="以此单位身份 as this office")
 @click.option("--follow", is_flag=True, help="持续等待 go on waiting")
 @click.option("--max", "limit", default=20, help="每次最多 at most, per fetch")
-@click.option("--out", type=click.Path(path_type=Path), help="逐件写入此目录 write each release to a file there")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="逐件写入此目录，按格式取扩展名 write each release to a file there, named by its format",
+)
 @click.option(
     "--attachments",
     type=click.Path(path_type=Path),
@@ -80,9 +85,10 @@ def _take(item: Inbound, out: Path | None, as_json: bool) -> bool:
     """Write a release down or print it; False for a workbook on a screen, which nobody would have seen."""
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        path = out / f"{item.delivery}.{item.revision}"
-        path.with_suffix(f".{item.revision}.part").write_bytes(item.body)
-        path.with_suffix(f".{item.revision}.part").replace(path)
+        path = out / f"{item.delivery}.{item.revision}{suffix_of(item.content_type, SUFFIXES)}"
+        part = path.with_name(path.name + ".part")
+        part.write_bytes(item.body)
+        part.replace(path)
     text = readable(item.body, item.content_type)
     if as_json:
         body = {"body": text} if text is not None else {"body_base64": base64.b64encode(item.body).decode("ascii")}

@@ -25,6 +25,25 @@ MEDIA_TYPES = {
     ".jsonl": "application/jsonl",
 }
 
+# How files of what was received are called, by media type or by its structured suffix.
+SUFFIXES = {
+    "application/cloudevents+json": ".json",
+    "application/json": ".json",
+    "application/fhir+json": ".fhir.json",
+    "application/fhir+xml": ".fhir.xml",
+    "application/hl7-v2": ".hl7",
+    "application/hl7-v2+er7": ".hl7",
+    "application/hl7-v3+xml": ".cda.xml",
+    "application/cda+xml": ".cda.xml",
+    "application/xml": ".xml",
+    "application/jsonl": ".jsonl",
+    "+xml": ".xml",
+    "+json": ".json",
+    "+jsonl": ".jsonl",
+    "text/csv": ".csv",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+}
+
 ROW_TYPES = frozenset({MEDIA_TYPES[".csv"], MEDIA_TYPES[".xlsx"], MEDIA_TYPES[".jsonl"]})
 
 profile_option = click.option(

@@ -103,8 +103,8 @@ def trust(folder: Path, vkeys: tuple[str, ...]) -> None:
 
 @witness.command("serve", help="运行见证服务 · answer add-checkpoint over HTTP (put TLS before it)")
 @_folder
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8793, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="监听地址 address to listen on")
+@click.option("--port", default=8793, show_default=True, help="监听端口 port to listen on")
 def serve(folder: Path, host: str, port: int) -> None:
     try:
         app = witness_app(_open(folder))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import click
 import pytest
 
 from ops.write_docs import PAGES, commands, settings
@@ -21,6 +22,7 @@ def test_every_setting_has_a_reason():
 
 def test_every_command_says_what_it_does_in_both_languages():
     for name, command in commands():
-        told = command.help or ""
-        assert any("\u4e00" <= sign <= "\u9fff" for sign in told), name
-        assert any(sign.isascii() and sign.isalpha() for sign in told), name
+        options = [one for one in command.params if isinstance(one, click.Option)]
+        for what, told in ((name, command.help), *((f"{name} {one.opts[0]}", one.help) for one in options)):
+            assert any("\u4e00" <= sign <= "\u9fff" for sign in told or ""), what
+            assert any(sign.isascii() and sign.isalpha() for sign in told or ""), what

@@ -40,8 +40,16 @@ class Release(Protocol):
     def signature(self) -> str: ...
 
 
+def suffix_of(content_type: str, suffixes: Mapping[str, str]) -> str:
+    """How a file of this content is called: `suffixes` by media type without parameters, or by its structured suffix
+    (`+xml`); `.bin` for all others."""
+    kind = content_type.split(";")[0].strip().lower()
+    form = "+" + kind.rpartition("+")[2]  # an agency's own `application/vnd...+xml` is XML all the same
+    return suffixes.get(kind) or suffixes.get(form, ".bin")
+
+
 class InboxFolder:
-    """`suffixes` by media type without parameters, or by its structured suffix (`+xml`); `.bin` for all others."""
+    """`suffixes` as `suffix_of` takes them."""
 
     def __init__(self, directory: Path, suffixes: Mapping[str, str]) -> None:
         self._directory, self._suffixes = directory, suffixes
@@ -52,9 +60,7 @@ class InboxFolder:
         """On disk when this returns. Raises Tampered for a delivery that is no identifier, OSError when the disk fails."""
         if _DELIVERY.fullmatch(release.delivery) is None or release.revision < 0:
             raise Tampered("a delivery whose identifier is none")
-        kind = release.content_type.split(";")[0].strip().lower()
-        form = "+" + kind.rpartition("+")[2]  # an agency's own `application/vnd...+xml` is XML all the same
-        suffix = self._suffixes.get(kind) or self._suffixes.get(form, ".bin")
+        suffix = suffix_of(release.content_type, self._suffixes)
         path = self._directory / f"{release.delivery}.{release.revision}{suffix}"
         manifest = path.with_name(path.name + MANIFEST)
         told = canonical_json(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -396,6 +397,39 @@ def test_what_nobody_can_read_is_not_called_proven_wrong(
     assert run(capsys, "report", str(tmp_path / "report"), "--policy", str(tmp_path / "policy"))[0] == 2
     put(tmp_path / "policy", b"log name+00000000+\xff\nquorum none\n")
     assert run(capsys, "report", str(tmp_path / "report"), "--policy", str(tmp_path / "policy"))[0] == 2
+
+
+def test_a_page_is_read_as_a_browser_saved_it_and_what_carries_no_evidence_says_what_to_ask_for(
+    log: BuiltLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy, page = str(tmp_path / "policy"), tmp_path / "page.html"
+    put(tmp_path / "policy", POLICY)
+    attached = b64encode(log.bundle([1, 2])).decode()
+    saved = f'\ufeff<!DOCTYPE html>\n<!-- saved from --><html><body><a href="data:application/json;base64,{attached}">'
+    put(page, saved.encode())
+    assert run(capsys, "bundle", str(page), "--policy", policy)[0] == 0
+    for command in ("checkpoint", "proof"):
+        code, told = run(capsys, command, str(page), "--policy", policy)
+        assert code == 2 and "`bundle`" in str(told)
+    put(page, b"%PDF-1.7 ...")
+    code, told = run(capsys, "report", str(page), "--policy", policy)
+    assert code == 2 and "HTML" in str(told)
+
+
+def test_a_reader_that_has_seen_enough_changes_no_verdict(log: BuiltLog, tmp_path: Path) -> None:
+    put(tmp_path / "policy", POLICY)
+    bundle = log.bundle([1, 2])
+    for raw, code in ((bundle, 0), (bundle.replace(b'"actor"', b'"actar"', 1), 1)):
+        put(tmp_path / "bundle", raw)
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway.audit.verifier", "bundle", str(tmp_path / "bundle"),
+             "--policy", str(tmp_path / "policy")],
+            cwd=REPOSITORY, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False,
+        )  # fmt: skip
+        os.close(writer)
+        assert (done.returncode, done.stderr) == (code, b"")
 
 
 def test_an_older_newest_is_refused_when_the_claim_is_of_another_tree(log: BuiltLog) -> None:

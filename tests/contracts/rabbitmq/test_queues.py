@@ -64,6 +64,30 @@ async def test_what_was_in_work_when_a_node_died_is_worked_on_by_another_in_the_
         assert [body for body, *_ in await answers(channel, 2)] == [b"slow-1", b"slow-2"]
 
 
+async def test_a_message_is_gone_only_when_its_answer_is_safe(rabbitmq, vhost, channel, monkeypatch):
+    settings, tried = rabbitmq.settings(vhost), asyncio.Queue()
+    async with Node(settings) as first:
+
+        async def never(*_):
+            await tried.put(None)
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(first.publisher, "publish", never)
+        await say(channel, b"one")
+        await asyncio.wait_for(tried.get(), 10)
+    async with Node(settings) as second:
+        assert [body for body, *_ in await answers(channel, 1)] == [b"one"], "worked on again, as its answer was lost"
+        publish = second.publisher.publish
+
+        async def not_at_first(*given):
+            monkeypatch.setattr(second.publisher, "publish", publish)
+            raise Unavailable("away", retry_after=timedelta(milliseconds=1))
+
+        monkeypatch.setattr(second.publisher, "publish", not_at_first)
+        await say(channel, b"two")
+        assert [body for body, *_ in await answers(channel, 1)] == [b"two"], "answered once the broker takes it"
+
+
 async def test_of_two_nodes_one_works_on_an_offices_messages_so_that_a_case_keeps_its_order(rabbitmq, vhost, channel):
     settings = rabbitmq.settings(vhost)
     async with Node(settings) as first, Node(settings) as second:
@@ -124,12 +148,19 @@ async def test_releases_are_bounded_and_bells_do_not_pile_up(node, channel):
     assert node.desk.empty == [POLICE, SCHOOL], "both had to be made"
 
 
-async def test_what_runs_out_of_time_or_is_rejected_comes_back_with_its_name_and_lease(node, channel):
+async def test_what_runs_out_of_time_or_is_rejected_comes_back_with_its_name_and_lease(node, channel, monkeypatch):
     await node.queues.put(POLICE, Release(b"locked", "d1.1", "l1"), timedelta(milliseconds=50))
     back = await asyncio.wait_for(node.desk.came_back.get(), 10)
     assert (back.office, back.name, back.lease, back.why) == (POLICE, "d1.1", "l1", "expired")
     await node.queues.put(POLICE, Release(b"locked", "d2.3", "l2"), HOUR)
     inbox = await channel.get_queue(f"inbox.{POLICE}", ensure=False)
+    told = node.desk.returned
+
+    async def not_at_first(_):
+        monkeypatch.setattr(node.desk, "returned", told)
+        raise Unavailable("the store is away", retry_after=timedelta(milliseconds=1))
+
+    monkeypatch.setattr(node.desk, "returned", not_at_first)
     await (await inbox.get()).reject(requeue=False)
     back = await asyncio.wait_for(node.desk.came_back.get(), 10)
     assert (back.name, back.lease, back.why) == ("d2.3", "l2", "rejected")

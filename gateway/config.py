@@ -139,9 +139,7 @@ class RabbitSettings:
     addresses: tuple[str, ...] = ()  # amqps://USER@HOST:PORT/VHOST of each broker, tried in turn; empty: no RabbitMQ
     password: str = field(default="", repr=False)  # of that user, and never in the file: HUTONG_AMQP_PASSWORD
     authorities: str = ""  # PEM bundle that signed the brokers' certificates; empty: the system's
-    management: tuple[
-        str, ...
-    ] = ()  # https://HOST:PORT of the management plugin; closes connections of the suspended, counts who has what queues handed over
+    management: tuple[str, ...] = ()  # https://HOST:PORT of the plugin: cuts off the suspended, counts hand-overs
     brokers: tuple[str, ...] = ("127.0.0.0/8", "::1/128")  # networks; only these may ask here who may do what
     heartbeat_seconds: float = 5.0  # a connection on which nothing is heard for two beats is half-open, and closed
     window: int = 200  # messages under way without confirm; throughput stops growing soon after 100

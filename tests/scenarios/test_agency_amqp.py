@@ -235,6 +235,40 @@ async def test_a_key_that_an_office_gave_up_while_its_releases_were_decided_encr
     assert [one["why"] for one in await events(whole, "ticket_voided", delivery=mine)] == ["key-changed"]
 
 
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_ran_out_of_its_tickets_time_before_it_could_be_put_is_not_put(shared, rabbitmq, monkeypatch):
+    whole, vhost = shared
+    key, jwk = encryption_pair()
+    await use_queue(whole, rabbitmq, vhost, COMMITTEE, QueueUse.RELEASES, jwk)
+    relay, clock = whole.gateway.services.relay, whole.gateway.engines.clock
+    decide = relay._attempt
+
+    class Later:
+        now, monotonic = clock.now, lambda _: clock.monotonic() + 60
+
+    async def and_be_held_up(delivery, office, way):
+        made = await decide(delivery, office, way)
+        monkeypatch.setattr(relay, "_clock", Later())
+        return made
+
+    async def void(*given):
+        monkeypatch.undo()
+        await decide.void(*given)
+
+    and_be_held_up.void = void
+    monkeypatch.setattr(relay, "_attempt", and_be_held_up)
+    receipt = await whole.clients[SENDER].submit(report(301), CANONICAL)
+    told = await whole.gateway.engines.store.notices.summary(receipt["notice"])
+    (mine,) = [one.delivery for one in told.deliveries if one.recipient == COMMITTEE]
+    async with AmqpOffice(rabbitmq, vhost, whole.clients[COMMITTEE], key) as office:
+        await office.read_inbox()
+        while not (message := await office.next()).message_id.startswith(mine):
+            await message.ack()
+        await message.ack()
+    assert [one["why"] for one in await events(whole, "ticket_voided", delivery=mine)] == ["expired"]
+    assert len(await events(whole, "disclosure_decided", delivery=mine)) == 2, "decided anew, and then put"
+
+
 async def taken_back(whole, office, why):
     """How many deliveries were taken out of an office's queue for this reason."""
     return sum(one["reason"] == why and one["recipient"] == office for one in await events(whole, "delivery_deferred"))

@@ -118,7 +118,11 @@ def test_whatever_a_node_writes_to_is_a_place_that_every_deployment_gives_it():
                 assert homes & mounts.keys(), (path, place)
         if settings.is_clustered:
             for place in (settings.key_directory, settings.objects):
-                assert claims[mounts[place]] in shared, "every node opens it"
+                [mount] = mounts.keys() & {place, *place.parents}
+                assert claims[mounts[mount]] in shared or path.parent.name == "compose", "every node opens it"
+            if path.name == "three-node.toml":
+                assert settings.key_directory not in mounts, "a volume's root is not the gateway's own, and refused"
+    assert pod["securityContext"]["fsGroupChangePolicy"] == "OnRootMismatch", "key files that a group reads are refused"
 
 
 def test_the_manifests_are_whole_and_ask_paths_that_exist():
@@ -150,6 +154,12 @@ def test_a_unit_parses_and_has_what_its_kind_needs(unit):
     assert parsed["Unit"]["Description"]
     if unit.suffix == ".timer":
         assert (unit.with_suffix(".service")).exists()
+    elif unit.name == "hutong-backup.service":
+        written = [Path(one) for one in parsed["Service"]["ReadWritePaths"].split()]
+        data = load_settings(OPS / "config" / "single-node.toml").directory
+        assert {data, *data.parents} & set(written), (
+            "SQLite writes beside a store that nobody has open, also to read it"
+        )
     elif unit.name == "hutong.service":
         assert float(parsed["Service"]["TimeoutStopSec"]) > LONGEST_STOP
         assert int(parsed["Service"]["LimitNOFILE"]) > 2 * ServerSettings().max_connections

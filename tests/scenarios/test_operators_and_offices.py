@@ -68,8 +68,9 @@ def test_a_report_for_an_office_nobody_has_enrolled_waits_and_is_delivered_when_
     assert backlog["police.440113"]["held"] == 1
     assert "region_unresolved" in waiting
     gateway.add_office("police.440113", "police")
-    arrived = pull(gateway, "police.440113")
+    arrived = pull(gateway, "police.440113", "--out", str(tmp_path / "in"))
     assert len(arrived) == 1
+    assert [one.suffix for one in (tmp_path / "in").iterdir()] == [".xml"], "named by the format it came in"
     assert "999999201503010016" in arrived[0]["body"]
     shown = json.loads(gateway.here("case", "show", receipt["notice"], "--notice", "--json").stdout)
     states = {one["recipient"]: one["state"] for one in shown[0]["deliveries"]}
@@ -138,6 +139,8 @@ def test_what_is_changed_of_an_office_replaces_and_the_rest_stays_its_suspension
     assert json.loads(gateway.here(*change).stdout)["accepts_obligations"] == ["log_use"]
     expected = {"state": "suspended", "accepts_obligations": ["log_use"], "attributes": {"on_duty": "no"}}
     assert shown() == {**before, **expected}
+    emptied = gateway.here("office", "change", office, "--accept-obligation", "none", "--attribute", "none").stdout
+    assert (json.loads(emptied)["accepts_obligations"], shown().get("attributes", {})) == ([], {})
     gateway.here("office", "change", office, "--adapter", "canonical")
     assert (shown()["media_type"], shown()["keys"]) == ("application/cloudevents+json", before["keys"])
     for wrong in (("--queue", "doorbells"), ("--webhook", "http://127.0.0.1/"), ("--adapter", "none-such"), ()):

@@ -266,7 +266,14 @@ async def _background(settings: Settings, engines: Engines, services: Services) 
                 ("bulk", services.bulk.run),
             ],
         )
-        begin_following(tasks, leadership, engines.doorbell, services.directories, proof.hold)
+        begin_following(
+            tasks,
+            leadership,
+            engines.doorbell,
+            services.directories,
+            proof.hold,
+            lambda error: engines.events.error("changes_not_followed", error),
+        )
         tasks.create_task(services.push.run(), name="push")
         begin_relay(tasks, engines.broker, services.relay, services.desk)
         tasks.create_task(_tell_of_emergencies(services.emergency), name="after-notices")

@@ -7,8 +7,7 @@ Embedded: this process owns the store and does everything. Clustered: any node a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from gateway.config import Settings
 from gateway.engines.files.keystore import FileKeyStore, open_key_store
 from gateway.engines.files.root_key import RootKey
 from gateway.engines.sqlite.store import SqliteStore
-from gateway.model.errors import Unavailable
+from gateway.model.errors import HutongError, Unavailable
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
 from gateway.ports.store import Store
@@ -100,7 +99,12 @@ def begin_duties(
 
 
 def begin_following(
-    tasks: asyncio.TaskGroup, leadership: Leadership | None, doorbell: Doorbell, directories: Directories, hold: LogHold
+    tasks: asyncio.TaskGroup,
+    leadership: Leadership | None,
+    doorbell: Doorbell,
+    directories: Directories,
+    hold: LogHold,
+    report: Callable[[Exception], None],
 ) -> None:
     """What every node of a cluster does to know what the others did."""
     if leadership is None:
@@ -109,16 +113,31 @@ def begin_following(
 
     if isinstance(doorbell, PostgresDoorbell):
         tasks.create_task(doorbell.run(), name="bells")
-    tasks.create_task(_follow_changes(directories), name="follow-changes")
+    tasks.create_task(follow_changes(directories, report), name="follow-changes")
     tasks.create_task(_follow_log(leadership, hold), name="follow-log")
 
 
-async def _follow_changes(directories: Directories) -> None:
-    """See offices, policies and consents change on other nodes."""
+async def follow_changes(
+    directories: Directories,
+    report: Callable[[Exception], None],
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """See offices, policies and consents change on other nodes.
+
+    What another node stored and this one cannot read (a pack of a newer release, a changed row) is told once, and looked at
+    again: meanwhile this node has the epochs of before, under which nothing that it decides can be claimed.
+    """
+    told = ""
     while True:
-        with suppress(Unavailable):  # without the store nothing is decided, so nothing is missed
+        try:
             await directories.refresh()
-        await asyncio.sleep(LOOK_EVERY.total_seconds())
+            told = ""
+        except Unavailable as away:  # without the store nothing is decided, so nothing is missed
+            unread = away.__cause__
+            if isinstance(unread, HutongError) and told != str(unread):
+                told = str(unread)
+                report(unread)
+        await pause(LOOK_EVERY.total_seconds())
 
 
 async def _follow_log(leadership: Leadership, hold: LogHold) -> None:

@@ -24,7 +24,7 @@ class DirectoryStorage(Protocol):
         ...
 
     async def offices(self) -> Sequence[Office]:
-        """All offices as now in force."""
+        """All offices as now in force. Raises Tampered for an entry that cannot be read."""
         ...
 
     async def put_office(self, office: Office, at: datetime, records: Sequence[PreparedRecord]) -> int:

@@ -14,6 +14,7 @@ from gateway.crypto.signing import VerifyKey, verify_key
 from gateway.geography.competent import CompetentOffices
 from gateway.geography.divisions import DivisionTree
 from gateway.model.agency import Office, OfficeState
+from gateway.model.errors import HutongError, Unavailable
 from gateway.model.geography import Directory, Jurisdiction
 from gateway.model.identifiers import OfficeId
 from gateway.ports.registry_storage import DirectoryStorage
@@ -79,6 +80,17 @@ class Directories:
         return self._current
 
     async def refresh(self) -> DirectorySnapshot:
+        """Raises Unavailable alone: when the store is out of reach, or with its cause for what another node stored and this one
+        cannot read, a pack of a newer release or a changed row. Whoever sends a report then tries again, at another node."""
+        try:
+            return await self._look()
+        except Unavailable:
+            raise
+        except HutongError as unread:
+            remedy = "see the node's event log; bring it to the release of the others"
+            raise Unavailable("this node cannot read what was changed", remedy=remedy) from unread
+
+    async def _look(self) -> DirectorySnapshot:
         self._looks += 1
         look = self._looks
         epochs = await self._storage.epochs()

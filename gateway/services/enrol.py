@@ -94,7 +94,7 @@ class Enrol:
             await self._cut_off(office.id, "office-changed")
         told = tuple(sorted(name.replace("_", "-") for name in changes))
         stored = await self._enter(office, problems, EventName.OFFICE_CHANGED, {"changed": told}, by)
-        if changes.keys() - _DECIDES_NOTHING:
+        if changes.keys() - _DECIDES_NOTHING or _encrypting(known) != _encrypting(office):
             await self._pause(timedelta(seconds=self._settings.delivery.ticket_seconds))
             await self._take_back(office_id, "office-changed")
         return stored
@@ -287,6 +287,11 @@ class Enrol:
             return address.is_loopback and self._settings.delivery.webhook_plain_loopback
         is_own = address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast
         return url.scheme == "https" and not is_own
+
+
+def _encrypting(office: Office) -> list[OfficeKey]:
+    """The keys that releases in the office's queue are encrypted to: what waits under one that was replaced is taken back."""
+    return [key for key in office.keys if key.use == "enc"]
 
 
 def _is_certificate(pem: str) -> bool:

@@ -213,13 +213,19 @@ async def test_a_key_that_an_office_gave_up_while_its_releases_were_decided_encr
     (_, given_up), (key, jwk) = encryption_pair(), encryption_pair()
     await use_queue(whole, rabbitmq, vhost, COMMITTEE, QueueUse.RELEASES, given_up)
     relay, enrol = whole.gateway.services.relay, whole.gateway.services.enrol
-    decide = relay._attempt
+    decide, changing, began = relay._attempt, [], whole.gateway.engines.clock.now()
 
     async def after_a_change_of_the_key(delivery, office, way):
+        if delivery.created_at < began:
+            return await decide(delivery, office, way)
         monkeypatch.undo()
         known = enrol.office(office.id)
         kept = tuple(one for one in known.keys if one.use != "enc")
-        await enrol.change(known.id, {"keys": (*kept, enrol.key(jwk, "enc"))}, by="test")
+        keys = (*kept, enrol.key(jwk, "enc"))
+        changing.append(asyncio.create_task(enrol.change(known.id, {"keys": keys}, by="test")))
+        look = whole.gateway.services.directories.refresh
+        while (await look()).offices[office.id].keys != keys:
+            pass  # in force; the change is answered later, when nothing waits under the old key
         return await decide(delivery, office, way)
 
     after_a_change_of_the_key.void = decide.void
@@ -233,6 +239,13 @@ async def test_a_key_that_an_office_gave_up_while_its_releases_were_decided_encr
             await message.ack()
         assert office.open(message)["delivery"] == mine
     assert [one["why"] for one in await events(whole, "ticket_voided", delivery=mine)] == ["key-changed"]
+    await changing[0]
+
+
+def key_of(message):
+    """The kid that a release is encrypted to."""
+    header = message["payload"].split(".")[0]
+    return json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"]
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -284,7 +297,14 @@ async def test_a_changed_entry_and_a_report_that_accuses_a_school_take_back_what
         await waiting_in(rabbitmq, vhost, f"inbox.{SCHOOL}", 1)
         await whole.gateway.services.enrol.change(parse_office_id(SCHOOL), {"agreements": frozenset()}, by="test")
         assert await taken_back(whole, SCHOOL, "office-changed") == 1
-        await waiting_in(rabbitmq, vhost, f"inbox.{SCHOOL}", 1)
+        (under_the_old_key,) = await waiting_in(rabbitmq, vhost, f"inbox.{SCHOOL}", 1)
+        enrol = whole.gateway.services.enrol
+        kept = tuple(one for one in enrol.office(parse_office_id(SCHOOL)).keys if one.use != "enc")
+        replaced = {"keys": (*kept, enrol.key(encryption_pair()[1], "enc"))}
+        await enrol.change(parse_office_id(SCHOOL), replaced, by="test")
+        assert await taken_back(whole, SCHOOL, "office-changed") == 2, "nothing waits under a key that was replaced"
+        (under_the_new_key,) = await waiting_in(rabbitmq, vhost, f"inbox.{SCHOOL}", 1)
+        assert key_of(under_the_old_key) != key_of(under_the_new_key)
         await city.submit(of_a_pupil("accusing", pupil=31, school_related=True), CANONICAL)
         await waiting_in(rabbitmq, vhost, f"inbox.{SCHOOL}", 0)
         async with asyncio.timeout(20):

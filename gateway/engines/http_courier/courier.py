@@ -1,6 +1,6 @@
 """How do bytes reach an office's webhook, and nobody else?
 
-One session per webhook, with its own pool and its own pinned trust: the certificate must be the pinned one or chain to
+One session per webhook that is in use, with its own pool and its own pinned trust: the certificate must be the pinned one or chain to
 it, and carry the host's name. Connecting is a step of its own, done before anything is decided, so that the ticket's
 two seconds are not spent on a handshake; `send` then takes the pooled connection.
 
@@ -11,10 +11,11 @@ thrown away. A URL is https, except to this very machine where the settings say 
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import ipaddress
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -40,6 +41,7 @@ class CourierSettings:
     max_answer_bytes: int = 64 * 1024  # only the status counts; more than this closes the connection
     connections_per_office: int = _DELIVERY.max_in_flight_per_office  # as many as pushes to one office may be in flight
     idle_seconds: float = 60.0  # under most servers' keep-alive, so that a pooled connection is seldom dead
+    session_idle_seconds: float = 600.0  # then a webhook's session ends: offices change their webhooks and leave
     is_plain_loopback_allowed: bool = (
         _DELIVERY.webhook_plain_loopback
     )  # http to 127.0.0.1 and ::1: the demo's simulated agencies
@@ -56,14 +58,32 @@ class HttpCourier:
         """Open or re-use a connection. Raises Unavailable when the office cannot be reached, its certificate is not
         the pinned one, or its URL is none that may be called."""
         url = _allowed_url(webhook.url, self._settings.is_plain_loopback_allowed)
+        for idle in self._idle():
+            await idle.close()
         session = self._session(webhook)
-        opened = await session.warm(url, timeout)
-        return _OpenConnection(session, opened, url, self._clock, self._settings.max_answer_bytes)
+        session.users += 1
+        try:
+            opened = await session.warm(url, timeout)
+        except BaseException:
+            self._leave(session)
+            raise
+        leave = functools.partial(self._leave, session)
+        return _OpenConnection(session, opened, url, self._clock, self._settings.max_answer_bytes, leave)
 
     async def close(self) -> None:
         sessions, self._sessions = list(self._sessions.values()), {}
         for session in sessions:
             await session.close()
+
+    def _leave(self, session: _OfficeSession) -> None:
+        session.users -= 1
+        session.left_at = self._clock.monotonic()
+
+    def _idle(self) -> list[_OfficeSession]:
+        """Take out the sessions that nobody has used for a while."""
+        before = self._clock.monotonic() - self._settings.session_idle_seconds
+        places = [place for place, one in self._sessions.items() if one.users == 0 and one.left_at < before]
+        return [self._sessions.pop(place) for place in places]
 
     def _session(self, webhook: Webhook) -> _OfficeSession:
         """A changed pin or URL is another session: an old connection never serves under a new trust."""
@@ -74,14 +94,15 @@ class HttpCourier:
                 trust = _trust(webhook.trust_pem)
             except (ssl.SSLError, ValueError) as broken:
                 raise Unavailable("the pinned certificate cannot be read", remedy="pin a PEM certificate") from broken
-            self._sessions[place] = _OfficeSession(trust, self._settings)
+            self._sessions[place] = _OfficeSession(trust, self._settings, self._clock.monotonic())
         return self._sessions[place]
 
 
 class _OfficeSession:
-    """The pool and trust of one webhook."""
+    """The pool and trust of one webhook, how many hold a connection of it, and when (monotonic) the last gave one back."""
 
-    def __init__(self, trust: ssl.SSLContext, settings: CourierSettings) -> None:
+    def __init__(self, trust: ssl.SSLContext, settings: CourierSettings, made_at: float) -> None:
+        self.users, self.left_at = 0, made_at
         self._connector = aiohttp.TCPConnector(
             ssl=trust,
             limit=settings.connections_per_office,
@@ -115,9 +136,15 @@ class _OpenConnection:
     """A way to one office that is open: kept for this holder until its first send, which then finds it in the pool."""
 
     def __init__(
-        self, session: _OfficeSession, opened: PooledConnection, url: URL, clock: Clock, max_answer_bytes: int
+        self,
+        session: _OfficeSession,
+        opened: PooledConnection,
+        url: URL,
+        clock: Clock,
+        max_answer_bytes: int,
+        leave: Callable[[], None],
     ) -> None:
-        self._session, self._opened = session, opened
+        self._session, self._opened, self._leave, self._is_held = session, opened, leave, True
         self._url, self._clock, self._max_answer_bytes = url, clock, max_answer_bytes
 
     async def send(
@@ -144,6 +171,9 @@ class _OpenConnection:
     async def close(self) -> None:
         """Give the connection to its pool for the next push; a second time does nothing."""
         self._opened.release()
+        if self._is_held:
+            self._is_held = False
+            self._leave()
 
 
 async def _is_short(response: aiohttp.ClientResponse, max_bytes: int) -> bool:

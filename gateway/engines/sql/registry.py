@@ -18,6 +18,7 @@ from gateway.engines.sql.policy_document import read_life, write_life
 from gateway.engines.sql.transaction import Kind, Readers, Transaction, Writer
 from gateway.engines.sql.values import blob_of, instant, known_blob, millis, text_of
 from gateway.model.agency import Office
+from gateway.model.errors import Tampered
 from gateway.model.identifiers import PersonId, PolicyHash
 from gateway.policy import life
 from gateway.ports.clock import Clock
@@ -89,7 +90,10 @@ class SqlDirectory(ABC):
 
     async def offices(self) -> Sequence[Office]:
         rows = await self._readers.ask(lambda sql: sql.all("offices"))
-        return [replace(read_office(document), directory_version=version) for version, document in rows]
+        try:
+            return [replace(read_office(document), directory_version=version) for version, document in rows]
+        except (KeyError, TypeError, ValueError, AttributeError) as broken:
+            raise Tampered("an office's entry cannot be read", remedy="restore the database") from broken
 
     async def put_office(self, office: Office, at: datetime, records: Sequence[PreparedRecord]) -> int:
         return await self._writer.submit(self._put, _OfficeChange(office, millis(at), tuple(records)))

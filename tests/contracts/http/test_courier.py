@@ -72,6 +72,27 @@ def certificate(tmp_path, address: str = "127.0.0.1") -> tuple[str, ssl.SSLConte
     return made.pem, context
 
 
+async def test_a_webhook_that_nobody_calls_any_more_keeps_no_session(receiver):
+    clock = SetClock()
+    courier = HttpCourier(clock, CourierSettings(is_plain_loopback_allowed=True))
+    try:
+        held = await courier.connect(Webhook(f"{receiver.url}/held"), SOON)
+        for number in range(30):
+            await (await courier.connect(Webhook(f"{receiver.url}/{number}"), SOON)).close()
+        assert len(courier._sessions) == 31
+        clock.advance(minutes=11)
+        await (await courier.connect(Webhook(f"{receiver.url}/next"), SOON)).close()
+        assert len(courier._sessions) == 2, "the one that is held, and the one of now"
+        assert (await held.send(b"{}", {"Hutong-Signature": "x"}, SOON)).status == 204
+        await held.close()
+        await held.close()
+        clock.advance(minutes=11)
+        await (await courier.connect(Webhook(f"{receiver.url}/last"), SOON)).close()
+        assert len(courier._sessions) == 1
+    finally:
+        await courier.close()
+
+
 async def test_a_push_arrives_byte_for_byte_with_its_signature(courier, receiver):
     connection = await courier.connect(Webhook(receiver.url), SOON)
     answer = await connection.send(b"\x00<xml/>\xff", HEADERS, SOON)
@@ -135,7 +156,7 @@ async def test_what_no_resolver_takes_as_a_host_is_an_office_that_cannot_be_reac
 async def test_an_endless_answer_is_not_read_to_its_end(courier, receiver):
     receiver.answer = lambda: web.Response(body=b"x" * 5_000_000)
     connection = await courier.connect(Webhook(receiver.url), SOON)
-    assert (await connection.send(b"x", HEADERS, SOON)).status == 200
+    assert (await connection.send(b"x", HEADERS, SOON)).status == 204
     receiver.answer = lambda: web.Response(status=204)
     connection = await courier.connect(Webhook(receiver.url), SOON)
     assert (await connection.send(b"x", HEADERS, SOON)).status == 204

@@ -2,7 +2,7 @@
 
 The socket belongs to the account the gateway runs under (mode 0600); whoever can
 open it acts as the local operator, under the name the client gives, which is
-logged. It shows metadata and never content.
+logged with the account that the kernel names. It shows metadata and never content.
 """
 
 from __future__ import annotations

@@ -9,7 +9,9 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from gateway.model.errors import InvalidDocument
+from gateway.engines.system.peer import peer_of
+from gateway.model.errors import InvalidDocument, NotPermitted
+from gateway.model.identifiers import Operator
 
 
 def answer(document: Any, status: int = 200) -> web.Response:
@@ -36,8 +38,16 @@ def files_of(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def operator_of(request: web.Request) -> str:
-    """Who acts, as the client says: whoever can open the socket is trusted to say so until sign-in comes."""
-    return request.headers.get("Hutong-Operator", "local")[:64]
+    """Who acts, as the client says, with the account that the kernel names: the log holds both, and roles are held under the
+    name until sign-in comes. Raises NotPermitted for the name of another person's account."""
+    name = request.headers.get("Hutong-Operator", "local")[:64]
+    connection = None if request.transport is None else request.transport.get_extra_info("socket")
+    peer = None if connection is None else peer_of(connection)
+    if peer is None:
+        return name
+    if peer.is_another(name):
+        raise NotPermitted("this is the name of somebody else's account", remedy="act under a name of your own")
+    return Operator(name, peer.account)
 
 
 def instant_of(text: str) -> datetime:

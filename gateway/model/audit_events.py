@@ -37,6 +37,7 @@ def _may(name: str, form: Form, *choices: str) -> LogField:
 # Every event: who acted (an office, the gateway, staff, a witness), and the event this one follows.
 _ACTOR = _must("actor", F.OFFICE)
 _AUTHN = _may("authn", F.CODE, *AUTHN)
+_ACCOUNT = _may("account", F.CODE)  # of the machine, behind the name that somebody acted under at the local socket
 _FOLLOWS = _may("follows", F.REFERENCE)
 _NOTICE = _must("notice", F.ID)
 _DELIVERY = _must("delivery", F.ID)
@@ -70,7 +71,13 @@ def _event(
     version: int = 1,
 ) -> tuple[EventName, EventSchema]:
     return name, EventSchema(
-        name, version, zh, en, _by_name(_ACTOR, _AUTHN, *fields, _FOLLOWS), _by_name(*person), _by_name(*_OFFICER)
+        name,
+        version,
+        zh,
+        en,
+        _by_name(_ACTOR, _AUTHN, _ACCOUNT, *fields, _FOLLOWS),
+        _by_name(*person),
+        _by_name(*_OFFICER),
     )
 
 

@@ -25,6 +25,18 @@ PolicyHash = NewType("PolicyHash", str)
 FieldId = NewType("FieldId", str)  # `minor.name`, `harm.narrative`: see schemas/crosswalk.yaml
 RuleId = NewType("RuleId", str)
 
+
+class Operator(str):
+    """Who acts at the local socket: the name as claimed, which roles are held under, with the account that the kernel vouches for."""
+
+    account: str
+
+    def __new__(cls, name: str, account: str) -> Operator:
+        made = super().__new__(cls, name)
+        made.account = account
+        return made
+
+
 OFFICE_URN_PREFIX = "urn:hutong:office:"
 GATEWAY_URN = "urn:hutong:gateway"
 

@@ -18,7 +18,7 @@ from gateway.crypto.sealing import keyed_digest
 from gateway.model.audit import EventName, Form, LogEvent, LogValue, Slot
 from gateway.model.delivery import Delivery
 from gateway.model.fields import PERSON_ROLES
-from gateway.model.identifiers import CaseId, PersonId
+from gateway.model.identifiers import CaseId, Operator, PersonId
 from gateway.ports.clock import Ids
 from gateway.ports.keys import KeyStore
 from gateway.services.keep import KnownPerson, person_ref
@@ -47,6 +47,8 @@ class Teller:
         """Prepare one record. Values that are None or empty are left out; `officer` is the office's own reference to a person."""
         given = {key: value for key, value in values.items() if value is not None and value != "" and value != ()}
         given["actor"] = actor
+        if isinstance(officer, Operator):
+            given["account"] = officer.account
         event = LogEvent(
             id=self._ids.event(),
             name=name,

@@ -22,6 +22,7 @@ from gateway.assembly_store import (
     open_record,
 )
 from gateway.config import Settings
+from gateway.engines.backup.copies import ROOT_KEY_FILE
 from gateway.engines.files.documents import default_catalogue, default_codes, default_rules
 from gateway.engines.files.geography import read_divisions, read_jurisdictions, read_routing
 from gateway.engines.files.keystore import FileKeyStore
@@ -49,7 +50,7 @@ from gateway.validation.catalogue import Catalogue
 from gateway.validation.codes import CodeTables
 from gateway.validation.validate import Rules
 
-ROOT_KEY = "root.key"
+ROOT_KEY = ROOT_KEY_FILE
 
 
 @dataclass(frozen=True, slots=True)

@@ -283,7 +283,8 @@ class Concluded:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryChange:
-    """One move of one delivery, for the sender of its notice. `number` counts the sender's changes from 1, without gaps."""
+    """One move of one delivery, for the sender of its notice. `number` counts the sender's changes from 1, without gaps; `rule`
+    is the one that the recipient was found by."""
 
     number: int
     notice: NoticeId
@@ -292,6 +293,7 @@ class DeliveryChange:
     state: DeliveryState
     at: datetime
     reason: str
+    rule: str
 
 
 @dataclass(frozen=True, slots=True)

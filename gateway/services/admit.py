@@ -203,7 +203,7 @@ class Admission:
         if routing.problems:
             raise InvalidNotice("the notice cannot be routed", problems=located(routing.problems, valid.notice))
         rules = [one.rule for one in routing.recipients] + [one.rule for one in routing.held]
-        is_told = await self._participants.told(caller.office, link.case, rules, is_trial=True)
+        is_told = await self._participants.told(caller.office.id, link.case, rules)
         return {
             "type": "checked",
             "id": valid.notice.native_id,

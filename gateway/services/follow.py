@@ -5,8 +5,8 @@ declined, acted on, refused, expired, withdrawn, superseded, undelivered. Whatev
 answers exactly like what never was.
 
 A school that a later report about the child accuses learns nothing more (S9, K5): its own notices stand for it as they stood
-when that report came, so that neither an answer nor its absence tells that there is one; nor is it told whom else of a case
-a notice reached (`Participants`).
+when that report came, so that neither an answer nor its absence tells that there is one. Nobody is told whom else of a case a
+notice reached, but of those known by what was sent and got (`Participants`).
 
 A sender need not ask notice by notice: its changes are numbered, and it asks for what came after the last it saw,
 waiting for more if it likes. The cursor is opaque to it.
@@ -84,7 +84,9 @@ class Follow:
             moved = await self._deliveries.changes_of_notice(notice)
             since = await self._silent_since(caller.office, notice)
             statuses = _as_they_stood(summary, moved, datetime.max.replace(tzinfo=UTC) if since is None else since)
-        is_told = await self._participants.told(caller.office, summary.case, [one.rule for one in summary.deliveries])
+        is_told = await self._participants.told(
+            caller.office.id, summary.case, [one.rule for one in summary.deliveries]
+        )
         return {
             "notice": summary.id,
             "type": summary.type,
@@ -124,7 +126,8 @@ class Follow:
     async def _told_of(self, office: Office, found: Sequence[DeliveryChange]) -> list[DeliveryChange]:
         notices = {change.notice for change in found}
         silent = {one: await self._silent_since(office, one) for one in notices}
-        hidden = {one: await self._hidden(office, one) for one in notices} if own_school(office) is not None else {}
+        by_case = {change.notice for change in found if not self._participants.is_named(change.rule)}
+        hidden = {one: await self._hidden(office, one) for one in by_case}
         return [
             one
             for one in found
@@ -138,7 +141,7 @@ class Follow:
         if summary is None:
             return frozenset()
         rules = [one.rule for one in summary.deliveries]
-        is_told = await self._participants.told(office, summary.case, rules)
+        is_told = await self._participants.told(office.id, summary.case, rules)
         return frozenset(one.recipient for one in summary.deliveries if not is_told(one.rule, one.recipient))
 
     def _write_cursor(self, number: int) -> str:

@@ -1,22 +1,20 @@
 """Which other offices of a case may the sender of a notice know of?
 
 Some notices go to whoever takes part in the case (who is active in it, leads it, reported or applied in it, or got the
-notice that this one changes). From that list, and from how it grows, a school that a report of the case accuses could
-read that there is one (K5, S9). So a school is told of those alone whom it knows by what it sent or got itself, whether
-it is accused or not: one answer for both. The notice reaches the others all the same, and the log names them. A trial
-(`notices:check`) tells every office no more than that: it leaves no trace, and whoever holds the handle of a case could
-ask at leisure who else has to do with it.
+notice that this one changes). That list, and how it grows, tells who else has to do with a child: a school could read from it
+that it was accused (K5, S9), a contractor that the police have a report, anybody who holds the handle of a case what was not
+addressed to them (promise 5). So an office is told of those alone whom it knows by what it sent or got itself, of a real notice
+as of a trial (`notices:check`), whether it is accused or not: one answer for all. The notice reaches the others all the same;
+the log names them, and what becomes of it there is the operators' to see to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from gateway.model.agency import Office
 from gateway.model.identifiers import CaseId, OfficeId
 from gateway.policy.routing_rules import RoutingTables, Source
 from gateway.ports.storage import NoticeStorage, NoticeSummary
-from gateway.services.conflicts import own_school
 
 _BY_CASE = frozenset({Source.ACTIVE, Source.OWNER, Source.REPORTING_UNITS, Source.APPLICANTS, Source.PRIOR_RECIPIENTS})
 
@@ -31,12 +29,16 @@ class Participants:
         self._read: RoutingTables | None = None
         self._named = frozenset[str]()  # rules whose recipients follow from the notice itself
 
-    async def told(self, office: Office, case: CaseId, rules: Iterable[str], *, is_trial: bool = False) -> IsTold:
-        """Whom of a notice's recipients an office is told of. `rules` are those that its recipients were found by."""
+    def is_named(self, rule: str) -> bool:
+        """Whether whoever was found by this rule is named by the notice itself."""
+        return rule in self._named_rules()
+
+    async def told(self, office: OfficeId, case: CaseId, rules: Iterable[str]) -> IsTold:
+        """Whom of a notice's recipients its sender is told of. `rules` are those that its recipients were found by."""
         named = self._named_rules()
-        if named.issuperset(rules) or not (is_trial or own_school(office) is not None):
+        if named.issuperset(rules):
             return lambda _rule, _recipient: True
-        known = _known(office.id, await self._notices.summarise(case), named)
+        known = _known(office, await self._notices.summarise(case), named)
         return lambda rule, recipient: rule in named or recipient in known
 
     def _named_rules(self) -> frozenset[str]:

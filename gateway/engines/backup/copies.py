@@ -3,7 +3,8 @@
 A copy is one folder: databases (through SQLite's own online copy, one commit of each), small files, and a manifest with
 the digest of every file, written last: a copy without its manifest is none. Data and keys are copied apart, never into
 one folder: a copy of the data alone opens nothing, and a copy of the keys lives seven days at most, for an erasure is
-complete only when the last of them is gone. A copy of the keys takes no stock along: a data key is handed out once, by the
+complete only when the last of them is gone. The root key, which opens the key store, is in neither: where it is a file, it is
+copied once, by itself, to a third place, or whoever finds a copy of the keys has the keys. A copy of the keys takes no stock along: a data key is handed out once, by the
 store or by what was put back of it, never by both.
 
 Putting back is refused over anything that is there. A gateway whose data was put back finds at its start that it signed
@@ -33,7 +34,8 @@ from gateway.model.errors import InvalidDocument, Tampered, Unavailable
 
 MANIFEST = "manifest.json"
 FORMAT = "hutong-backup/v1"
-DATA, KEYS = "data", "keys"
+DATA, KEYS, ROOT = "data", "keys", "root-key"
+ROOT_KEY_FILE = "root.key"  # as `RootKeyFile` is kept beside the keys
 KEYS_LIFE = timedelta(days=7)
 _DATABASE_MARK = b"SQLite format 3\0"
 _LEFT_OUT = frozenset({LOCK_FILE, "admin.sock", MANIFEST})
@@ -66,7 +68,11 @@ def make_copy(source: Path, target: Path, kind: str, at: datetime) -> Copy:
     files, log_size = {}, None
     for path in _files(source):
         name = path.relative_to(source).as_posix()
-        if path.name in _LEFT_OUT or name.endswith((*_JOURNALS, PARTIAL)):
+        if (
+            (name == ROOT_KEY_FILE) is not (kind == ROOT)
+            or path.name in _LEFT_OUT
+            or name.endswith((*_JOURNALS, PARTIAL))
+        ):
             continue
         place = target / name
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -127,7 +133,12 @@ def put_back(folder: Path, target: Path, kind: str) -> Copy:
     copy = read_copy(folder)
     if copy.kind != kind:
         raise InvalidDocument(f"this is a backup of {copy.kind}", remedy=f"give a backup of {kind}")
-    if target.exists() and any(one.name != LOCK_FILE for one in target.iterdir()):
+    there = {one.name for one in target.iterdir()} - {LOCK_FILE} if target.exists() else set()
+    if kind == ROOT:  # the keys and their root key come one after the other
+        there &= {ROOT_KEY_FILE}
+    elif kind == KEYS and ROOT_KEY_FILE not in copy.files:
+        there -= {ROOT_KEY_FILE}
+    if there:
         raise InvalidDocument("there is something in the folder already", remedy="move it away first, never over it")
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     target.chmod(0o700)

@@ -171,7 +171,7 @@ INSERT INTO log_indexed (one, until) VALUES (1, ?) ON CONFLICT (one) DO UPDATE S
 
 -- name: changes_after
 -- How the deliveries of one sender's notices moved, from after one of its numbers.
-SELECT c.number, n.id, n.type, d.recipient, c.state, c.at, c.reason
+SELECT c.number, n.id, n.type, d.recipient, c.state, c.at, c.reason, d.route
 FROM delivery_change AS c JOIN delivery AS d ON d.number = c.delivery JOIN notice AS n ON n.number = c.delivery >> 12
 WHERE c.sender = ? AND c.number > ? ORDER BY c.number LIMIT ?;
 

@@ -406,6 +406,7 @@ def _changes(rows: Iterable[tuple[Any, ...]]) -> list[DeliveryChange]:
             STATES[state],
             instant(at),
             reason,
+            lanes.unpack_route(route)[2],
         )
-        for number, notice, kind, recipient, state, at, reason in rows
+        for number, notice, kind, recipient, state, at, reason, route in rows
     ]

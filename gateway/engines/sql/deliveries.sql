@@ -81,13 +81,13 @@ FROM notice AS n WHERE n.number = ? >> 12;
 
 -- name: changes_after
 -- How the deliveries of one sender's notices moved, from after one of its numbers.
-SELECT c.number, n.id, n.type, d.recipient, c.state, c.at, c.reason
+SELECT c.number, n.id, n.type, d.recipient, c.state, c.at, c.reason, d.route
 FROM delivery_change AS c CROSS JOIN delivery AS d ON d.number = c.delivery CROSS JOIN notice AS n ON n.number = c.delivery >> 12
 WHERE c.sender = ? AND c.number > ? ORDER BY c.number LIMIT ?;
 
 -- name: changes_of_notice
 -- How the deliveries of one notice moved, in order.
-SELECT c.number, n.id, n.type, d.recipient, c.state, c.at, c.reason
+SELECT c.number, n.id, n.type, d.recipient, c.state, c.at, c.reason, d.route
 FROM notice AS n JOIN delivery AS d ON d.number >= n.number << 12 AND d.number < (n.number + 1) << 12
 JOIN delivery_change AS c ON c.delivery = d.number
 WHERE n.id = ? ORDER BY c.number;

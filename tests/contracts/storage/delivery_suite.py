@@ -144,7 +144,7 @@ class DeliverySuite:
         assert [(one.number, one.state, one.reason) for one in told] == [
             (1, S.DEAD_LETTER, "http-500"), (2, S.ACTED_ON, ""), (3, S.ACTED_ON, "")
         ]  # fmt: skip
-        assert {one.recipient for one in told} == {POLICE}
+        assert {(one.recipient, one.rule) for one in told} == {(POLICE, mine.rule)}
         assert told[1].at == clock.now()
         assert await store.deliveries.changes(WELFARE, 1, 1) == [told[1]]
         assert await store.deliveries.changes(WELFARE, 3, 10) == []

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.engines.backup import copies
-from gateway.engines.backup.copies import DATA, KEYS, KEYS_LIFE, MANIFEST, make_copy, put_back, read_copy
+from gateway.engines.backup.copies import DATA, KEYS, KEYS_LIFE, MANIFEST, ROOT, make_copy, put_back, read_copy
 from gateway.model.errors import InvalidDocument, Tampered, Unavailable
 
 NOW = datetime(2026, 11, 28, 8, tzinfo=UTC)
@@ -44,6 +44,26 @@ def test_a_copy_made_while_somebody_writes_is_one_commit_and_comes_back_the_same
     rows = sqlite3.connect(tmp_path / "again" / "store.db").execute("SELECT size FROM log_head").fetchall()
     assert rows == [(7,)]
     assert (tmp_path / "again" / "store.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_root_key_is_in_no_copy_but_its_own_and_comes_back_beside_the_keys(tmp_path, source):
+    (source / "root.key").write_bytes(b"opens everything")
+    (source / "keys.txt").write_bytes(b"wrapped")
+    keys = make_copy(source, tmp_path / "keys", KEYS, NOW)
+    root = make_copy(source, tmp_path / "root", ROOT, NOW)
+    assert "root.key" not in keys.files
+    assert set(root.files) == {"root.key"}
+    assert b"opens everything" not in b"".join(
+        one.read_bytes() for one in (tmp_path / "keys").rglob("*") if one.is_file()
+    )
+    for order in ((KEYS, ROOT), (ROOT, KEYS)):
+        again = tmp_path / "-".join(order)
+        for kind in order:
+            put_back(tmp_path / ("keys" if kind == KEYS else "root"), again, kind)
+            with pytest.raises(InvalidDocument):
+                put_back(tmp_path / ("keys" if kind == KEYS else "root"), again, kind)
+        assert (again / "root.key").read_bytes() == b"opens everything"
+        assert (again / "keys.txt").read_bytes() == b"wrapped"
 
 
 def test_a_document_kept_while_it_is_copied_is_in_the_copy(tmp_path, source, monkeypatch):

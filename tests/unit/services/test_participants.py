@@ -1,21 +1,17 @@
 """Who got a notice is told by its own content, never by what others had to do with the case."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from gateway.engines.files.geography import read_routing
-from gateway.model.agency import Office
 from gateway.model.identifiers import CaseId, NoticeType, OfficeId
 from gateway.policy.routing_rules import Source
 from gateway.services.participants import Participants
 
-SCHOOL = Office(id=OfficeId("education.440113.own"), name_zh="测试学校", attributes={"school_code": "3144019999"})
-CITY, OTHER, CASE = (
-    Office(id=OfficeId("civil_affairs.440100"), name_zh="测试民政"),
-    OfficeId("police.440113"),
-    CaseId("c"),
-)
+SCHOOL, CITY, OTHER = (OfficeId(name) for name in ("education.440113.own", "civil_affairs.440100", "police.440113"))
+CASE = CaseId("c")
 TABLES = read_routing(None)
 
 
@@ -37,17 +33,33 @@ def rule_to(source):
     "source",
     [Source.ACTIVE, Source.OWNER, Source.REPORTING_UNITS, Source.APPLICANTS, Source.PRIOR_RECIPIENTS],
 )
-async def test_recipients_that_only_the_case_tells_are_not_named_to_a_school_nor_to_a_trial(source):
+async def test_recipients_that_only_the_case_tells_are_named_to_nobody_whom_they_never_met(source):
     found = Participants(Nobody(), lambda: TABLES)
-    for office, is_trial in ((SCHOOL, False), (SCHOOL, True), (CITY, True)):
-        is_told = await found.told(office, CASE, [rule_to(source).id], is_trial=is_trial)
+    assert not found.is_named(rule_to(source).id)
+    for office in (SCHOOL, CITY):
+        is_told = await found.told(office, CASE, [rule_to(source).id])
         assert not is_told(rule_to(source).id, OTHER)
+
+
+@pytest.mark.parametrize("is_sender", [True, False])
+async def test_whom_an_office_wrote_to_or_got_something_from_in_the_case_it_is_told_of(is_sender):
+    by_case, named = rule_to(Source.ACTIVE).id, rule_to(Source.COMPETENT).id
+    sender, recipient = (CITY, OTHER) if is_sender else (OTHER, CITY)
+
+    class Case:
+        async def summarise(self, case):
+            status = SimpleNamespace(recipient=recipient, rule=named, attempts=1)
+            return [SimpleNamespace(sender=sender, deliveries=[status])]
+
+    is_told = await Participants(Case(), lambda: TABLES).told(CITY, CASE, [by_case])
+    assert is_told(by_case, OTHER)
+    assert not is_told(by_case, SCHOOL)
 
 
 async def test_recipients_that_follow_from_the_notice_are_named_without_a_question():
     notices = Nobody()
     rule = rule_to(Source.COMPETENT).id
-    is_told = await Participants(notices, lambda: TABLES).told(SCHOOL, CASE, [rule], is_trial=True)
+    is_told = await Participants(notices, lambda: TABLES).told(SCHOOL, CASE, [rule])
     assert is_told(rule, OTHER)
     assert notices.asked == 0
 

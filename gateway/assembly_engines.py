@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -114,8 +114,8 @@ class EventLogMetrics(Collector):
 
 @asynccontextmanager
 async def open_engines(settings: Settings, log_stream: Stream, clock: Clock | None = None) -> AsyncIterator[Engines]:
-    steady = None if clock is not None or settings.is_clustered else steady_clock(settings, SystemClock())
-    clock = clock or steady or SystemClock()
+    wall = SystemClock()
+    clock = clock or (wall if settings.is_clustered else steady_clock(settings, wall, wall.since_boot))
     time: TimeInDoubt = clock if isinstance(clock, SteadyClock) else TrustedClock(clock)
     async with AsyncExitStack() as stack:
         keys = open_keys(settings, root_key(settings))
@@ -159,10 +159,11 @@ async def open_engines(settings: Settings, log_stream: Stream, clock: Clock | No
         )
 
 
-def steady_clock(settings: Settings, wall: Clock) -> SteadyClock:
+def steady_clock(settings: Settings, wall: Clock, elapsed: Callable[[], float] | None = None) -> SteadyClock:
     """The time of a node that has no database's clock to be held to."""
     limits = settings.limits
-    return SteadyClock(wall, timedelta(seconds=limits.clock_skew_seconds), timedelta(hours=limits.clock_gap_hours))
+    tolerance, longest_gap = timedelta(seconds=limits.clock_skew_seconds), timedelta(hours=limits.clock_gap_hours)
+    return SteadyClock(wall, tolerance, longest_gap, elapsed)
 
 
 def root_key(settings: Settings) -> RootKey:

@@ -14,3 +14,7 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def since_boot(self) -> float:
+        """As `monotonic`, but it goes on while the machine sleeps."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -7,7 +7,7 @@ the time of a node that has no database's clock to be held to goes on by the mon
   small steps are followed, a clock that creeps gains a minute an hour.
 - a wall clock that jumps further, ahead or back, is not followed: the time goes on by the monotonic clock, in doubt
   (`jumped`), until evidence speaks for the wall clock: an office that signed in with a fresh assertion of its time. So a right
-  setting of a wrong clock, or a machine that was asleep, is taken over with the first office that calls.
+  setting of a wrong clock, or a machine that was halted by its host, is taken over with the first office that calls.
 - at the start there is nothing to go on from but the newest record of the log. A wall clock more than `longest_gap` after it
   is the time, in doubt (`long-after-the-log`), until evidence speaks for it: the gateway may have been off for so long.
 
@@ -16,6 +16,7 @@ In doubt nothing is expired or destroyed (`services.expire`, `services.retain`);
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from gateway.ports.clock import Clock
@@ -27,9 +28,13 @@ AGAIN_SECONDS = 3600.0
 class SteadyClock:
     """Clock and TimeInDoubt of one node. Safe to ask from any thread: a race between two answers costs a reading at most."""
 
-    def __init__(self, wall: Clock, tolerance: timedelta, longest_gap: timedelta) -> None:
+    def __init__(
+        self, wall: Clock, tolerance: timedelta, longest_gap: timedelta, elapsed: Callable[[], float] | None = None
+    ) -> None:
+        """`elapsed` is a clock in seconds that nobody sets and that goes on while the machine sleeps; else the monotonic one."""
         self._wall, self._tolerance, self._longest_gap = wall, tolerance, longest_gap
-        self._anchor = wall.now(), wall.monotonic()
+        self._elapsed = elapsed or wall.monotonic
+        self._anchor = wall.now(), self._elapsed()
         self._after: datetime | None = None  # the newest record, where the wall clock stood long after it at the start
 
     def begin_after(self, newest_record: datetime | None) -> None:
@@ -61,11 +66,11 @@ class SteadyClock:
         if steady == wall:
             self._after = None
         elif abs(reading - wall) <= self._tolerance:
-            self._anchor, self._after = (wall, self._wall.monotonic()), None
+            self._anchor, self._after = (wall, self._elapsed()), None
 
     def _read(self) -> tuple[datetime, datetime]:
         """The time, and what the wall clock says: the same but where that has jumped."""
-        wall, seconds = self._wall.now(), self._wall.monotonic()
+        wall, seconds = self._wall.now(), self._elapsed()
         since, began = self._anchor
         steady = since + timedelta(milliseconds=int((seconds - began) * 1000))
         if abs(wall - steady) > self._tolerance:

@@ -113,7 +113,7 @@ async def _node(settings: Settings) -> list[Finding]:
     ]
     for office in offices:
         if office.get("doubted"):
-            remedy = "find out who wrote to the database, then hutong office add with the key from the office itself"
+            remedy = "find out who wrote it; then hutong office add with the key from the office itself, or hutong office vouch"
             findings.append(Finding(f"the entry of {office['id']} was changed in the database", "wrong", remedy))
         if "webhook" in office:
             findings.append(await _reach(office["id"], office["webhook"]["url"]))

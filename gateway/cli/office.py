@@ -192,6 +192,20 @@ _state_command("resume", "active", "恢复 · resume")
 _state_command("compromise", "compromised", "凭据泄露 · its keys are no longer trusted for anything")
 
 
+@office.command(
+    "vouch", help="确认条目 · take an entry that is in doubt as it stands in the database, once you compared it"
+)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@config_option
+@operator_option
+@speaks
+async def vouch(ids: tuple[str, ...], config: Path, operator: str) -> None:
+    admin = Admin(settings_of(config), operator)
+    for one in ids:
+        told = await admin.call("POST", f"/admin/v1/offices/{one}/seal", {})
+        click.echo(f"{told['id']}: {told['state']}, kid {_signing(told)}")
+
+
 @office.command("rotate-key", help="轮换密钥 · add a new key, the old one ends after the overlap")
 @click.argument("id_", metavar="ID")
 @click.option("--key", "key_file", type=click.Path(exists=True, path_type=Path), help=_KEY_HELP)

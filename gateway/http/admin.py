@@ -59,6 +59,7 @@ def make_admin_app(services: AdminServices, more: Iterable[web.RouteDef] = ()) -
             web.patch("/admin/v1/offices/{office}", admin.change_office),
             web.post("/admin/v1/offices/{office}/state", admin.set_state),
             web.post("/admin/v1/offices/{office}/keys", admin.rotate_key),
+            web.post("/admin/v1/offices/{office}/seal", admin.vouch),
             web.get("/admin/v1/time", admin.show_time),
             web.get("/admin/v1/cases/{case}", admin.show_case),
             web.get("/admin/v1/notices/{notice}", admin.show_notice),
@@ -168,6 +169,10 @@ class _Admin:
         )
         await self._services.enrol.known_everywhere()
         return answer(office_document(office))
+
+    async def vouch(self, request: web.Request) -> web.Response:
+        office = OfficeId(request.match_info["office"])
+        return answer(office_document(await self._services.enrol.vouch(office, by=operator_of(request))))
 
     async def list_unmapped(self, request: web.Request) -> web.Response:
         office = self._services.enrol.office(OfficeId(request.match_info["office"]))

@@ -6,11 +6,12 @@ from io import BytesIO
 import pytest
 
 from gateway.assembly import create, running
+from gateway.cli.frame import Admin
 from gateway.client.agency import AgencyClient, Answered, Profile
 from gateway.config import ServerSettings, Settings
 from gateway.crypto.signing import new_signing_key
 from gateway.model.agency import Office, OfficeState
-from gateway.model.errors import NotPermitted
+from gateway.model.errors import NotPermitted, Refusal
 from gateway.model.identifiers import parse_office_id
 from gateway.ports.log_storage import LogQuery
 from gateway.services.directory_seal import digest
@@ -88,7 +89,15 @@ async def test_entries_from_before_there_were_seals_are_sealed_once(place, tmp_p
         assert await token(gateway, POLICE, own)
         (sealed,) = await gateway.engines.store.log.search(LogQuery(event="office_changed", office=POLICE), None, 9)
         assert b"seal" in sealed.opening
-    change(tmp_path, unsealed)
+    change(tmp_path, unsealed)  # as after a backup from before there were seals
     async with running(place, log_stream=BytesIO()) as gateway:
         with pytest.raises(Answered):
             await token(gateway, POLICE, own)
+        admin = Admin(place, "test")
+        ((office, is_doubted),) = [(one["id"], one["doubted"]) for one in await admin.call("GET", "/admin/v1/offices")]
+        assert (office, is_doubted) == (POLICE, True)
+        told = await admin.call("POST", f"/admin/v1/offices/{POLICE}/seal", {})
+        assert [key["kid"] for key in told["keys"]] == [own.public().kid]
+        assert await token(gateway, POLICE, own)
+        with pytest.raises(Refusal, match="in doubt"):
+            await admin.call("POST", f"/admin/v1/offices/{POLICE}/seal", {})

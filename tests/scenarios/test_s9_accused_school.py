@@ -167,15 +167,18 @@ async def test_an_accused_school_learns_nothing_more_of_its_own_notices_and_the_
         assert not whole.failures()
 
 
-async def test_a_school_does_not_see_from_who_takes_part_in_its_case_that_somebody_reported_in_it(tmp_path):
-    """A closure goes to all who take part: neither trying one, nor sending it and following it, shows who came newly in."""
+@pytest.mark.parametrize("office", [SCHOOL, "health.440113"])
+async def test_a_school_does_not_see_from_who_takes_part_in_its_case_that_somebody_reported_in_it(tmp_path, office):
+    """A closure goes to all who take part: neither trying one, nor sending it and following it, shows who came newly in. The
+    same for an office that is no school."""
     async with town(tmp_path) as whole, await join(whole, SCHOOL, school_code=CODE) as school:
+        school = school if office == SCHOOL else whole.clients[office]
         own = {**unrelated(), "persons": [victim(51)]}
-        await school.submit(notice("RPT", SCHOOL, "own", own, "own"), CANONICAL)
+        await school.submit(notice("RPT", office, "own", own, "own"), CANONICAL)
 
         def closure(number):
             said = {"urgency": 0, "purpose": "P01", "legal_basis": ["L20"], "closure": {"reason": "resolved"}}
-            return notice("CLS", SCHOOL, number, said, "own")
+            return notice("CLS", office, number, said, "own")
 
         before = await school.check(closure("c"), CANONICAL)
         assert [one["office"] for one in before["recipients"]] == ["police.440113", "civil_affairs.440113"]
@@ -194,7 +197,7 @@ async def test_a_school_does_not_see_from_who_takes_part_in_its_case_that_somebo
         while items := await bureau.pull(accept=CANONICAL):
             for item in items:
                 await bureau.acknowledge(item)
-        moved = await whole.gateway.engines.store.deliveries.changes(SCHOOL, 0, 100)
+        moved = await whole.gateway.engines.store.deliveries.changes(office, 0, 100)
         assert {one.recipient for one in moved if one.notice == sent["notice"]} == {"education.440113"}, "it reached it"
         assert [one for one in (await school.changes())["changes"] if one["notice"] == sent["notice"]] == []
         assert not whole.failures()

@@ -221,11 +221,16 @@ async def test_a_key_that_an_office_gave_up_while_its_releases_were_decided_encr
         monkeypatch.undo()
         known = enrol.office(office.id)
         kept = tuple(one for one in known.keys if one.use != "enc")
+        pause, in_force = enrol._pause, asyncio.Event()
+
+        async def pausing(time):  # the change is answered later, when nothing waits under the old key
+            in_force.set()
+            await pause(time)
+
+        monkeypatch.setattr(enrol, "_pause", pausing)
         keys = (*kept, enrol.key(jwk, "enc"))
         changing.append(asyncio.create_task(enrol.change(known.id, {"keys": keys}, by="test")))
-        look = whole.gateway.services.directories.refresh
-        while (await look()).offices[office.id].keys != keys:
-            pass  # in force; the change is answered later, when nothing waits under the old key
+        await in_force.wait()
         return await decide(delivery, office, way)
 
     after_a_change_of_the_key.void = decide.void

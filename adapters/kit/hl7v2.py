@@ -78,16 +78,21 @@ def _messages(text: str) -> list[_Message]:
     out: list[_Message] = []
     separator = ""
     broken: list[str] = []
+    before = 0
     whole = text.strip("\ufeff\x0b\x1c\r\n\t ").replace("\r\n", "\r").replace("\n", "\r")
     for number, line in enumerate(whole.split("\r"), 1):
         line = line.strip("\x0b\x1c").removeprefix("\ufeff")
-        is_header = line.lstrip()[:3] == "MSH"
-        if not is_header and (not out or not line or line.isspace()):
+        inner = line.lstrip()
+        is_header = inner[:3] == "MSH"
+        if not inner:
             continue
-        if is_header or (_SEGMENT.match(line) and (len(line) == 3 or line[3] == separator)):
+        if not out and not is_header:
+            before = before or (number if inner[:3] not in _ENVELOPES else 0)
+            continue
+        if is_header or (_SEGMENT.match(inner) and (len(inner) == 3 or inner[3] == separator)):
             _mend(out, broken)
+            line = inner  # indented by somebody who printed it
             if is_header:
-                line = line.lstrip()
                 separator = line[3:4]
                 out.append(_Message([(line, number)], []))
             elif line[:3] not in _ENVELOPES:
@@ -97,6 +102,8 @@ def _messages(text: str) -> list[_Message]:
             out[-1].gaps.append(Gap("line-break", f"line {number}", "line breaks inside a segment; taken as text"))
         broken.append(line)
     _mend(out, broken)
+    if out and before:
+        out[0].gaps.insert(0, Gap("before-header", f"line {before}", "what stands before the first MSH was not read"))
     return out
 
 

@@ -148,6 +148,13 @@ def test_patients_whom_a_message_links_or_reports_together_stay_together(event, 
     assert [p["name"] for p in item.data["persons"]] == ["李小测", "赵小测", "王测", "钱测"]
 
 
+def test_indented_segments_are_segments_and_what_stands_before_the_header_is_named():
+    item = one("# a message of the first of November", f"  {HEAD}", f"  {PID}", "\tNK1|1|王测|MTH", "  ", "")
+    assert [p["name"] for p in item.data["persons"]] == ["李小测", "王测"]
+    assert gaps(item) == {("before-header", "line 1")}
+    assert not gaps(one("FHS|^~\\&|HIS", "BHS|^~\\&|HIS", HEAD, PID, "BTS|1", "FTS|1"))
+
+
 def test_a_document_of_many_lines_in_one_segment_takes_no_longer_than_its_bytes():
     lines = "JVBERi0xLjQKJcOkw7zDtsOfCjIgMCBvYmoKPDwvTGVuZ3Ro\r" * 40_000
     started = time.process_time()

@@ -81,12 +81,14 @@ def test_each_problem_names_the_field_of_the_sender(agency, media_type, message,
 
 
 def test_a_canonical_sender_is_told_the_pointer_alone():
-    (told,) = problem_list((Problem("missing", "/needs", "this required field is missing", "add it"),))
+    (told,) = problem_list(
+        (Problem("missing", "/needs", "this required field is missing", "补充该字段 / add the field"),)
+    )
     assert told == {
         "code": "missing",
         "position": "/needs",
-        "message": "this required field is missing",
-        "remedy": "add it",
+        "message": "缺少必填字段 / this required field is missing",
+        "remedy": "补充该字段 / add the field",
     }
 
 

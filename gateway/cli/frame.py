@@ -59,11 +59,11 @@ def fail(error: HutongError) -> int:
     its own.
     """
     from gateway.http.in_chinese import both  # an error alone needs them
-    from gateway.http.problems import KINDS
+    from gateway.http.problems import KINDS, kind_of
 
     kind = KINDS.get(getattr(error, "problem", {}).get("code", error.code))
-    title = f" {kind.title_zh}" if kind is not None else ""
-    click.echo(f"错误 error [{error.code}]{title}: {both(error.message)}", err=True)
+    title = (kind or kind_of(error)).title_zh
+    click.echo(f"错误 error [{error.code}] {title}: {both(error.message)}", err=True)
     for problem in error.problems:
         where = f"{problem.native} = {problem.position}" if problem.native else problem.position
         line = f"  {where}: [{problem.code}] {both(problem.message)}"

@@ -27,9 +27,16 @@ _BETWEEN = " / "
 @lru_cache(1024)
 def both(text: str) -> str:
     """`中文 / English`. A text that has no Chinese, or says its Chinese already, stays as it is."""
-    head, between, _ = text.partition(_BETWEEN)
-    chinese = None if between and _CHINESE.search(head) else _in_chinese(text)
+    chinese = None if _says_both(text) else _in_chinese(text)
     return text if chinese is None else f"{chinese}{_BETWEEN}{text}"
+
+
+def _says_both(text: str) -> bool:
+    parts = text.split(_BETWEEN)
+    if len(parts) > 1 and _CHINESE.match(text):
+        return True
+    pairs = ((_BETWEEN.join(parts[:n]), _BETWEEN.join(parts[n:])) for n in range(1, len(parts)))
+    return any(_in_chinese(english) == chinese for chinese, english in pairs)
 
 
 def _in_chinese(text: str) -> str | None:

@@ -144,6 +144,12 @@ def test_chinese_is_chinese_and_keeps_every_value() -> None:
         ("tile 3 of level 1 is missing from the store", "存储中缺少第 1 层第 3 块 / tile 3 of level 1 is missing from the store"),
         ("a header stands twice", "请求头有误：重复出现 / a header stands twice"),
         ("this is longer than the field allows: at most 9 characters", "超过字段长度：最多 9 个字符 / this is longer than the field allows: at most 9 characters"),
+        (
+            "this takes the role: 策略审批人 policy approver / 上级审批人 approver of the upper level",
+            "须有角色：策略审批人 policy approver / 上级审批人 approver of the upper level / "
+            "this takes the role: 策略审批人 policy approver / 上级审批人 approver of the upper level",
+        ),
+        ("`k` is open to others", "`k` 对他人开放 / `k` is open to others"),
         ("an unforeseen text", "an unforeseen text"),
         ("补充该字段 / add the field", "补充该字段 / add the field"),
         ("a file\nof `{}` {0}", "a file\nof `{}` {0}"),

@@ -59,7 +59,7 @@ def _separator(text: str, vocabulary: Vocabulary) -> str:
     lines = [line[:_LINE] for line in islice(io.StringIO(text), _LOOKED_AT)]
 
     def headings(separator: str) -> int:
-        return max((len(vocabulary.knows(_named(line, separator, vocabulary))) for line in lines), default=0)
+        return max((len(vocabulary.said_by(_cells(line, separator))) for line in lines if separator in line), default=0)
 
     known = {separator: headings(separator) for separator in SEPARATORS}
     best = max(known, key=lambda separator: known[separator])
@@ -69,5 +69,5 @@ def _separator(text: str, vocabulary: Vocabulary) -> str:
     return max(SEPARATORS, key=first.count)
 
 
-def _named(line: str, separator: str, vocabulary: Vocabulary) -> list[str]:
-    return vocabulary.line([cell.strip(" \"'\r\n\ufeff") for cell in line.split(separator)])
+def _cells(line: str, separator: str) -> list[str]:
+    return [cell.strip(" \"'\r\n\ufeff") for cell in line.split(separator)]

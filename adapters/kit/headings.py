@@ -54,18 +54,25 @@ class Vocabulary:
 
     @cached_property
     def _starts(self) -> frozenset[str]:
-        return frozenset(name[0] for name in self.known)
+        return frozenset(name[0] for name in (*self.known, EXTENSION))
 
     @cached_property
     def _are_plain(self) -> bool:
         """No heading begins with what an ASCII letter and a mark after it are folded to."""
         return all(start.isascii() or "\u4e00" <= start <= "\u9fff" for start in self._starts)
 
-    def may_begin(self, cell: str) -> bool:
-        """Most first cells are told from a heading by their first character, as long as folding does not change it."""
+    def _may_be_one(self, cell: str) -> bool:
+        """Most cells are told from a heading by their first character, as long as folding does not change it."""
         start = cell[:1]
         is_kept = "\u4e00" <= start <= "\u9fff" or (start.isascii() and start.isalnum() and self._are_plain)
-        return (start in self._starts or not is_kept) and self.name(cell) in self.known
+        return start in self._starts or not is_kept
+
+    def may_begin(self, cell: str) -> bool:
+        return self._may_be_one(cell) and self.name(cell) in self.known
+
+    def said_by(self, cells: Sequence[str]) -> set[str]:
+        """The known headings among cells, of which most may be no headings."""
+        return {name for cell in cells if cell and self._may_be_one(cell) and (name := self.name(cell)) in self}
 
     def name(self, cell: str) -> str:
         """The heading a cell says, without hints on how to fill the column in where it is known without them."""

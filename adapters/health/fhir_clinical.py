@@ -11,7 +11,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.health.fhir_fields import elements, word
-from adapters.health.observations import ICD10, INJURY, SEXUAL, compartment_of, is_sexual
+from adapters.health.observations import (
+    ICD10,
+    INJURY,
+    NO_DIAGNOSIS,
+    SEXUAL,
+    compartment_of,
+    diagnosis_of,
+    is_sexual,
+)
 from adapters.kit.fhir import To, codings
 from adapters.kit.lens import Reading, fill
 from adapters.kit.narrative import xhtml_text
@@ -72,9 +80,9 @@ def add_diagnosis(
     found: Sequence[tuple[str, str, str]], person: Tree | None, target: Tree, at: Position, reading: Reading
 ) -> None:
     """The first ICD-10 code among codings goes to its compartment; a mental disorder to the person it is about."""
-    code = next((c.strip().upper() for _, c, _ in found if ICD10.fullmatch(c.strip().upper())), None)
+    code = diagnosis_of([*(code for _, code, _ in found), *(words for _, _, words in found)])
     if code is None:
-        reading.gap("unmapped-code", at, "not an ICD-10 code")
+        reading.gap("unmapped-code", at, NO_DIAGNOSIS)
         return
     home = compartment_of(code)
     if home is None:

@@ -11,9 +11,13 @@ code is given; any other text becomes `harm.narrative`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
 from typing import Any
 
 from adapters.health.v2_structure import is_stand_in
+from adapters.kit.codetables import CodeTable, parse_tables
 from adapters.kit.er7 import component
 from adapters.kit.lens import Reading, fill, text_of
 from adapters.kit.native import Position, Tree, as_list
@@ -22,6 +26,7 @@ ICD10 = re.compile(r"[A-TV-Z][0-9][0-9AB](?:\.[0-9A-TV-Z]{1,4})?[*+†]?")
 _STI_PREGNANCY = re.compile(r"A5[0-9]|A6[0-4]|B2[0-4]|Z21|O[0-9]{2}|Z3[2-9]|N7[0-7]")
 _TEXT_TYPES = frozenset({"TX", "FT", "ST"})
 INJURY, SEXUAL = "INJ", "SEX"
+NO_DIAGNOSIS = "neither an ICD-10 code nor a title of one that the gateway knows"
 _DIAGNOSIS = {"1": "DE05.01.024.00", "2": "疾病诊断编码", "3": "WS"}
 
 
@@ -34,6 +39,18 @@ def compartment_of(code: str) -> tuple[str, ...] | None:
     if code[0] in "STVWXY":
         return ("harm", "injury", "codes")
     return None
+
+
+@cache
+def _terms() -> CodeTable:
+    return parse_tables(resources.files("adapters.health").joinpath("codes.yaml").read_text("utf-8"))["diagnosis"]
+
+
+def diagnosis_of(said: Iterable[str]) -> str | None:
+    """The first ICD-10 code of what is said, else the code of the first words that are such a code's Chinese title."""
+    texts = [text.strip() for text in said]
+    code = next((text.upper() for text in texts if ICD10.fullmatch(text.upper())), None)
+    return code or next((found for text in texts if text and (found := _terms().find(text)) is not None), None)
 
 
 class Observations:
@@ -76,9 +93,9 @@ class Observations:
     def _coded(self, result: Any, target: Tree, at: Position, reading: Reading) -> None:
         for index, item in enumerate(as_list(result)):
             where: Position = (*at, index) if isinstance(result, list) else at
-            code = (component(item, "1") or "").strip().upper()
-            if not ICD10.fullmatch(code):
-                reading.gap("unmapped-code", where, "not an ICD-10 code")
+            code = diagnosis_of([said for number in "1245" if (said := component(item, number))])
+            if code is None:
+                reading.gap("unmapped-code", where, NO_DIAGNOSIS)
                 continue
             home = compartment_of(code)
             if home is None:

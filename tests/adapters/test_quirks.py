@@ -103,6 +103,10 @@ def test_education_dates_as_somebody_typed_them(typed):
     assert minor(changed("education", (",20150301,", f",{typed},"), charset="utf-8-sig"))["birth_date"] == "2015-03-01"
 
 
+def test_education_codes_that_lost_their_leading_zero_are_still_codes():
+    assert minor(changed("education", (",汉族,", ",1,"), charset="utf-8-sig"))["ethnicity"] == "01"
+
+
 def test_education_full_width_digits_are_digits():
     wide = CHILD.translate({ord(digit): ord(digit) + 0xFEE0 for digit in "0123456789"})
     item = changed("education", (f",{CHILD},", f",{wide},"), charset="utf-8-sig")
@@ -145,6 +149,34 @@ def test_health_sexual_text_is_sexual_detail_before_anything_else():
     harm = changed("health", ("ZMR|M4|", "ZMR|M2|")).data["harm"]
     assert "text" not in harm.get("injury", {})
     assert harm["sexual_detail"] == "…"
+
+
+@pytest.mark.parametrize("said", ["^躯体虐待", "^^^^躯体虐待", "躯体虐待", "XB12^身体虐待"])
+def test_health_diagnoses_come_in_chinese_words_alone(said):
+    item = changed("health", ("T74.1^躯体虐待^ICD10", said))
+    assert item.data["harm"]["injury"]["codes"] == ["T74.1"]
+    assert "OBX[1]-5" not in {gap.position for gap in item.gaps}
+    unknown = changed("health", ("T74.1^躯体虐待^ICD10", "^某种诊断"))
+    assert ("unmapped-code", "OBX[1]-5") in {(gap.code, gap.position) for gap in unknown.gaps}
+
+
+def test_health_diagnosis_of_fhir_in_chinese_words_alone():
+    raw = json.dumps(
+        {
+            "resourceType": "Bundle", "type": "message", "entry": [
+                {"fullUrl": "urn:uuid:1", "resource": {"resourceType": "Patient", "birthDate": "2015-03-01"}},
+                {"resource": {"resourceType": "Condition", "subject": {"reference": "urn:uuid:1"}, "code": {"text": "性虐待"}}},
+            ],
+        }
+    ).encode()  # fmt: skip
+    (item,) = ADAPTERS["health"].decode(raw, "application/fhir+json", office("health"), {}).items
+    assert item.data["harm"]["injury"]["codes"] == ["T74.2"]
+
+
+def test_health_reporter_stands_in_orc_12():
+    item = changed("health", ("OBR|1", "ORC|RE|||||||||||王测\rOBR|1"))
+    assert item.reporter == {"name": "王测"}
+    assert "王测" not in str((item.data, item.gaps, item.provenance))
 
 
 def test_health_reporter_stands_in_obx_16():
@@ -255,4 +287,10 @@ def test_federation_callers_go_to_the_vault_and_the_most_urgent_is_a_danger():
     item = read("womens_federation", register())
     assert (item.reporter["name"], item.reporter["phone"]) == ("王测", "10000000001")
     assert "10000000001" not in str((item.data, item.gaps))
+    assert (item.data["urgency"], item.data["immediate_danger"]) == (2, True)
+
+
+def test_federation_without_consent_shares_nothing_optional_and_the_most_urgent_is_still_a_danger():
+    item = read("womens_federation", register(是否同意转介="否"))
+    assert (item.type, item.data["consent"]["status"]) == ("RPT", "refused")
     assert (item.data["urgency"], item.data["immediate_danger"]) == (2, True)

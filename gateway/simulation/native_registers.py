@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import zipfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +20,7 @@ from gateway.simulation.telling import NativeFile, Telling
 
 _SEX = {"1": "男", "2": "女"}
 _LABELS = {"51": "父亲", "52": "母亲", "61": "祖父", "62": "祖母"}
+_HOUR = re.compile(rb">[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z<")
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _URGENCY = ("一般", "紧急", "特急")
 _PUPIL = (
@@ -91,7 +94,21 @@ def womens_federation(telling: Telling) -> NativeFile:
         sheet.append(row)
     out = io.BytesIO()
     book.save(out)
-    return NativeFile(out.getvalue(), _XLSX, ".womens_federation.xlsx")
+    return NativeFile(_without_the_hour(out.getvalue()), _XLSX, ".womens_federation.xlsx")
+
+
+def _without_the_hour(workbook: bytes) -> bytes:
+    """The same workbook whenever it is written: openpyxl notes when each part was made, and when the book was changed."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook)) as written, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in written.namelist():
+            part = written.read(name)
+            if name == "docProps/core.xml":
+                part = _HOUR.sub(rb">2026-01-01T00:00:00Z<", part)
+            member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            member.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(member, part)
+    return out.getvalue()
 
 
 def _cell(child: Individual) -> Any:

@@ -7,6 +7,9 @@ the same value, or a gap names its place.
 from __future__ import annotations
 
 import hashlib
+import io
+import re
+import zipfile
 from collections import Counter
 from functools import cache
 
@@ -150,11 +153,19 @@ def test_the_same_seed_gives_the_same_bytes_and_another_gives_others():
     def digest(seed: int) -> str:
         whole = hashlib.sha256()
         for message in messages(seed, 8):
-            if not message.name.endswith(".xlsx"):  # the workbook's zip carries the time of writing
-                whole.update(message.file.body)
+            whole.update(message.file.body)
         return whole.hexdigest()
 
     assert digest(3) == digest(3) != digest(4)
+
+
+def test_a_workbook_does_not_tell_when_it_was_generated():
+    (book,) = [one.file.body for one in messages(3, 1) if one.name.endswith(".xlsx")]
+    with zipfile.ZipFile(io.BytesIO(book)) as parts:
+        assert {member.date_time for member in parts.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert set(re.findall(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]+Z", parts.read("docProps/core.xml"))) == {
+            b"2026-01-01T00:00:00Z"
+        }
 
 
 def test_every_agency_tells_every_edge_case_and_no_identity_can_be_real():

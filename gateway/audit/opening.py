@@ -24,7 +24,7 @@ from gateway.audit.leaf import entry_root
 from gateway.audit.merkle import root_of
 from gateway.audit.record import committed_names, link_bytes, read_fixed_link
 from gateway.model.audit import HEADER, LINK, OFFICER, PERSON, EventName, Link
-from gateway.model.audit_events import EVENTS
+from gateway.model.audit_events import EVERY_VERSION
 from gateway.model.canonical import canonical_json
 from gateway.model.identifiers import EventId
 
@@ -90,15 +90,18 @@ def read_opening(raw: bytes) -> Opening:
     return opening
 
 
-_NAMES: Mapping[EventName, Mapping[str, Sequence[str]]] = {name: committed_names(one) for name, one in EVENTS.items()}
+_NAMES: Mapping[tuple[EventName, int], Mapping[str, Sequence[str]]] = {
+    key: committed_names(one) for key, one in EVERY_VERSION.items()
+}
 
 
 def names_of(opening: Opening) -> Mapping[str, Sequence[str]]:
     """The committed names of the record's schema, in order. Wrong for an event or version this gateway does not know."""
-    schema = EVENTS[opening.name]
-    if opening.header.get("v") != schema.version:
+    version = opening.header.get("v")
+    names = _NAMES.get((opening.name, version)) if type(version) is int else None
+    if names is None:
         raise Wrong("a record of an unknown version of its event")
-    return _NAMES[opening.name]
+    return names
 
 
 def _leaves(names: Sequence[str], salt: bytes, values: Mapping[str, Any]) -> list[bytes]:

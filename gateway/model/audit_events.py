@@ -13,6 +13,7 @@ Source: DOMAIN 8.5 (content of the compliance log), DESIGN 5.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from gateway.model.audit import EventName, EventSchema, Form, LogField
@@ -68,7 +69,7 @@ def _event(
     en: str,
     *fields: LogField,
     person: tuple[LogField, ...] = (),
-    version: int = 1,
+    version: int = 2,
 ) -> tuple[EventName, EventSchema]:
     return name, EventSchema(
         name,
@@ -451,4 +452,19 @@ _GATEWAY = (
 
 EVENTS: Mapping[EventName, EventSchema] = MappingProxyType(
     dict((*_INTAKE, *_DELIVERIES, *_CASES, *_POLICIES, *_TRUST, *_EMERGENCY, *_RETENTION, *_LOG, *_GATEWAY))
+)
+
+
+def _before_accounts(now: EventSchema) -> EventSchema:
+    """Version 1 said neither by which account of the machine somebody acted, nor the digest of an office's entry."""
+    return replace(
+        now, version=1, envelope=tuple(one for one in now.envelope if one is not _ACCOUNT and one.name != "entry")
+    )
+
+
+# A record is opened by the schema of its own version for as long as there are logs that hold one: a field that comes or
+# goes is a new version, and what was before stands here.
+EARLIER: tuple[EventSchema, ...] = tuple(map(_before_accounts, EVENTS.values()))
+EVERY_VERSION: Mapping[tuple[EventName, int], EventSchema] = MappingProxyType(
+    {(one.name, one.version): one for one in (*EARLIER, *EVENTS.values())}
 )

@@ -29,7 +29,7 @@ from gateway.audit.tiles import ENTRIES, WIDTH, decode_bundle, encode_bundle, ti
 from gateway.audit.whole_log import verify_log
 from gateway.engines.file_drop.durable import sync_folder, write_durably
 from gateway.engines.files.note_keys import NoteSigningKey
-from gateway.model.audit_events import EVENTS
+from gateway.model.audit_events import EVERY_VERSION
 from gateway.model.errors import Tampered
 from gateway.ports.log_storage import Head
 
@@ -153,7 +153,11 @@ class FileHoldJournal:
         with os.fdopen(handle, "r+b") as file:
             if not after:  # nothing is signed yet: a first line that a crash cut short is written anew
                 file.truncate()
-                file.write(first_line({f"{name}/{one.version}": committed_names(one) for name, one in EVENTS.items()}))
+                file.write(
+                    first_line(
+                        {f"{name}/{version}": committed_names(one) for (name, version), one in EVERY_VERSION.items()}
+                    )
+                )
             elif not file.readline().endswith(b"\n"):
                 raise Tampered("records of a hold's journal are missing", remedy=_REMEDY)
             for _ in range(after):

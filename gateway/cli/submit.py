@@ -10,6 +10,7 @@ import click
 from gateway.cli.frame import json_option, show, speaks
 from gateway.client.agency import AgencyClient, Profile
 from gateway.config import LimitSettings
+from gateway.http.in_chinese import both
 
 MEDIA_TYPES = {
     ".json": "application/cloudevents+json",
@@ -108,7 +109,7 @@ async def submit(
     for receipt in answer if isinstance(answer, list) else [answer]:
         click.echo(f"{receipt.get('type', 'refused')} {receipt.get('notice', '')} {receipt.get('id', '')}".rstrip())
         for gap in receipt.get("gaps", ()):
-            click.echo(f"  未能映射 gap {gap['position']}: {gap['code']}")
+            click.echo(f"  缺口 gap {gap['position']}: [{gap['code']}] {both(gap.get('message', ''))}".rstrip())
         for flag in receipt.get("flags", ()):
             click.echo(f"  标记 flag {flag}")
 

@@ -58,7 +58,9 @@ def located(text: str, found: Strict) -> Unreadable:
 
 def ill_formed(error: json.JSONDecodeError) -> Unreadable:
     where = f"line {error.lineno}, column {error.colno}"
-    return Unreadable("not-json", where, error.msg.lower(), "send well-formed JSON (RFC 8259)")
+    return Unreadable(
+        "not-json", where, f"not well-formed JSON: {error.msg.lower()}", "send well-formed JSON (RFC 8259)"
+    )
 
 
 def _faults(value: Any, at: Position) -> Iterator[tuple[Position, str]]:

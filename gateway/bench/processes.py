@@ -7,14 +7,14 @@ all threads of the process (`/proc/PID/stat`), in steps of 10 ms.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
+import secrets
 import signal
 import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,20 @@ CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
 
 
+_PORTS = range(
+    20_000, 32_768
+)  # below those that outgoing connections get: one of them would take it while its server is down
+_given = set[int]()
+
+
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port of the loopback for a server that is started, killed and started again; another one each time."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def cpu_seconds(pid: int) -> float:
@@ -65,7 +76,7 @@ async def spawned(
         yield process
     finally:
         if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
             try:
                 async with asyncio.timeout(20):

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from hl7.client import MLLPClient
 
-from tests.support.gateway_process import HUTONG, ROOT, GatewayProcess, free_port
+from gateway.bench.processes import free_port
+from tests.support.gateway_process import HUTONG, ROOT, GatewayProcess
 
 HOSPITAL, POLICE = "health.440113", "police.440113"
 FILES, MESSAGES = 16, 9

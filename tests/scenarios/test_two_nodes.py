@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from gateway.assembly import running
+from gateway.bench.processes import free_port
 from gateway.client.agency import AgencyClient, Profile
 from gateway.config import ServerSettings
 from gateway.engines.system.clock import SystemClock
@@ -21,7 +22,6 @@ from tests.scenarios.test_answers_to_a_delivery import report
 from tests.scenarios.test_persons_joined import House, referral, without_number
 from tests.scenarios.test_s7_consent_withdrawn import CITY, CONTRACTOR, agreed
 from tests.scenarios.test_webhooks import report as of_a_case
-from tests.support.gateway_process import free_port
 from tests.support.offices import join, received
 from tests.support.receiver import Receiver
 from tests.support.town import CANONICAL, town

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.bench.processes import free_port
 from tests.scenarios.test_operators_and_offices import pull, submit
 from tests.scenarios.test_restored_backup import accept_case, hold_of, wait_until_signed
-from tests.support.gateway_process import HUTONG, ROOT, GatewayProcess, free_port
+from tests.support.gateway_process import HUTONG, ROOT, GatewayProcess
 
 WITNESS = "witness.procuratorate.example"
 

@@ -23,11 +23,12 @@ import asyncpg
 from cryptography.hazmat.primitives import serialization
 
 from gateway.audit.merkle import Edge, leaf_hash
+from gateway.bench.processes import free_port
 from gateway.bench.rabbitmq import Broker, Cluster
 from tests.support.amqp_office import encryption_pair
 from tests.support.balancer import Balancer
 from tests.support.cut_proxy import CutProxy
-from tests.support.gateway_process import GatewayProcess, free_port
+from tests.support.gateway_process import GatewayProcess
 from tests.support.postgres import PostgresServer
 
 FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)

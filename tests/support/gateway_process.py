@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,16 +14,12 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
+from gateway.bench.processes import free_port
 from gateway.cli.main import main
 
 HUTONG = [sys.executable, "-m", "gateway"]
 ROOT = Path(__file__).resolve().parents[2]
 _PDEATHSIG = 1
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _die_with_parent() -> None:

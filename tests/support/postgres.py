@@ -23,7 +23,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from tests.support.gateway_process import free_port
+from gateway.bench.processes import free_port
 
 _HOMES = sorted(
     (home for home in Path("/usr/lib/postgresql").glob("*/bin") if int(home.parent.name) >= 15),

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from gateway.bench.processes import free_port
 from gateway.crypto.detached import DetachedVerifier
-from tests.support.gateway_process import free_port
 
 
 @dataclass

@@ -23,7 +23,7 @@ from gateway.audit.findings import Wrong, decode_base64
 from gateway.audit.leaf import entry_root
 from gateway.audit.merkle import root_of
 from gateway.audit.record import committed_names, link_bytes, read_fixed_link
-from gateway.model.audit import HEADER, LINK, OFFICER, PERSON, EventName, Link
+from gateway.model.audit import HEADER, LINK, PERSON, EventName, Link
 from gateway.model.audit_events import EVERY_VERSION
 from gateway.model.canonical import canonical_json
 from gateway.model.identifiers import EventId
@@ -213,8 +213,3 @@ def disclose(
         ),
         "slots": parts,
     }
-
-
-def officer_slot(opening: Opening) -> int | None:
-    """The number of the officer's slot, if the record has one."""
-    return 1 if opening.slots and opening.slots[0].kind == OFFICER else None

@@ -233,11 +233,6 @@ class _Neighbour(threading.Thread):
         self.join()
 
 
-async def store_rate(directory: Path) -> float:
-    """Notices accepted for each flush the disk could do in the same time."""
-    return (await store_rates(directory)).accepted_per_flush
-
-
 async def _deliver(store: Store, maker: UnitMaker, wanted: int, group: int) -> tuple[tuple[float, float, float], float]:
     """How many are leased, disclosed and concluded in a second of wall time, and the processor seconds of one."""
     spent, cpu, done = [0.0, 0.0, 0.0], 0.0, 0

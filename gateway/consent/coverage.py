@@ -130,18 +130,6 @@ def standing_of(giver: str, authority: Authority, conflict: Conflict = Conflict.
     return Standing.MAY_REFUSE if giver in authority.may_refuse else Standing.NOT_ENTITLED
 
 
-def fields_given(question: Question, consents: Iterable[Consent], authority: Authority) -> frozenset[FieldId] | None:
-    """The fields that a `given` answer covers; None when one yes covers all that the purpose needs.
-
-    Empty unless the answer is `given`.
-    """
-    found = covers(question, consents, authority)
-    if found.state is not ConsentState.GIVEN:
-        return frozenset()
-    fields = [one.fields for one in consents if one.id in found.because]
-    return None if None in fields else frozenset(name for some in fields if some is not None for name in some)
-
-
 def _has_a_say(one: Consent, authority: Authority) -> bool:
     """At the event (as recorded) and now. A yes needs the right to consent at both; a no the right to refuse at both."""
     if one.answer is Answer.GIVEN:
@@ -164,8 +152,8 @@ def _state_of(one: Consent, question: Question) -> ConsentState | None:
         return ConsentState.REFUSED if touches and not is_over else None
     if not (one.text_version and one.evidence):
         return None
-    if one.fields is not None and question.fields is not None and not question.fields <= one.fields:
-        return None
+    if one.fields is not None and (question.fields is None or not question.fields <= one.fields):
+        return None  # a yes to some fields is none to all that the purpose needs
     if is_withdrawn:
         return ConsentState.WITHDRAWN
     if one.until is not None and one.until <= question.at:

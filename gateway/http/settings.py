@@ -6,7 +6,6 @@ Defaults and reasons stand in `gateway.config`, once; here they have the types a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from gateway.config import DeliverySettings, LimitSettings, RabbitSettings, ServerSettings, Settings
@@ -78,7 +77,3 @@ class HttpSettings:
             metrics_readers=tuple(map(ip_network, server.metrics_readers)),
             brokers=tuple(map(ip_network, settings.rabbitmq.brokers)),
         )
-
-    @property
-    def body_time(self) -> timedelta:
-        return timedelta(seconds=self.body_seconds)

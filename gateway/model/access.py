@@ -14,10 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import IntFlag
 
-from gateway.model.identifiers import FieldId, OfficeId, PolicyHash, RuleId
+from gateway.model.identifiers import FieldId, PolicyHash, RuleId
 
 
 class Facet(IntFlag):
@@ -93,18 +92,3 @@ class Decision:
         if person is not None:
             found = self.elements.get(person, {}).get(field_id, found)
         return Facet.NOTHING if found is None else found.shown
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """The short-lived right to send one release, already durable in the log.
-
-    `expires_at` is on the sender's own monotonic clock, in seconds, counted
-    from before the transaction was submitted.
-    """
-
-    recipient: OfficeId
-    policy: PolicyHash
-    consent_epoch: int
-    as_of: datetime
-    expires_at: float

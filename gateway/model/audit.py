@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -205,14 +205,6 @@ _SET_NAMES: Mapping[Facet, str] = {facets: name for name, facets in FACET_SETS.i
 def shown_name(shown: Facet) -> str:
     """The word of the log for a set of facets: a preset's name (`clear`, `mask`), or the facets joined by `+`."""
     return _SET_NAMES[shown]
-
-
-@dataclass(frozen=True, slots=True)
-class LogHead:
-    """Size and root of the log; `root` is 32 bytes, that of the empty tree when `size` is 0."""
-
-    size: int
-    root: bytes = field(repr=False)
 
 
 class EventName(StrEnum):

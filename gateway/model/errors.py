@@ -96,10 +96,6 @@ class NotFound(Refusal):
     code = "not-found"
 
 
-class UnknownOffice(Refusal):
-    code = "unknown-office"
-
-
 class IdempotencyConflict(Refusal):
     code = "idempotency-conflict"
 

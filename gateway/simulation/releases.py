@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.engines.files.documents import default_catalogue
 from gateway.model.access import DELIVER, PRESETS, Decision, FieldDecision
-from gateway.model.identifiers import DeliveryId, FieldId, NoticeType, OfficeId, PolicyHash
+from gateway.model.identifiers import DeliveryId, NoticeType, OfficeId, PolicyHash
 from gateway.model.notice import ReleasedNotice
 from gateway.privacy.projection import Projector
 from gateway.privacy.pseudonym import ReleaseSecret
@@ -59,8 +59,3 @@ def everything_but(
     made = release(data, decision, context, _projector())
     assert not isinstance(made, Withheld), "the decision delivers"
     return made
-
-
-def known_fields(notice_type: NoticeType) -> frozenset[FieldId]:
-    """The fields a notice of this type may carry."""
-    return frozenset(default_catalogue().fields_of(notice_type))

@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from aio_pika.abc import AbstractConnection
+from aio_pika.exceptions import ChannelNotFoundEntity
 
 from gateway.config import RabbitSettings
 from gateway.engines.rabbitmq.insist import BROKEN, insisted
@@ -34,6 +35,7 @@ from gateway.ports.agency_queues import inbox_queue, reader_of, receipts_queue, 
 LOOK_AGAIN_SECONDS = 30.0
 COUNT_AGAIN_SECONDS = 15.0
 DELETE_SECONDS = 30.0
+ANEW_SECONDS = 5.0
 
 
 class Signal(Protocol):
@@ -71,9 +73,8 @@ class Repairs:
 
     def begin_repair(self, name: str) -> None:
         """Make a silent or missing queue anew, by and by, where it is one of ours that nobody here reads."""
-        ours = {queue for office in self.offices for queue in (inbox_queue(office), receipts_queue(office))}
-        if name in ours and name not in self._under_way:
-            self._under_way[name] = self._begin(self.make_anew(name), f"repair {name}")
+        if name in self._read_by_offices() and name not in self._under_way:
+            self._under_way[name] = self._begin(self._insist_on(name), f"repair {name}")
             self._under_way[name].add_done_callback(lambda _: self._under_way.pop(name))
 
     def begin_look(self, name: str) -> None:
@@ -89,23 +90,34 @@ class Repairs:
             async for name in silent_queues(self._connect, names, self._settings.confirm_seconds):
                 self.begin_repair(name)
 
-    async def make_anew(self, name: str) -> None:
-        """On connections of its own: deleting a queue without a leader takes seconds and may cost the connection."""
+    async def _insist_on(self, name: str) -> None:
+        """Until it is there again. A broker that just came back may fail to form the queue's members, and whoever was to read
+        the queue would be told for good that there is none."""
+        while not await self.make_anew(name):  # noqa: ASYNC110 - nothing tells when the broker is able to
+            await asyncio.sleep(ANEW_SECONDS)
+
+    async def make_anew(self, name: str) -> bool:
+        """Whether it was declared again. On connections of its own: deleting a queue without a leader takes seconds and may
+        cost the connection."""
         self._signal("queue-made-anew", queue=name)
         with suppress(*BROKEN):
             async with await self._connect() as other:
                 await insisted((await other.channel()).queue_delete(name), DELETE_SECONDS)
         office = None if name == DEAD_INBOX else parse_office_id(name.partition(".")[2])
         its = SHARED if office is None else Topology({}, queues_of(office, self.offices[office], self._settings))
+        is_made = False
         with suppress(*BROKEN):
             async with await self._connect() as other:
                 await insisted(declare(other, its))
+                is_made = True
         if office is not None and name == inbox_queue(office):
             self._emptied(office)
+        return is_made
 
     async def watch_readers(self, connection: AbstractConnection) -> None:
         """End the session when the broker has nobody reading a queue that we read, two looks in a row: the next session
-        makes it anew where needed. A queue that lost its process tells those who read it nothing."""
+        makes it anew where needed. A queue that lost its process tells those who read it nothing. One that an office reads
+        and that is not there is made anew: another node may have deleted it to make it anew, and ended before it had."""
         unread, before = set[str](), set[str]()
         with suppress(*BROKEN):
             channel = await connection.channel()
@@ -116,6 +128,12 @@ class Repairs:
                     found = await insisted(channel.declare_queue(name, passive=True), self._settings.confirm_seconds)
                     if not found.declaration_result.consumer_count:
                         unread.add(name)
+                for name in self._read_by_offices():
+                    try:
+                        await insisted(channel.declare_queue(name, passive=True), self._settings.confirm_seconds)
+                    except ChannelNotFoundEntity:  # which ended the channel
+                        self.begin_repair(name)
+                        channel = await connection.channel()
         for name in unread & before:
             self._signal("queue-unread", queue=name)
         await self._leave()
@@ -124,9 +142,8 @@ class Repairs:
         """Free messages that are stranded, where the management plugin can be asked."""
         while self._management.is_set:
             await asyncio.sleep(COUNT_AGAIN_SECONDS)
-            of_offices = [queue for one in self.offices for queue in (inbox_queue(one), receipts_queue(one))]
             with suppress(Unavailable):
-                counted = await self._management.checked_out({*self._read_by_us(), *of_offices})
+                counted = await self._management.checked_out({*self._read_by_us(), *self._read_by_offices()})
                 for name, count in self._stranded.look(counted).items():
                     self._signal("queue-stranded", queue=name, messages=count)
                     await self._free(name)
@@ -134,7 +151,7 @@ class Repairs:
     async def _free(self, name: str) -> None:
         has_tried, office = self._stranded.begin_remedy(name) > 0, reader_of(name)
         if has_tried:
-            await self.make_anew(name)
+            await (self.make_anew(name) if office is None else self._insist_on(name))
         if office is not None and not has_tried:
             self._signal("office-disconnected", office=office)
             await self._management.disconnect(office, STRANDED)
@@ -143,3 +160,6 @@ class Repairs:
 
     def _read_by_us(self) -> list[str]:
         return [DEAD_INBOX, *(submit_queue(office) for office in self.offices)]
+
+    def _read_by_offices(self) -> list[str]:
+        return [queue for office in self.offices for queue in (inbox_queue(office), receipts_queue(office))]

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import aio_pika
 import pytest
+from aio_pika.exceptions import ChannelNotFoundEntity
 
 from gateway.engines.rabbitmq import repairs as repairs_room
 from gateway.engines.rabbitmq.address import addresses
@@ -16,6 +17,7 @@ from gateway.engines.rabbitmq.management import Management
 from gateway.engines.rabbitmq.publisher import Publisher
 from gateway.engines.rabbitmq.queues import RabbitQueues, connect
 from gateway.engines.rabbitmq.silence import silent_queues
+from gateway.engines.rabbitmq.topology import declare
 from gateway.model.agency import QueueUse
 from gateway.model.errors import Unavailable
 from gateway.ports.agency_queues import QueueFull, Release
@@ -211,6 +213,34 @@ async def test_queues_that_lost_their_processes_are_noticed_and_made_anew(rabbit
                 await asyncio.sleep(0.05)
             assert (await node.desk.came_back.get()).name == "d1.1"
         assert set(node.desk.empty) >= {POLICE, SCHOOL}, "what waited there is told to be gone"
+
+
+async def test_a_queue_that_an_office_reads_and_that_is_gone_is_made_anew_until_it_is_there(
+    rabbitmq, vhost, monkeypatch
+):
+    """A broker that just came back failed to form its members when it was made anew, and its office was told for good that
+    there is none."""
+    monkeypatch.setattr(repairs_room, "LOOK_AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(repairs_room, "ANEW_SECONDS", 0.01)
+    tried = []
+
+    async def not_at_first(connection, topology):
+        tried.append(topology)
+        if len(tried) < 3:
+            raise TimeoutError
+        await declare(connection, topology)
+
+    async with Node(rabbitmq.settings(vhost, confirm_seconds=2)):
+        monkeypatch.setattr(repairs_room, "declare", not_at_first)
+        async with await connect(addresses(rabbitmq.settings(vhost))[0], 5.0) as connection:
+            await (await connection.channel()).queue_delete(f"receipts.{POLICE}")
+            async with asyncio.timeout(30):
+                while True:
+                    with suppress(ChannelNotFoundEntity):
+                        await (await connection.channel()).declare_queue(f"receipts.{POLICE}", passive=True)
+                        break
+                    await asyncio.sleep(0.05)
+    assert len(tried) == 3
 
 
 @pytest.mark.parametrize("turns", [5, 60])

@@ -16,9 +16,8 @@ import orjson
 from gateway.audit.commitment import ABSENT, SALT_BYTES, SALT_TAG, TAG, framed
 from gateway.audit.leaf import entry_bytes
 from gateway.audit.merkle import row_root
-from gateway.audit.record import committed_names
+from gateway.audit.record import NAMES
 from gateway.model.audit import HEADER, OFFICER, PERSON, ROOT_BYTES
-from gateway.model.audit_events import EVERY_VERSION
 
 _SORTED = orjson.OPT_SORT_KEYS
 _KINDS = frozenset({OFFICER, PERSON})
@@ -26,10 +25,8 @@ _KINDS = frozenset({OFFICER, PERSON})
 # By event and version: name, what a commitment has between salt and value, and after the salt where it is absent.
 _Rows = tuple[tuple[str, bytes, bytes], ...]
 _ROWS: Mapping[tuple[str, int], _Rows] = {
-    (str(name), version): tuple(
-        (one, framed(one) + b"\x01", framed(one) + ABSENT) for one in committed_names(schema)["envelope"]
-    )
-    for (name, version), schema in EVERY_VERSION.items()
+    (str(name), version): tuple((one, framed(one) + b"\x01", framed(one) + ABSENT) for one in names["envelope"])
+    for (name, version), names in NAMES.items()
 }
 
 

@@ -22,9 +22,8 @@ from gateway.audit.commitment import LINK_BYTES, SALT_BYTES, commitment, masked,
 from gateway.audit.findings import Wrong, decode_base64
 from gateway.audit.leaf import entry_root
 from gateway.audit.merkle import root_of
-from gateway.audit.record import committed_names, link_bytes, read_fixed_link
+from gateway.audit.record import NAMES, link_bytes, read_fixed_link
 from gateway.model.audit import HEADER, LINK, PERSON, EventName, Link
-from gateway.model.audit_events import EVERY_VERSION
 from gateway.model.canonical import canonical_json
 from gateway.model.identifiers import EventId
 
@@ -90,15 +89,10 @@ def read_opening(raw: bytes) -> Opening:
     return opening
 
 
-_NAMES: Mapping[tuple[EventName, int], Mapping[str, Sequence[str]]] = {
-    key: committed_names(one) for key, one in EVERY_VERSION.items()
-}
-
-
 def names_of(opening: Opening) -> Mapping[str, Sequence[str]]:
     """The committed names of the record's schema, in order. Wrong for an event or version this gateway does not know."""
     version = opening.header.get("v")
-    names = _NAMES.get((opening.name, version)) if type(version) is int else None
+    names = NAMES.get((opening.name, version)) if type(version) is int else None
     if names is None:
         raise Wrong("a record of an unknown version of its event")
     return names

@@ -63,7 +63,7 @@ from gateway.model.audit import (
     Slot,
     SlotRecord,
 )
-from gateway.model.audit_events import EVENTS
+from gateway.model.audit_events import EVENTS, EVERY_VERSION
 from gateway.model.identifiers import EventId
 
 
@@ -123,6 +123,17 @@ def committed_names(schema: EventSchema) -> dict[str, tuple[str, ...]]:
         OFFICER: tuple(one.name for one in schema.officer),
         PERSON: (*(one.name for one in schema.person), LINK),
     }
+
+
+# By event and version, of every version that a log may hold.
+NAMES: Mapping[tuple[EventName, int], Mapping[str, Sequence[str]]] = {
+    key: committed_names(one) for key, one in EVERY_VERSION.items()
+}
+
+
+def names_by_version() -> dict[str, Mapping[str, Sequence[str]]]:
+    """The same by `event/version`: what the first line of an export says."""
+    return {f"{name}/{version}": names for (name, version), names in NAMES.items()}
 
 
 def _commit(

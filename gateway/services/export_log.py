@@ -13,9 +13,8 @@ from typing import Any
 
 from gateway.audit.export import first_line, record_line
 from gateway.audit.opening import Opening, open_slot, read_opening
-from gateway.audit.record import committed_names, link_bytes
+from gateway.audit.record import link_bytes, names_by_version
 from gateway.audit.tiles import ENTRIES, tile_path, tiles_of
-from gateway.model.audit_events import EVERY_VERSION
 from gateway.model.errors import Tampered, Unavailable
 from gateway.ports.log_storage import LogStorage
 from gateway.services.publish import Publisher
@@ -45,7 +44,7 @@ async def export_files(publisher: Publisher) -> AsyncIterator[tuple[str, bytes]]
 
 async def export_records(log: LogStorage, start: int, stop: int, secrets: Secrets = no_slots) -> AsyncIterator[bytes]:
     """Lines of `records.jsonl` for leaves `start .. stop-1`, the line of names first. Tampered when one is missing."""
-    yield first_line({f"{name}/{version}": committed_names(one) for (name, version), one in EVERY_VERSION.items()})
+    yield first_line(names_by_version())
     for page in range(start, stop, PAGE):
         records = await log.records(page, min(page + PAGE, stop))
         for index, record in zip(range(page, min(page + PAGE, stop)), [*records, None], strict=False):

@@ -24,12 +24,11 @@ from gateway.audit.checkpoint import Checkpoint, open_checkpoint, sign_checkpoin
 from gateway.audit.export import first_line, record_line
 from gateway.audit.findings import Unreadable, Wrong, decimal
 from gateway.audit.merkle import EMPTY_ROOT, HASH_BYTES, Edge, leaf_hash
-from gateway.audit.record import committed_names
+from gateway.audit.record import names_by_version
 from gateway.audit.tiles import ENTRIES, WIDTH, decode_bundle, encode_bundle, tile_path, tiles_of
 from gateway.audit.whole_log import verify_log
 from gateway.engines.file_drop.durable import sync_folder, write_durably
 from gateway.engines.files.note_keys import NoteSigningKey
-from gateway.model.audit_events import EVERY_VERSION
 from gateway.model.errors import Tampered
 from gateway.ports.log_storage import Head
 
@@ -153,11 +152,7 @@ class FileHoldJournal:
         with os.fdopen(handle, "r+b") as file:
             if not after:  # nothing is signed yet: a first line that a crash cut short is written anew
                 file.truncate()
-                file.write(
-                    first_line(
-                        {f"{name}/{version}": committed_names(one) for (name, version), one in EVERY_VERSION.items()}
-                    )
-                )
+                file.write(first_line(names_by_version()))
             elif not file.readline().endswith(b"\n"):
                 raise Tampered("records of a hold's journal are missing", remedy=_REMEDY)
             for _ in range(after):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SIGNALS = (
     "connected", "connection-lost", "queues-lost", "queues-trouble", "queue-unread", "queue-stranded", "queue-made-anew",
-    "office-disconnected", "submission-set-aside",
+    "queue-not-formed", "office-disconnected", "submission-set-aside",
 )  # fmt: skip
 
 

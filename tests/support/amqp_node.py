@@ -66,13 +66,16 @@ class Node:
         self.signals.append((name, *about.values()))
         self.signals_grew.set()
 
-    async def __aenter__(self):
+    async def serve(self):
         await self.queues.serve({POLICE: QueueUse.RELEASES, SCHOOL: QueueUse.DOORBELLS})
+
+    async def __aenter__(self):
+        await self.serve()
         self._tasks = [asyncio.create_task(self.publisher.run()), asyncio.create_task(self.queues.run(self.desk))]
         await self.publisher.wait_up()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not self.queues.is_up:
-                await self.queues.serve({POLICE: QueueUse.RELEASES, SCHOOL: QueueUse.DOORBELLS})
+                await self.serve()
                 await asyncio.sleep(0)
         return self
 

@@ -76,6 +76,19 @@ class Running:
         ended = f"[ra:stop_server(quorum_queues, amqqueue:get_pid(Q)) || Q <- {queues}, amqqueue:is_quorum(Q)]."
         await asyncio.to_thread(self.broker.evaluate, ended)
 
+    async def forget_queue(self, vhost: str, queue: str) -> None:
+        """What becomes of a quorum queue that one connection deletes while another declares it (seen with 3.10, one time in
+        150): its record is gone, its process runs on, and nobody can declare it."""
+        assert self.broker is not None
+        name = f'rabbit_misc:r(<<"{vhost}">>, queue, <<"{queue}">>)'
+        await asyncio.to_thread(self.broker.evaluate, f'rabbit_amqqueue:internal_delete({name}, <<"test">>).')
+
+    async def end_forgotten_queue(self, vhost: str, queue: str) -> None:
+        """As a restart of the broker does."""
+        assert self.broker is not None
+        server = f'{{list_to_atom("{vhost}_{queue}"), node()}}'
+        await asyncio.to_thread(self.broker.evaluate, f"ra:force_delete_server(quorum_queues, {server}).")
+
     def count_often(self, seconds: float) -> None:
         """Queues and channels made from now on tell the management plugin so often what they count (else every five)."""
         assert self.broker is not None

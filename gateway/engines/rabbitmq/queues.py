@@ -21,6 +21,7 @@ from gateway.config import RabbitSettings
 from gateway.engines.rabbitmq.address import Address
 from gateway.engines.rabbitmq.arrivals import LEASE_HEADER, returned
 from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
+from gateway.engines.rabbitmq.forming import NotFormed, declare
 from gateway.engines.rabbitmq.frames import Message
 from gateway.engines.rabbitmq.insist import BROKEN, ended, insisted
 from gateway.engines.rabbitmq.management import Management
@@ -29,14 +30,7 @@ from gateway.engines.rabbitmq.repairs import Repairs, Signal
 from gateway.engines.rabbitmq.silence import silent_queues
 from gateway.engines.rabbitmq.stranded import Stranded
 from gateway.engines.rabbitmq.submissions import Publish, Submissions
-from gateway.engines.rabbitmq.topology import (
-    DEAD_INBOX,
-    INBOX,
-    SHARED,
-    Topology,
-    declare,
-    queues_of,
-)
+from gateway.engines.rabbitmq.topology import DEAD_INBOX, INBOX, SHARED, Topology, queues_of
 from gateway.engines.rabbitmq.wire import NotTaken
 from gateway.model.agency import QueueUse
 from gateway.model.canonical import canonical_json
@@ -54,6 +48,7 @@ from gateway.ports.agency_queues import (
 DOORBELL_TYPE, RELEASE_TYPE = "hutong.doorbell.v1", "hutong.release.v1"
 CLOUDEVENT, JOSE = "application/cloudevents+json", "application/jose"
 SILENCES = 2
+FORM_AGAIN_SECONDS = 5.0
 _CONNECT_SECONDS, _CLOSE_SECONDS = 5.0, 5.0
 
 
@@ -200,9 +195,12 @@ class _Session:
         stranded: Stranded,
     ) -> None:
         self._connection, self._address, self._settings, self._desk = connection, address, settings, desk
-        self._report = report
+        self._report, self._signal = report, signal
         self.moves_on = False
         self.served: dict[OfficeId, QueueUse] = {}
+        self._not_formed: dict[
+            OfficeId, float
+        ] = {}  # whose queues cannot be made, and when that was, by the loop's clock
         self._channels: dict[OfficeId, AbstractChannel] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
@@ -217,6 +215,7 @@ class _Session:
             begin=self._begin_work,
             leave=self._leave,
         )
+        self.repairs.served = self.served
 
     def _begin_work(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Something that ends with the session at the latest."""
@@ -240,23 +239,38 @@ class _Session:
         self._begin_work(self.repairs.watch_stranded(), "watch what is handed over")
 
     async def serve(self, offices: Mapping[OfficeId, QueueUse]) -> None:
+        """Read what these offices hand in. One whose queues cannot be made is left out, and tried again when called again."""
         async with self._changing:
             for office in [one for one in self.served if one not in offices]:
                 await self._channels.pop(office).close()
                 del self.served[office]
-            self.repairs.offices, new = offices, [one for one in offices if one not in self.served]
+            self.repairs.offices, new = offices, list[OfficeId]()
             for office, use in offices.items():
-                if self.served.get(office) is use:
+                if self.served.get(office) is use or self._failed_lately(office):
                     continue
-                made = await self._declare(Topology({}, queues_of(office, use, self._settings)))
-                if inbox_queue(office) in made:
-                    self._desk.emptied(office)
-                if office not in self._channels:
-                    await self._consume(office)
-                self.served[office] = use
+                if office not in self.served:
+                    new.append(office)
+                try:
+                    await self._serve_one(office, use)
+                except NotFormed as failed:
+                    self._not_formed[office] = asyncio.get_running_loop().time()
+                    self._signal("queue-not-formed", queue=failed.queue)
+                    self._desk.emptied(office)  # it may have been deleted before
             if new:
                 # a silent one would not be noticed: who cannot have receipts says nothing that needs one
                 self._begin_work(self.repairs.look_at([receipts_queue(office) for office in new]), "look at receipts")
+
+    def _failed_lately(self, office: OfficeId) -> bool:
+        at = self._not_formed.get(office)
+        return at is not None and asyncio.get_running_loop().time() - at < FORM_AGAIN_SECONDS
+
+    async def _serve_one(self, office: OfficeId, use: QueueUse) -> None:
+        made = await self._declare(Topology({}, queues_of(office, use, self._settings)))
+        if inbox_queue(office) in made:
+            self._desk.emptied(office)
+        if office not in self._channels:
+            await self._consume(office)
+        self.served[office] = use
 
     async def purge(self, office: OfficeId) -> None:
         channel = await self._connection.channel()
@@ -281,9 +295,12 @@ class _Session:
 
     async def _declare(self, topology: Topology) -> frozenset[str]:
         try:
-            return await declare(self._connection, topology)
+            return await declare(self._connection, self._connect, topology)
         except ChannelPreconditionFailed as other:
             raise InvalidDocument("a queue at the broker is not as it must be", remedy="see `hutong doctor`") from other
+        except TimeoutError:
+            self.moves_on = True
+            raise
 
     async def _consume(self, office: OfficeId) -> None:
         channel = await self._connection.channel()

@@ -22,11 +22,12 @@ from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import ChannelNotFoundEntity
 
 from gateway.config import RabbitSettings
+from gateway.engines.rabbitmq.forming import NotFormed, make_anew
 from gateway.engines.rabbitmq.insist import BROKEN, insisted
 from gateway.engines.rabbitmq.management import STRANDED, Management
 from gateway.engines.rabbitmq.silence import silent_queues
 from gateway.engines.rabbitmq.stranded import Stranded
-from gateway.engines.rabbitmq.topology import DEAD_INBOX, SHARED, Topology, declare, queues_of
+from gateway.engines.rabbitmq.topology import DEAD_INBOX, SHARED, queues_of
 from gateway.model.agency import QueueUse
 from gateway.model.errors import Unavailable
 from gateway.model.identifiers import OfficeId, parse_office_id
@@ -34,7 +35,6 @@ from gateway.ports.agency_queues import inbox_queue, reader_of, receipts_queue, 
 
 LOOK_AGAIN_SECONDS = 30.0
 COUNT_AGAIN_SECONDS = 15.0
-DELETE_SECONDS = 30.0
 ANEW_SECONDS = 5.0
 
 
@@ -50,7 +50,10 @@ Begin = Callable[
 
 
 class Repairs:
-    """Of the queues of `offices` and the shared ones, as long as one session lives. `leave` ends it, for another broker."""
+    """Of the queues of `offices` and the shared ones, as long as one session lives. `leave` ends it, for another broker.
+
+    Only those of offices that are `served` are watched: those of the others are still to be made.
+    """
 
     def __init__(
         self,
@@ -70,6 +73,7 @@ class Repairs:
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._looked: dict[str, float] = {}  # when a queue that took nothing was looked at, by the loop's clock
         self.offices: Mapping[OfficeId, QueueUse] = {}
+        self.served: Mapping[OfficeId, QueueUse] = {}
 
     def begin_repair(self, name: str) -> None:
         """Make a silent or missing queue anew, by and by, where it is one of ours that nobody here reads."""
@@ -97,19 +101,14 @@ class Repairs:
             await asyncio.sleep(ANEW_SECONDS)
 
     async def make_anew(self, name: str) -> bool:
-        """Whether it was declared again. On connections of its own: deleting a queue without a leader takes seconds and may
-        cost the connection."""
+        """Whether it is there again, on connections of its own."""
         self._signal("queue-made-anew", queue=name)
-        with suppress(*BROKEN):
-            async with await self._connect() as other:
-                await insisted((await other.channel()).queue_delete(name), DELETE_SECONDS)
         office = None if name == DEAD_INBOX else parse_office_id(name.partition(".")[2])
-        its = SHARED if office is None else Topology({}, queues_of(office, self.offices[office], self._settings))
+        specs = SHARED.queues if office is None else queues_of(office, self.offices[office], self._settings)
         is_made = False
-        with suppress(*BROKEN):
-            async with await self._connect() as other:
-                await insisted(declare(other, its))
-                is_made = True
+        with suppress(*BROKEN, NotFormed):
+            await make_anew(self._connect, next(one for one in specs if one.name == name))
+            is_made = True
         if office is not None and name == inbox_queue(office):
             self._emptied(office)
         return is_made
@@ -159,7 +158,7 @@ class Repairs:
             await self._leave()
 
     def _read_by_us(self) -> list[str]:
-        return [DEAD_INBOX, *(submit_queue(office) for office in self.offices)]
+        return [DEAD_INBOX, *(submit_queue(office) for office in self.served)]
 
     def _read_by_offices(self) -> list[str]:
-        return [queue for office in self.offices for queue in (inbox_queue(office), receipts_queue(office))]
+        return [queue for office in self.served for queue in (inbox_queue(office), receipts_queue(office))]

@@ -1,6 +1,7 @@
 """Which exchanges and queues are there, and are they as they must be?
 
-One list, declared by one step that may be repeated at will, and checked by `hutong doctor` without changing anything.
+One list, declared by one step that may be repeated at will (`forming`), and checked by `hutong doctor` without changing
+anything.
 All queues with content are quorum queues: a message that was confirmed is on a majority of the brokers.
 
 * `hutong.bells`: rings between nodes, each with a queue of its own that goes with it.
@@ -83,34 +84,6 @@ def queues_of(office: OfficeId, use: QueueUse, settings: RabbitSettings) -> tupl
     )
 
 
-async def declare(connection: AbstractConnection, topology: Topology) -> frozenset[str]:
-    """Make what is missing; returns the queues that had to be made. Repeating it changes nothing.
-
-    A refillable queue of another kind is made anew. Raises ChannelPreconditionFailed for any other that differs.
-    """
-    channel = await connection.channel()
-    for name, kind in topology.exchanges.items():
-        await channel.declare_exchange(name, aio_pika.ExchangeType(kind), durable=True)
-    made = set()
-    for spec in topology.queues:
-        channel, is_there = await _is_there(connection, channel, spec.name)
-        try:
-            await channel.declare_queue(spec.name, durable=True, arguments=dict(spec.arguments))
-        except ChannelPreconditionFailed:
-            if not spec.is_refillable:
-                raise
-            channel, is_there = await connection.channel(), False
-            await channel.queue_delete(spec.name)
-            await channel.declare_queue(spec.name, durable=True, arguments=dict(spec.arguments))
-        if not is_there:
-            made.add(spec.name)
-        queue = await channel.get_queue(spec.name, ensure=False)
-        for exchange, key in spec.bindings:
-            await queue.bind(exchange, key)
-    await channel.close()
-    return frozenset(made)
-
-
 async def differences(connection: AbstractConnection, topology: Topology) -> list[tuple[str, str]]:
     """What is not as it must be, as (name, `missing` or `differs`); changes nothing."""
     found = []
@@ -126,8 +99,8 @@ async def differences(connection: AbstractConnection, topology: Topology) -> lis
             found.append((name, "differs"))
     channel = await connection.channel()
     for spec in topology.queues:
-        channel, is_there = await _is_there(connection, channel, spec.name)
-        if not is_there:
+        channel, found_it = await is_there(connection, channel, spec.name)
+        if not found_it:
             found.append((spec.name, "missing"))
             continue
         try:  # there already, so that this makes nothing, and says whether it is the same
@@ -139,9 +112,7 @@ async def differences(connection: AbstractConnection, topology: Topology) -> lis
     return found
 
 
-async def _is_there(
-    connection: AbstractConnection, channel: AbstractChannel, name: str
-) -> tuple[AbstractChannel, bool]:
+async def is_there(connection: AbstractConnection, channel: AbstractChannel, name: str) -> tuple[AbstractChannel, bool]:
     """Whether a queue exists; asking for one that does not costs the channel, so the one to go on with comes back."""
     try:
         await channel.declare_queue(name, passive=True)

@@ -8,9 +8,10 @@ import pytest
 
 from gateway.engines.rabbitmq.address import addresses
 from gateway.engines.rabbitmq.check import check_broker
+from gateway.engines.rabbitmq.forming import declare
 from gateway.engines.rabbitmq.frames import Message
 from gateway.engines.rabbitmq.queues import connect
-from gateway.engines.rabbitmq.topology import SHARED, Topology, declare, differences, queues_of
+from gateway.engines.rabbitmq.topology import SHARED, Topology, differences, queues_of
 from gateway.engines.rabbitmq.wire import NotTaken, Wire
 from gateway.model.agency import QueueUse
 from gateway.model.errors import InvalidDocument, Unavailable
@@ -32,6 +33,11 @@ def address(rabbitmq, vhost):
 async def connection(address):
     async with await connect(address, 5.0) as made:
         yield made
+
+
+@pytest.fixture
+def another(address):
+    return lambda: connect(address, 5.0)
 
 
 async def count(connection, queue):
@@ -96,17 +102,17 @@ async def test_a_wrong_password_and_an_address_without_broker_are_unavailable(ad
             await Wire.open(type(address)(host, port, address.vhost, address.user, password), 10, 5.0, TIME)
 
 
-async def test_declaring_may_be_repeated_and_says_what_had_to_be_made(rabbitmq, vhost, connection):
+async def test_declaring_may_be_repeated_and_says_what_had_to_be_made(rabbitmq, vhost, connection, another):
     settings = rabbitmq.settings(vhost)
     queues = (*SHARED.queues, *(spec for office, use in OFFICES.items() for spec in queues_of(office, use, settings)))
     everything = Topology(SHARED.exchanges, queues)
     assert {how for _, how in await differences(connection, everything)} == {"missing"}
-    assert await declare(connection, everything) == {spec.name for spec in queues}
-    assert await declare(connection, everything) == frozenset()
+    assert await declare(connection, another, everything) == {spec.name for spec in queues}
+    assert await declare(connection, another, everything) == frozenset()
     assert await differences(connection, everything) == []
     other = Topology({}, queues_of(POLICE, QueueUse.DOORBELLS, settings))
     assert await differences(connection, other) == [(f"inbox.{POLICE}", "differs")]
-    assert await declare(connection, other) == {f"inbox.{POLICE}"}, "what can be refilled is made anew"
+    assert await declare(connection, another, other) == {f"inbox.{POLICE}"}, "what can be refilled is made anew"
 
 
 async def test_the_doctor_names_what_is_missing_and_what_differs_and_changes_nothing(rabbitmq, vhost, connection):
@@ -128,12 +134,11 @@ def test_an_address_with_a_password_is_refused_without_repeating_it(rabbitmq):
 
 
 async def test_a_message_the_consumer_falls_over_is_set_aside_after_its_limit_and_the_others_flow(
-    rabbitmq, vhost, connection
+    rabbitmq, vhost, connection, another
 ):
     settings = rabbitmq.settings(vhost, delivery_limit=2)
-    await declare(
-        connection, Topology(SHARED.exchanges, (*SHARED.queues, *queues_of(POLICE, QueueUse.RELEASES, settings)))
-    )
+    everything = Topology(SHARED.exchanges, (*SHARED.queues, *queues_of(POLICE, QueueUse.RELEASES, settings)))
+    await declare(connection, another, everything)
     channel = await connection.channel()
     for body in (b"poison", b"good"):
         exchange = await channel.get_exchange("hutong.submit", ensure=False)

@@ -8,9 +8,10 @@ import pytest
 
 from gateway.engines.rabbitmq.address import addresses
 from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
+from gateway.engines.rabbitmq.forming import declare
 from gateway.engines.rabbitmq.publisher import Publisher
 from gateway.engines.rabbitmq.queues import connect
-from gateway.engines.rabbitmq.topology import SHARED, declare
+from gateway.engines.rabbitmq.topology import SHARED
 from gateway.model.identifiers import OfficeId
 from tests.contracts.doorbell_suite import DoorbellSuite
 from tests.support.stored import POLICE, SCHOOL
@@ -27,7 +28,7 @@ async def node(rabbitmq, vhost):
     publisher = Publisher([address], 100, 5.0, lambda _: None)
     running = asyncio.create_task(publisher.run())
     connection = await connect(address, 5.0)
-    await declare(connection, SHARED)
+    await declare(connection, lambda: connect(address, 5.0), SHARED)
     bell = RabbitDoorbell(publisher, RELAY)
     await bell.listen(connection)
     await publisher.wait_up()

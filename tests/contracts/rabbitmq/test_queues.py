@@ -9,15 +9,17 @@ import aio_pika
 import pytest
 from aio_pika.exceptions import ChannelNotFoundEntity
 
+from gateway.engines.rabbitmq import queues as queues_room
 from gateway.engines.rabbitmq import repairs as repairs_room
 from gateway.engines.rabbitmq.address import addresses
 from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
-from gateway.engines.rabbitmq.insist import BROKEN
+from gateway.engines.rabbitmq.forming import make_anew
+from gateway.engines.rabbitmq.insist import BROKEN, insisted
 from gateway.engines.rabbitmq.management import Management
 from gateway.engines.rabbitmq.publisher import Publisher
 from gateway.engines.rabbitmq.queues import RabbitQueues, connect
 from gateway.engines.rabbitmq.silence import silent_queues
-from gateway.engines.rabbitmq.topology import declare
+from gateway.engines.rabbitmq.topology import SHARED
 from gateway.model.agency import QueueUse
 from gateway.model.errors import Unavailable
 from gateway.ports.agency_queues import QueueFull, Release
@@ -224,14 +226,14 @@ async def test_a_queue_that_an_office_reads_and_that_is_gone_is_made_anew_until_
     monkeypatch.setattr(repairs_room, "ANEW_SECONDS", 0.01)
     tried = []
 
-    async def not_at_first(connection, topology):
-        tried.append(topology)
+    async def not_at_first(connect, spec):
+        tried.append(spec)
         if len(tried) < 3:
             raise TimeoutError
-        await declare(connection, topology)
+        await make_anew(connect, spec)
 
     async with Node(rabbitmq.settings(vhost, confirm_seconds=2)):
-        monkeypatch.setattr(repairs_room, "declare", not_at_first)
+        monkeypatch.setattr(repairs_room, "make_anew", not_at_first)
         async with await connect(addresses(rabbitmq.settings(vhost))[0], 5.0) as connection:
             await (await connection.channel()).queue_delete(f"receipts.{POLICE}")
             async with asyncio.timeout(30):
@@ -241,6 +243,74 @@ async def test_a_queue_that_an_office_reads_and_that_is_gone_is_made_anew_until_
                         break
                     await asyncio.sleep(0.05)
     assert len(tried) == 3
+
+
+async def test_what_is_still_to_be_made_is_not_taken_for_lost(rabbitmq, vhost, channel, monkeypatch):
+    """It was deleted while it was being made, and 3.10 then refuses for good to make it."""
+    monkeypatch.setattr(repairs_room, "LOOK_AGAIN_SECONDS", 0)
+    looks, has_looked = 0, asyncio.Event()
+
+    async def counted(*given):
+        nonlocal looks
+        looks += 1
+        if looks == 20:
+            has_looked.set()
+        return await insisted(*given)
+
+    monkeypatch.setattr(repairs_room, "insisted", counted)
+    held = await channel.declare_queue(f"forming.inbox.{SCHOOL}", exclusive=True)  # as by a node that makes it just now
+    node = Node(rabbitmq.settings(vhost))
+    starting = asyncio.create_task(node.__aenter__())
+    await has_looked.wait()
+    assert not node.queues.is_up
+    await held.delete()
+    await starting
+    await node.__aexit__()
+    assert ("queue-made-anew",) not in {signal[:1] for signal in node.signals}
+    assert await count(channel, f"inbox.{SCHOOL}") == 0
+
+
+async def test_nobody_makes_a_queue_anew_while_another_does(rabbitmq, vhost, channel):
+    settings = rabbitmq.settings(vhost)
+    (spec, *_) = SHARED.queues
+    async with Node(settings):
+        await channel.default_exchange.publish(aio_pika.Message(b"one", delivery_mode=2), spec.name)
+        held = await channel.declare_queue(f"forming.{spec.name}", exclusive=True)
+        tries = 0
+
+        async def connected():
+            nonlocal tries
+            tries += 1
+            return await connect(addresses(settings)[0], 5.0)
+
+        making = asyncio.create_task(make_anew(connected, spec))
+        done, _ = await asyncio.wait([making], timeout=0.3)
+        assert (done, tries, await count(channel, spec.name)) == (set(), 1, 1)
+        await held.delete()
+        await making
+        assert await count(channel, spec.name) == 0
+
+
+async def test_an_office_whose_queue_cannot_be_made_costs_no_other_office_its_queues(
+    rabbitmq, vhost, channel, monkeypatch
+):
+    if rabbitmq.broker is None:
+        pytest.skip("the broker is not ours to break")
+    monkeypatch.setattr(queues_room, "FORM_AGAIN_SECONDS", 0.1)
+    receipts = await channel.declare_queue(f"receipts.{SCHOOL}", durable=True, arguments={"x-queue-type": "quorum"})
+    await rabbitmq.forget_queue(vhost, receipts.name)
+    async with Node(rabbitmq.settings(vhost)) as node:
+        await say(channel, b"one")
+        assert [body for body, *_ in await answers(channel, 1)] == [b"one"]
+        assert ("queue-not-formed", receipts.name) in node.signals
+        await rabbitmq.end_forgotten_queue(vhost, receipts.name)
+        async with asyncio.timeout(60), await connect(addresses(rabbitmq.settings(vhost))[0], 5.0) as connection:
+            while True:
+                await node.serve()
+                with suppress(ChannelNotFoundEntity):
+                    await (await connection.channel()).declare_queue(receipts.name, passive=True)
+                    break
+                await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("turns", [5, 60])

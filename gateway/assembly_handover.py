@@ -130,6 +130,7 @@ def join_handover(ground: Ground, intake: Intake) -> Handover:
             directories=ground.directories,
             enforce=enforce,
             submit=intake.submit,
+            accept=intake.accept,
             log=store.log,
             teller=ground.teller,
             clock=clock,

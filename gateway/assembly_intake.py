@@ -12,6 +12,7 @@ from gateway.model.identifiers import NoticeId, NoticeType
 from gateway.model.notice import SubmittedNotice, ValidNotice
 from gateway.policy.route import route
 from gateway.privacy.scrub import scrub
+from gateway.services.accept import Accept
 from gateway.services.admit import Admission
 from gateway.services.answer_question import AnswerQuestion
 from gateway.services.attachments import Attachments
@@ -28,6 +29,7 @@ from gateway.validation.validate import validate
 @dataclass(frozen=True, slots=True)
 class Intake:
     submit: Submit
+    accept: Accept
     bulk: BulkFiles
     attachments: Attachments
     record_consent: RecordConsent
@@ -52,22 +54,29 @@ def join_intake(ground: Ground) -> Intake:
         max_bytes=settings.limits.max_attachment_bytes,
         upload_life=timedelta(days=settings.retention.upload_days),
     )
+    admission = _admission(ground)
+    accept = Accept(
+        directories=ground.directories,
+        admission=admission,
+        withdraw=Withdraw(notices=store.notices, teller=ground.teller, recall=ground.recall),
+        attachments=attachments,
+        notices=store.notices,
+        doorbell=engines.doorbell,
+        is_on_hold=lambda: engines.proof.hold.is_on,
+        recall=ground.recall,
+        idempotency_secret=keys.secret("idempotency"),
+    )
     submit = Submit(
         settings=settings,
         directories=ground.directories,
         adapter_for=ground.formats.reader,
         validate=validator(ground),
-        admission=_admission(ground),
-        attachments=attachments,
-        withdraw=Withdraw(notices=store.notices, teller=ground.teller, recall=ground.recall),
-        notices=store.notices,
-        doorbell=engines.doorbell,
-        is_on_hold=lambda: engines.proof.hold.is_on,
+        admission=admission,
+        accept=accept,
         then=then,
         recall=ground.recall,
         pause=pause,
         clock=clock,
-        idempotency_secret=keys.secret("idempotency"),
         batch_receipt=ground.receipts.batch,
     )
     gateway_notices = GatewayNotices(settings.region, submit.on_behalf)
@@ -113,7 +122,7 @@ def join_intake(ground: Ground) -> Intake:
         trouble=lambda name: ground.signal("background_trouble", name),
         report=lambda error: engines.events.error("bulk_file_set_aside", error),
     )
-    return Intake(submit, bulk, attachments, record_consent, gateway_notices)
+    return Intake(submit, accept, bulk, attachments, record_consent, gateway_notices)
 
 
 def _admission(ground: Ground) -> Admission:

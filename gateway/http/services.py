@@ -18,6 +18,7 @@ from gateway.model.identifiers import DeliveryId, NoticeId
 from gateway.ports.clock import Clock
 from gateway.ports.file_storage import RowReceipt
 from gateway.ports.translation import RefusedItem
+from gateway.services.accept import Receipt
 from gateway.services.answer_access import Answered, Question
 from gateway.services.attachments import Uploaded
 from gateway.services.attest import BY_GATEWAY, Attestation
@@ -30,7 +31,6 @@ from gateway.services.handout import HandoutLike
 from gateway.services.log_desk import LogDesk
 from gateway.services.pass_on import Message
 from gateway.services.publish import Publisher
-from gateway.services.submit import Receipt
 
 
 async def nothing_to_count() -> None: ...

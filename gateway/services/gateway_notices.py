@@ -13,7 +13,8 @@ from gateway.model.agency import Caller, Office
 from gateway.model.canonical import canonical_json
 from gateway.model.errors import Unavailable
 from gateway.model.identifiers import OfficeId, office_urn
-from gateway.services.submit import Receipt, Submitted
+from gateway.services.accept import Receipt
+from gateway.services.submit import Submitted
 
 STRUCTURED = "application/cloudevents+json"
 SendOnBehalf = Callable[[Caller, bytes, str, Mapping[str, str]], Awaitable[Submitted]]

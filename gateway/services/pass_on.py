@@ -36,13 +36,14 @@ from gateway.ports.clock import Clock
 from gateway.ports.log_storage import LogStorage
 from gateway.ports.relay_storage import RelayStorage
 from gateway.ports.storage import DeliveryStorage
+from gateway.services.accept import Accept, Overtaken, Receipt, RestsOn
 from gateway.services.attest import Attestation
 from gateway.services.cases import Cases
 from gateway.services.directory import Directories
 from gateway.services.enforce import Enforce, Made
 from gateway.services.relay_way import behind
 from gateway.services.replay import outcome_code
-from gateway.services.submit import Overtaken, Receipt, RestsOn, Submit
+from gateway.services.submit import Submit
 from gateway.services.tell import Teller, about
 
 CARRIER = NoticeType("QRY")
@@ -85,13 +86,15 @@ class PassOn:
         directories: Directories,
         enforce: Enforce,
         submit: Submit,
+        accept: Accept,
         log: LogStorage,
         teller: Teller,
         clock: Clock,
     ) -> None:
         self._most = settings.limits.relay_messages_per_hour
         self._relays, self._deliveries, self._cases = relays, deliveries, cases
-        self._directories, self._enforce, self._submit = directories, enforce, submit
+        self._directories, self._enforce = directories, enforce
+        self._submit, self._accept = submit, accept
         self._log, self._teller, self._clock = log, teller, clock
         self._sent: OrderedDict[bytes, deque[float]] = OrderedDict()  # by handle: when (monotonic) a message was taken
 
@@ -103,7 +106,7 @@ class PassOn:
         send queries at all, Unavailable when the store is down or ordinary disclosures wait.
         """
         name = "relay." + hashlib.sha256(f"{message.handle}|{message.name}".encode()).hexdigest()[:32]
-        if (before := await self._submit.repeated(caller, name, message.said)) is not None:
+        if (before := await self._accept.repeated(caller, name, message.said)) is not None:
             return before
         digest = self._cases.handle_digest(caller.office.id, message.handle)
         for _ in range(MAX_DECISIONS):

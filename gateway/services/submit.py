@@ -1,77 +1,39 @@
-"""How does a notice come in, and what have we promised when we answer 202?
+"""How does a notice come in, whatever the transport, and what have we promised when we answer 202?
 
-The steps, and what a crash after each leaves behind:
-
-0. documents the notice names are kept, or awaited (`attachments`): a crash keeps a document nobody names.
-1. verify the signature over the exact bytes, decode, validate, route: nothing is stored;
+1. verify the signature over the exact bytes, decode, validate: nothing is stored; a crash leaves nothing, and
    the sender asks again.
-2. one transaction: notice (sealed), deliveries, persons, log records and the signed
-   receipt. A crash before it leaves nothing, after it everything; the sender's retry
-   gets the receipt that was stored, byte for byte.
-3. ring the doorbell: a lost ring costs a delay, for whoever waits looks again by itself.
-
-A withdrawal first ends the deliveries of what it withdraws (idempotent), then
-is accepted: a crash in between leaves the sender without a receipt, so it comes again.
-
-Something that changed between preparing and committing (epoch, person, re-used id)
-answers `Stale`, and the item is prepared again.
+2. `accept` makes each notice durable together with its receipt.
+3. what a notice does besides being delivered (a consent, a question) is done before it is answered, and again
+   when it is repeated: a crash before it leaves the sender without a receipt, so it comes again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import orjson
-
-from gateway.audit.record import PreparedRecord
 from gateway.config import Settings
 from gateway.crypto.detached import DetachedVerifier
-from gateway.crypto.sealing import keyed_digest
-from gateway.model.agency import Caller, OfficeState
+from gateway.model.agency import Caller
 from gateway.model.canonical import canonical_json
-from gateway.model.errors import (
-    IdempotencyConflict,
-    NotPermitted,
-    Problem,
-    Refusal,
-    TooLarge,
-    Unavailable,
-    UnsupportedMediaType,
-)
+from gateway.model.errors import NotPermitted, Problem, Refusal, TooLarge, Unavailable, UnsupportedMediaType
 from gateway.model.identifiers import NoticeId, NoticeType, OfficeId
 from gateway.model.notice import RELAYED, REPORTS, JsonObject, SubmittedNotice, ValidNotice
-from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock
-from gateway.ports.storage import Accepted, Conflict, Epochs, NoticeStorage, Replayed, Stale
 from gateway.ports.translation import Adapter, RefusedItem
-from gateway.services.admit import PROVISIONAL, Admission, Admitted, withdraws
-from gateway.services.attachments import Attachments
+from gateway.services.accept import Accept, Receipt, RestsOn
+from gateway.services.admit import Admission
 from gateway.services.attest import BY_GATEWAY, Attestation, hold_attributes
-from gateway.services.conflicts import own_school
 from gateway.services.directory import Directories
-from gateway.services.follow import changes_of
 from gateway.services.in_step import in_step
 from gateway.services.recall import Recall
-from gateway.services.withdraw import Withdraw
 
-MAX_PREPARATIONS = 5
 BY_FILE = Attestation("signature")  # the signature covers the bulk file, which is kept with it
 
 Validate = Callable[[SubmittedNotice, datetime], "ValidNotice | tuple[Problem, ...]"]
 BatchReceipt = Callable[[OfficeId, datetime, bytes, bytes], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """`body` is canonical JSON with the signed receipt, stored and repeated byte for byte."""
-
-    body: bytes
-    notice: NoticeId | None
-    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +45,15 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True)
-class RestsOn:
-    """The decision by which a message may come in: the epochs it was made under, and the records that tell of it."""
+class _Said:
+    """One notice among those that came: its own bytes, who vouches for them, the `name` that makes it the same one when it
+    comes again, and where it stood (empty for a notice that came alone)."""
 
-    epochs: Epochs
-    records: tuple[PreparedRecord, ...]
-
-
-class Overtaken(Exception):
-    """What a decision rested on changed before its message was stored. Nothing was; decide anew."""
+    item: SubmittedNotice
+    body: bytes
+    attestation: Attestation
+    name: str
+    place: str = ""
 
 
 class Submit:
@@ -105,25 +67,17 @@ class Submit:
         adapter_for: Callable[[str, str, Mapping[str, str]], Adapter | None],
         validate: Validate,
         admission: Admission,
-        withdraw: Withdraw,
-        attachments: Attachments,
-        notices: NoticeStorage,
-        doorbell: Doorbell,
-        is_on_hold: Callable[[], bool],
+        accept: Accept,
         then: Mapping[NoticeType, Callable[[NoticeId], Awaitable[bool]]],
         recall: Recall,
         pause: Callable[[timedelta], Awaitable[None]],
         clock: Clock,
-        idempotency_secret: bytes,
         batch_receipt: BatchReceipt,
     ) -> None:
-        self._then, self._recall, self._pause = then, recall, pause
-        self._is_on_hold = is_on_hold
-        self._settings, self._directories = settings, directories
+        self._settings, self._directories, self._clock = settings, directories, clock
         self._adapter_for, self._validate, self._admission = adapter_for, validate, admission
-        self._withdraw, self._attachments = withdraw, attachments
-        self._notices, self._doorbell, self._clock = notices, doorbell, clock
-        self._secret, self._batch_receipt = idempotency_secret, batch_receipt
+        self._accept, self._then, self._recall, self._pause = accept, then, recall, pause
+        self._batch_receipt = batch_receipt
         self._verifier = DetachedVerifier()
         self._in_flight = 0
 
@@ -164,18 +118,6 @@ class Submit:
         """A signature over what was sent as a batch and what was answered to it; see `ReceiptMaker.batch`."""
         return self._batch_receipt(caller.office.id, self._clock.now(), body, answer)
 
-    async def repeated(self, caller: Caller, name: str, body: bytes) -> Receipt | None:
-        """What was answered when the office said exactly this under this name; None when it never did.
-
-        Raises IdempotencyConflict when it said something else under it.
-        """
-        found = await self._notices.find_receipt(keyed_digest(self._secret, caller.office.id.encode(), name.encode()))
-        if found is None:
-            return None
-        if found.body_digest != hashlib.sha256(body).digest():
-            raise _used_for_other_bytes()
-        return Receipt(found.receipt, _notice_of(found.receipt), replayed=True)
-
     async def let_through(
         self, caller: Caller, item: SubmittedNotice, body: bytes, attestation: Attestation, rests: RestsOn
     ) -> Receipt | RefusedItem:
@@ -190,7 +132,7 @@ class Submit:
             valid = self._held_to_rules(caller, item, now, is_passed_on=True)
             if isinstance(valid, tuple):
                 return RefusedItem("", valid)
-            return await self._commit(caller, valid, body, now, attestation, item.native_id, rests)
+            return await self._accept(caller, valid, body, now, attestation, item.native_id, rests)
         finally:
             self._in_flight -= 1
 
@@ -213,22 +155,14 @@ class Submit:
         their order; at most `at_once` are under way, and `let_pass` is awaited before each.
         """
         now, room = self._clock.now(), asyncio.Semaphore(at_once)
-        items = [item for _, item in rows]
-        answers: list[Receipt | RefusedItem] = [RefusedItem("", ()) for _ in rows]
 
-        async def one_after_another(positions: Sequence[int]) -> None:
-            for position in positions:
-                key, item = rows[position]
-                async with room:
-                    await let_pass()
-                    answers[position] = await self._accept(caller, item, b"", True, position, now, BY_FILE, key)
+        async def accept(position: int, item: SubmittedNotice) -> Receipt | RefusedItem:
+            said = _Said(item, _own(item), BY_FILE, rows[position][0], f"/{position}")
+            async with room:
+                await let_pass()
+                return await self._accept_one(caller, said, now)
 
-        ended = await asyncio.gather(*map(one_after_another, _by_case(items)), return_exceptions=True)
-        for error in ended:
-            if error is not None:
-                raise error
-        await self._follow_up(items, answers)
-        return answers
+        return await self._accept_each([item for _, item in rows], accept)
 
     async def _accept_all(
         self,
@@ -241,27 +175,45 @@ class Submit:
     ) -> Submitted:
         await in_step()
         items, is_batch = self._decode(caller, body, media_type, headers)
-        answers: list[Receipt | RefusedItem] = [
-            item if isinstance(item, RefusedItem) else RefusedItem(f"/{position}", ())
-            for position, item in enumerate(items)
-        ]
+        alone = Attestation(attestation.by)  # one signature covers a batch; each of its notices is kept without it
 
-        async def one_after_another(positions: Sequence[int]) -> None:
-            for position in positions:
-                item = items[position]
-                assert isinstance(item, SubmittedNotice)
-                answers[position] = await self._accept(caller, item, body, is_batch, position, now, attestation)
+        async def accept(position: int, item: SubmittedNotice) -> Receipt | RefusedItem:
+            said = _Said(item, body, attestation, item.native_id)
+            if is_batch:
+                said = _Said(item, _own(item), alone, item.native_id, f"/{position}")
+            return await self._accept_one(caller, said, now)
+
+        return Submitted(tuple(await self._accept_each(items, accept)), is_batch)
+
+    async def _accept_each(
+        self,
+        items: Sequence[SubmittedNotice | RefusedItem],
+        accept: Callable[[int, SubmittedNotice], Awaitable[Receipt | RefusedItem]],
+    ) -> Sequence[Receipt | RefusedItem]:
+        """Accept notices of one case in their order, and cases beside each other, so that they share commits.
+
+        Raises what a lane ended with (the store is away), when all have ended: the sender asks again, and what was
+        accepted answers as before.
+        """
+        answered: dict[int, Receipt | RefusedItem] = {
+            position: item for position, item in enumerate(items) if isinstance(item, RefusedItem)
+        }
+
+        async def one_after_another(lane: Sequence[tuple[int, SubmittedNotice]]) -> None:
+            for position, item in lane:
+                answered[position] = await accept(position, item)
 
         lanes = _by_case(items)
         if len(lanes) == 1:
             await one_after_another(lanes[0])
         else:
-            ended = await asyncio.gather(*[one_after_another(lane) for lane in lanes], return_exceptions=True)
+            ended = await asyncio.gather(*map(one_after_another, lanes), return_exceptions=True)
             for error in ended:
                 if error is not None:
-                    raise error  # the store is away: the sender asks again, what was accepted answers as before
+                    raise error
+        answers = [answered[position] for position in range(len(items))]
         await self._follow_up(items, answers)
-        return Submitted(tuple(answers), is_batch)
+        return answers
 
     async def _follow_up(
         self, items: Sequence[SubmittedNotice | RefusedItem], answers: Sequence[Receipt | RefusedItem]
@@ -317,33 +269,20 @@ class Submit:
             raise TooLarge("the batch holds more notices than this gateway takes", remedy="split the batch")
         return decoded.items, decoded.is_batch
 
-    async def _accept(
-        self,
-        caller: Caller,
-        item: SubmittedNotice,
-        body: bytes,
-        is_batch: bool,
-        position: int,
-        now: datetime,
-        attestation: Attestation,
-        key: str = "",
-    ) -> Receipt | RefusedItem:
-        place = f"/{position}" if is_batch else ""
-        own = canonical_json([item.type, item.subject, item.data]) if is_batch else body
+    async def _accept_one(self, caller: Caller, said: _Said, now: datetime) -> Receipt | RefusedItem:
         try:
             await in_step()
-            valid = self._held_to_rules(caller, item, now)
+            valid = self._held_to_rules(caller, said.item, now)
             if isinstance(valid, tuple):
-                return RefusedItem(place, valid)
-            alone = Attestation(attestation.by) if is_batch else attestation
-            return await self._commit(caller, valid, own, now, alone, key or valid.notice.native_id)
+                return RefusedItem(said.place, valid)
+            return await self._accept(caller, valid, said.body, now, said.attestation, said.name)
         except Unavailable:
             raise
         except Refusal as refused:
-            if not is_batch:
+            if not said.place:
                 raise
-            problem = Problem(refused.code, place, refused.message, refused.remedy)
-            return RefusedItem(place, (problem, *refused.problems))
+            problem = Problem(refused.code, said.place, refused.message, refused.remedy)
+            return RefusedItem(said.place, (problem, *refused.problems))
 
     def _held_to_rules(
         self, caller: Caller, item: SubmittedNotice, now: datetime, *, is_passed_on: bool = False
@@ -358,78 +297,6 @@ class Submit:
                 "a suspended office may send reports alone", remedy="send a report (RPT, RPT-M) or ask to be resumed"
             )
         return self._validate(item, now)
-
-    async def _commit(
-        self,
-        caller: Caller,
-        valid: ValidNotice,
-        body: bytes,
-        now: datetime,
-        attestation: Attestation,
-        name: str,
-        rests: RestsOn | None = None,
-    ) -> Receipt:
-        """`name` is what makes the notice the same one when it comes again: its native id, or its place in a bulk file."""
-        await in_step()
-        office = caller.office
-        native_key = keyed_digest(self._secret, office.id.encode(), name.encode())
-        body_digest = hashlib.sha256(body).digest()
-        key = keyed_digest(self._secret, native_key, body_digest) if valid.is_report else native_key
-        flags: tuple[str, ...] = ("suspended-sender",) if office.state is OfficeState.SUSPENDED else ()
-        if self._is_on_hold():
-            if not valid.is_report and valid.urgency != 2:
-                raise Unavailable(
-                    "the exchange log is on hold: reports and urgency 2 alone are taken",
-                    retry_after=timedelta(minutes=1),
-                )
-            flags += (PROVISIONAL,)
-        named = await self._attachments.keep_named(office.id, valid.notice, is_report=valid.is_report)
-        flags += named.flags
-        is_first = valid.is_report
-        for _ in range(MAX_PREPARATIONS):
-            admitted: Admitted = await self._admission.prepare(
-                caller, valid, body, now, idempotency_key=key, native_id_key=native_key, body_digest=body_digest,
-                is_first_of_id=is_first, flags=flags, attestation=attestation, documents=named.names,
-            )  # fmt: skip
-            if (withdrawn := withdraws(valid, admitted.link)) is not None:
-                known = await self._notices.find_receipt(key)
-                if known is not None and known.body_digest != body_digest:
-                    raise _used_for_other_bytes()  # before it has ended anything
-                await self._withdraw(withdrawn, admitted.unit.notice, office.id, now)
-            unit = admitted.unit
-            if rests is not None:
-                unit = replace(unit, records=(*rests.records, *unit.records), rests_on=rests.epochs)
-            outcome = await self._notices.accept(unit)
-            match outcome:
-                case Accepted(receipt):
-                    self._admission.was_accepted(admitted)
-                    self._doorbell.ring(delivery.recipient for delivery in admitted.unit.deliveries)
-                    self._recall.begin(self._accused(admitted), "conflict-recorded")
-                    if admitted.unit.reply is not None and admitted.link.answered is not None:
-                        answered = admitted.link.answered
-                        self._doorbell.ring([answered.recipient, changes_of(answered.sender)])
-                    return Receipt(receipt, admitted.unit.notice)
-                case Replayed(receipt):
-                    return Receipt(receipt, _notice_of(receipt), replayed=True)
-                case Conflict():
-                    raise _used_for_other_bytes()
-                case Stale("policy" | "consent" | "directory") if rests is not None:
-                    await self._directories.refresh()
-                    raise Overtaken
-                case Stale("native-id"):
-                    is_first, flags = False, (*flags, "reused-id")
-                case Stale("person"):
-                    await self._admission.look_again(admitted)
-                case Stale():
-                    await self._directories.refresh()
-        raise Unavailable("the directory or policy is changing", retry_after=timedelta(seconds=1))
-
-    def _accused(self, admitted: Admitted) -> list[OfficeId]:
-        """The offices that are a school which this notice accuses: what waits unread for them is taken back."""
-        if not admitted.accused:
-            return []
-        offices = self._directories.current.offices.values()
-        return [office.id for office in offices if own_school(office) in admitted.accused]
 
     async def _check(self, caller: Caller, item: SubmittedNotice | RefusedItem, now: datetime) -> Receipt | RefusedItem:
         if isinstance(item, RefusedItem):
@@ -463,19 +330,15 @@ def passing_on_unasked(data: JsonObject) -> tuple[Problem, ...]:
     )
 
 
-def _by_case(items: Sequence[SubmittedNotice | RefusedItem]) -> list[list[int]]:
-    """Positions that may be accepted at once, so that they share commits: one lane per case, its notices in their order."""
-    lanes: dict[str, list[int]] = {}
+def _own(item: SubmittedNotice) -> bytes:
+    """The bytes of one notice among others, by which its repetition is told from another under the same id."""
+    return canonical_json([item.type, item.subject, item.data])
+
+
+def _by_case(items: Sequence[SubmittedNotice | RefusedItem]) -> list[list[tuple[int, SubmittedNotice]]]:
+    """One lane per case, its notices in their order, each with its position."""
+    lanes: dict[str, list[tuple[int, SubmittedNotice]]] = {}
     for position, item in enumerate(items):
         if isinstance(item, SubmittedNotice):
-            lanes.setdefault(item.subject or f"#{position}", []).append(position)
+            lanes.setdefault(item.subject or f"#{position}", []).append((position, item))
     return list(lanes.values())
-
-
-def _notice_of(receipt: bytes) -> NoticeId:
-    """The notice that a stored receipt speaks of: the receipt is our own canonical JSON."""
-    return NoticeId(orjson.loads(receipt)["notice"])
-
-
-def _used_for_other_bytes() -> IdempotencyConflict:
-    return IdempotencyConflict("this id was used before for other bytes", remedy="send a new notice under a new id")

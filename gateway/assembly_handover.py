@@ -17,6 +17,7 @@ from gateway.privacy.projection import Projector
 from gateway.privacy.pseudonym import ReleaseSecret
 from gateway.services.acknowledge import Acknowledge
 from gateway.services.attempt import Attempt
+from gateway.services.emergency import is_granted
 from gateway.services.enforce import Enforce
 from gateway.services.facts import FactGatherer
 from gateway.services.fetch_attachment import FetchAttachment
@@ -142,7 +143,8 @@ def _gatherer(ground: Ground) -> FactGatherer:
     store = ground.engines.store
 
     async def emergency_in_force(delivery: Delivery, now: datetime) -> bool:
-        return await store.emergencies.in_force(delivery.recipient, delivery.case, now) is not None
+        grant = await store.emergencies.in_force(delivery.recipient, delivery.case, now)
+        return grant is not None and is_granted(grant, ground.engines.keys)
 
     return FactGatherer(
         policy=ground.policies.current,

@@ -66,8 +66,8 @@ class Answering:
     def expect(self, route: str) -> Callable[[web.Request], Awaitable[web.StreamResponse | None]]:
         """`Expect`: 100-continue, unless the body would be refused for its length anyway (RFC 9110 10.1.1)."""
 
-        is_document = route == "attachment-put"
-        most = self._settings.max_attachment_bytes if is_document else self._settings.max_body_bytes
+        own = {"attachment-put": self._settings.max_attachment_bytes, "file-submit": self._settings.max_file_bytes}
+        most = own.get(route, self._settings.max_body_bytes)
 
         async def answer(request: web.Request) -> web.StreamResponse | None:
             refused: HutongError

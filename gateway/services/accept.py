@@ -108,7 +108,7 @@ class Accept:
         native_key = keyed_digest(self._secret, office.id.encode(), name.encode())
         body_digest = hashlib.sha256(body).digest()
         key = keyed_digest(self._secret, native_key, body_digest) if valid.is_report else native_key
-        flags: tuple[str, ...] = ("suspended-sender",) if office.state is OfficeState.SUSPENDED else ()
+        flags: tuple[str, ...] = () if office.state is OfficeState.ACTIVE else ("suspended-sender",)
         if self._is_on_hold():
             if not valid.is_report and valid.urgency != 2:
                 raise Unavailable(

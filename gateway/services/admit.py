@@ -31,6 +31,7 @@ from gateway.ports.object_storage import ObjectName
 from gateway.ports.storage import Acceptance, NoticeStorage
 from gateway.privacy.segments import SetApart
 from gateway.services.acquaintance import Acquaintance
+from gateway.services.as_made import MEMBER, as_made
 from gateway.services.attachments import DOCUMENTS
 from gateway.services.attest import Attestation, pack
 from gateway.services.cases import CaseLink, Cases
@@ -122,16 +123,18 @@ class Admission:
         persons = self._keeper.identify(parts.data, self._acquaintance)
         data: JsonObject = self._scrub(parts.data, submitted.reporter) if submitted.reporter else parts.data
         all_flags = (*flags, *valid.flags, *routing.flags)
+        deliveries: tuple[NewDelivery, ...] = ()
+        if not stays_here(submitted, self._sealed()):
+            deliveries = self._deliveries(valid, routing, link.case, now, is_on_hold=PROVISIONAL in flags)
+        header = _header(valid, routing, link, caller, documents)
+        header[MEMBER] = as_made(deliveries, submitted.type, link.case, caller.office.id, valid.urgency)
         await in_step()
         content = self._keeper.seal(
-            notice_id, data, _header(valid, routing, link, caller, documents), pack(body, attestation), persons,
+            notice_id, data, header, pack(body, attestation), persons,
             reporter=_with_parts(submitted.reporter, parts, REPORTER), sealed=_with_parts(submitted.sealed, parts, SEALED),
             quarantined=valid.set_aside,
         )  # fmt: skip
         await in_step()
-        deliveries: tuple[NewDelivery, ...] = ()
-        if not stays_here(submitted, self._sealed()):
-            deliveries = self._deliveries(valid, routing, link.case, now, is_on_hold=PROVISIONAL in flags)
         purposes = sorted({recipient.purpose for recipient in routing.recipients})
         slots = self._teller.slots(persons.values(), data.get("persons", ()), link.case, china_day(now))
         accused = accused_schools(submitted.data, submitted.data.get("persons", ())) if valid.is_report else frozenset()
@@ -294,7 +297,7 @@ def _late(valid: ValidNotice, now: datetime, hours: int) -> tuple[str, ...]:
 
 def _header(
     valid: ValidNotice, routing: Routing, link: CaseLink, caller: Caller, documents: tuple[ObjectName, ...]
-) -> JsonObject:
+) -> dict[str, Any]:
     """What the gateway itself keeps beside the content, sealed under the notice's key."""
     submitted = valid.notice
     header: dict[str, Any] = {

@@ -287,7 +287,7 @@ class BulkFiles:
         office = self._directories.current.offices.get(stored.office)
         if office is None:
             raise Unavailable("the directory is changing", retry_after=_RETRY)
-        caller = Caller(office, officer, is_report_only=office.state is OfficeState.SUSPENDED)
+        caller = Caller(office, officer, is_report_only=office.state is not OfficeState.ACTIVE)
         good = [(row, one.position, one.item) for row, one in chunk if isinstance(one.item, SubmittedNotice)]
         keyed = [(f"{stored.id}#{row}", item) for row, _, item in good]
         answers = await self._submit.rows(caller, keyed, AT_ONCE, self._let_pass)

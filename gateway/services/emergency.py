@@ -28,7 +28,7 @@ from gateway.model.agency import Caller, Office, OfficeState
 from gateway.model.audit import EventName, LogValue
 from gateway.model.canonical import canonical_json
 from gateway.model.delivery import NewDelivery, lane_of
-from gateway.model.errors import IdempotencyConflict, InvalidDocument, NotFound, NotPermitted, Unavailable
+from gateway.model.errors import IdempotencyConflict, InvalidDocument, NotFound, NotPermitted, Tampered, Unavailable
 from gateway.model.identifiers import CaseId, DeliveryId, NoticeId, OfficeId, PersonId
 from gateway.policy.safeguards import EmergencyRules
 from gateway.ports.broker import Doorbell
@@ -131,7 +131,10 @@ class EmergencyAccess:
         )
         owners = tuple(dict.fromkeys(one.sender for one in chosen))
         drafts = [(one.id, self._delivery(caller.office.id, case, until)) for one in chosen]
-        said = {"reason_code": asked.reason_code, "reason": asked.reason, "officer": caller.officer, "owners": owners}
+        said = {
+            "reason_code": asked.reason_code, "reason": asked.reason, "officer": caller.officer, "owners": owners,
+            **_bound(caller.office.id, case, until),
+        }  # fmt: skip
         key = self._keys.take(1)[0]
         grant = EmergencyGrant(
             id=emergency,
@@ -338,8 +341,7 @@ class EmergencyAccess:
         )
 
     def _opened(self, grant: EmergencyGrant) -> dict[str, Any]:
-        read: dict[str, Any] = orjson.loads(unseal(self._secret_of(grant), grant.document, _place(grant.id)))
-        return read
+        return _opened(grant, self._secret_of(grant))
 
     def _secret_of(self, grant: EmergencyGrant) -> bytes:
         secret = self._keys.open(grant.key)
@@ -349,6 +351,26 @@ class EmergencyAccess:
 
     def _sealed(self, emergency: str, secret: bytes, document: Any) -> bytes:
         return seal(secret, self._ids.secret(NONCE_BYTES), canonical_json(document), _place(emergency))
+
+
+def is_granted(grant: EmergencyGrant, keys: KeyStore) -> bool:
+    """Whether a grant in force is the one that was given: to this office, for this case, until then. Its row says so too, but
+    whoever writes the database could give one to anybody."""
+    secret = keys.open(grant.key)
+    try:
+        read = {} if secret is None else _opened(grant, secret)
+    except Tampered:
+        return False
+    return _bound(grant.office, grant.case, grant.until).items() <= read.items()
+
+
+def _bound(office: OfficeId, case: CaseId, until: datetime) -> dict[str, str]:
+    return {"office": office, "case": case, "until": until.isoformat(timespec="milliseconds")}
+
+
+def _opened(grant: EmergencyGrant, secret: bytes) -> dict[str, Any]:
+    read: dict[str, Any] = orjson.loads(unseal(secret, grant.document, _place(grant.id)))
+    return read
 
 
 def _most_urgent(summaries: Iterable[NoticeSummary], otherwise: NoticeSummary) -> NoticeSummary:

@@ -24,7 +24,7 @@ from gateway.audit.record import PreparedRecord
 from gateway.config import Settings
 from gateway.crypto.detached import CurrentSigner
 from gateway.model.access import Decision
-from gateway.model.agency import Office
+from gateway.model.agency import Office, OfficeState
 from gateway.model.audit import EventName, LogValue
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.errors import Tampered, Unavailable
@@ -47,6 +47,7 @@ from gateway.ports.translation import Adapter, Encoded
 from gateway.privacy.projection import Projector
 from gateway.privacy.pseudonym import ReleaseSecret
 from gateway.privacy.release import ReleaseContext, ReleaseNotes, Withheld, release
+from gateway.services.as_made import is_as_made
 from gateway.services.cases import Cases
 from gateway.services.directory import Directories
 from gateway.services.documents import documents_in
@@ -176,6 +177,8 @@ class Enforce:
         made = await self._released(opened, delivery, recipient)
         if isinstance(made, Decision):
             return await self._refuse(delivery, made, self._clock.now())
+        if made.recipient.state is OfficeState.COMPROMISED:  # who would read it? it waits for the office's new key
+            return await self._hold_back(delivery, "office-compromised", self._clock.now())
         asked, ground = relayed(opened.data), None
         if asked is not None and (ground := await self._way_of(opened, *asked)) is None:
             return await self._refuse(delivery, made.decision, self._clock.now())
@@ -212,6 +215,7 @@ class Enforce:
             if (
                 made is None
                 or isinstance(made, Decision)
+                or made.recipient.state is OfficeState.COMPROMISED
                 or digest not in documents_in(made.release.data)
                 or not is_there
             ):
@@ -268,12 +272,15 @@ class Enforce:
         if stored is None or stored.withdrawn:
             return None
         try:
-            return self._keeper.open(stored)
+            opened = self._keeper.open(stored)
         except Tampered as broken:
             if not in_doubt:
                 raise
             self._report(broken)
-            return self._keeper.open_in_doubt(stored)
+            opened = self._keeper.open_in_doubt(stored)
+        if not is_as_made(opened.header, delivery):
+            raise Tampered("a delivery is not as it was made", remedy="restore it from a backup, then retry")
+        return opened
 
     async def _released(self, opened: OpenedNotice, delivery: Delivery, recipient: Office) -> Made | Decision:
         """Decide and project, now. A decision alone where nothing may go."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from gateway.config import Settings
-from gateway.model.agency import Caller, Office
+from gateway.model.agency import Caller, Office, OfficeState
 from gateway.model.delivery import Delivery
 from gateway.model.errors import LeaseLost, Unavailable
 from gateway.model.identifiers import OfficeId
@@ -91,7 +91,9 @@ class Push:
         """Start a task for each office with something due; returns how long nothing else will be."""
         now, wait = self._clock.now(), IDLE
         called = {
-            one.id for one in self._directories.current.offices.values() if one.webhook and one.id not in self._busy
+            one.id
+            for one in self._directories.current.offices.values()
+            if one.webhook and one.state is not OfficeState.COMPROMISED and one.id not in self._busy
         }
         if not called:
             return wait

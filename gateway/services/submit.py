@@ -157,7 +157,7 @@ class Submit:
         now, room = self._clock.now(), asyncio.Semaphore(at_once)
 
         async def accept(position: int, item: SubmittedNotice) -> Receipt | RefusedItem:
-            said = _Said(item, _own(item), BY_FILE, rows[position][0], f"/{position}")
+            said = _Said(item, _own(item, is_row=True), BY_FILE, rows[position][0], f"/{position}")
             async with room:
                 await let_pass()
                 return await self._accept_one(caller, said, now)
@@ -330,9 +330,13 @@ def passing_on_unasked(data: JsonObject) -> tuple[Problem, ...]:
     )
 
 
-def _own(item: SubmittedNotice) -> bytes:
-    """The bytes of one notice among others, by which its repetition is told from another under the same id."""
-    return canonical_json([item.type, item.subject, item.data])
+def _own(item: SubmittedNotice, *, is_row: bool = False) -> bytes:
+    """The bytes of one notice among others, by which its repetition is told from another under the same id: with what goes to
+    the vault or is sealed, since two may differ in that alone. A row of a file is told by its place."""
+    said: list[object] = [item.type, item.subject, item.data]
+    if not is_row and (item.reporter or item.sealed):
+        said += [item.reporter, item.sealed]
+    return canonical_json(said)
 
 
 def _by_case(items: Sequence[SubmittedNotice | RefusedItem]) -> list[list[tuple[int, SubmittedNotice]]]:

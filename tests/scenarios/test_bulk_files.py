@@ -8,8 +8,10 @@ import json
 import pytest
 
 from gateway.client.agency import Answered
+from gateway.model.agency import OfficeState
 from gateway.ports.log_storage import LogQuery
 from tests.adapters.printed import printed
+from tests.support.family import notice
 from tests.support.ledger import ledger
 from tests.support.town import town
 
@@ -111,3 +113,52 @@ async def test_half_a_character_in_a_native_notice_costs_nobody_the_notice(tmp_p
         first["备注\ud83d"] = "\udc00甲"
         assert await place.send("civil_affairs.440113", json.dumps(document).encode(), media_type) == 202
         assert not place.failures()
+
+
+async def test_a_file_has_its_own_limit_for_clients_that_ask_before_they_send(tmp_path):
+    """curl asks (`Expect: 100-continue`) for every file of more than a megabyte."""
+    async with town(tmp_path, limits={"max_body_bytes": 4096, "max_file_bytes": 65536}) as place:
+        client, answered = place.clients[SCHOOL], []
+        for rows in (40, 2000):
+            body = ledger(rows)
+            headers = {
+                "Authorization": f"Bearer {await client.token()}",
+                "Content-Type": CSV,
+                **client._signature(body),
+            }
+            to = f"{place.gateway.url}/v1/files"
+            async with client._session.post(to, data=body, headers=headers, expect100=True) as answer:
+                answered.append((len(body) > 4096, answer.status))
+        assert answered == [(True, 202), (True, 413)]
+
+
+async def test_of_a_file_whose_office_is_compromised_meanwhile_reports_alone_are_taken(tmp_path, monkeypatch):
+    async with town(tmp_path, ticket_seconds=0.05) as place:
+        client, services = place.clients[SCHOOL], place.gateway.services
+        bulk, rows, asked = services.bulk, services.bulk._submit.rows, []
+
+        async def in_between(caller, chunk, *how):
+            if not asked:
+                await services.enrol.set_state(SCHOOL, OfficeState.COMPROMISED, reason="test", by="test")
+            asked.append(len(chunk))
+            return await rows(caller, chunk, *how)
+
+        monkeypatch.setattr(bulk._submit, "rows", in_between)
+        monkeypatch.setattr("gateway.services.bulk.CHUNK_ROWS", 2)
+        taken = await client.submit_file(ledger(6, reports=frozenset({5})), CSV)
+        while (stored := await bulk._files.file(taken["file"])).finished_at is None:  # noqa: ASYNC110 - as its office did
+            await asyncio.sleep(0.02)
+        assert (stored.accepted, stored.refused) == (1, 5)
+        refused = await bulk._files.rows(stored.id, -1, 10, only_refused=True)
+        assert {json.loads(row.outcome.problem)[0]["code"] for row in refused} == {"not-permitted"}
+
+
+async def test_two_reports_of_one_batch_that_differ_in_their_reporter_alone_are_two(tmp_path):
+    async with town(tmp_path) as place:
+        data = {"urgency": 1, "purpose": "P01", "legal_basis": ["L20"], "place": {"region": "440113"},
+                "persons": [{"ref": "p1", "roles": ["minor"], "age": {"years": 9, "approximate": True}}]}  # fmt: skip
+        apart = ({"reporter": {"name": "甲"}}, {"reporter": {"name": "乙"}}, {"sealed": {"record": "丙"}})
+        sent = [json.loads(notice("RPT", SCHOOL, 1, {**data, **one})) for one in (*apart, *apart)]
+        items = await place.clients[SCHOOL].submit(json.dumps(sent).encode(), "application/cloudevents-batch+json")
+        assert len({item["notice"] for item in items}) == 3
+        assert [item["replayed"] for item in items] == [False] * 3 + [True] * 3

@@ -40,11 +40,10 @@ class DirectoryStorage(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyVersion:
-    """One activated policy pack: its documents as canonical bytes, addressed by hash."""
+class Activation:
+    """That a policy pack came into force for a region; what it says is kept under its hash."""
 
-    hash: PolicyHash
-    documents: bytes
+    policy: PolicyHash
     region: str
     effective_from: datetime
     activated_by: str
@@ -61,15 +60,15 @@ class PolicyChange:
     lives: Sequence[tuple[life.PolicyVersion, int]]
     records: Sequence[PreparedRecord]
     documents: Mapping[PolicyHash, bytes] = field(default_factory=dict)
-    activation: PolicyVersion | None = None
+    activation: Activation | None = None
 
 
 class PolicyStorage(Protocol):
-    async def active_policy(self, region: str) -> PolicyVersion | None: ...
+    async def active_policy(self, region: str) -> PolicyHash | None:
+        """The pack activated last for a region. Asked every second by every node: its documents are not read."""
+        ...
 
-    async def policy(self, hash_: PolicyHash) -> PolicyVersion | None: ...
-
-    async def activations(self, region: str) -> Sequence[PolicyVersion]:
+    async def activations(self, region: str) -> Sequence[Activation]:
         """Everything that was ever put in force for a region, the latest first."""
         ...
 
@@ -86,10 +85,6 @@ class PolicyStorage(Protocol):
 
         None, and nothing is written, when one of the packs has taken another step since.
         """
-        ...
-
-    async def activate_policy(self, version: PolicyVersion, records: Sequence[PreparedRecord]) -> int:
-        """Make a version the one in force; raises the policy epoch and returns it."""
         ...
 
 

@@ -46,8 +46,7 @@ from gateway.policy.life import (
 from gateway.policy.life import tested as was_tested
 from gateway.policy.rules import RuleKind
 from gateway.ports.clock import Clock
-from gateway.ports.registry_storage import PolicyChange, PolicyStorage
-from gateway.ports.registry_storage import PolicyVersion as InForce
+from gateway.ports.registry_storage import Activation, PolicyChange, PolicyStorage
 from gateway.services.govern import Policies
 from gateway.services.roles import Role, StaffDirectory, require
 from gateway.services.tell import STAFF, Teller
@@ -90,8 +89,7 @@ class AdministerPolicies:
 
     async def in_force(self) -> PolicyHash | None:
         """The pack that decides now; one whose instant has not come is effective too, but not this one."""
-        active = await self._storage.active_policy(self._policies.region)
-        return None if active is None else active.hash
+        return await self._storage.active_policy(self._policies.region)
 
     async def files(self, policy: str, *, by: str) -> Mapping[str, str]:
         """The documents of a pack, name to text."""
@@ -121,7 +119,7 @@ class AdministerPolicies:
             version = was_tested(version, by, now, failures=0, misses=0)
             records.append(self._record(EventName.POLICY_TESTED, version, by, now, counts))
             replaces = await self._storage.active_policy(version.region)
-            about: dict[str, LogValue | None] = {"replaces": None if replaces is None else replaces.hash}
+            about: dict[str, LogValue | None] = {"replaces": replaces}
             records.append(self._record(EventName.POLICY_SUBMITTED, version, by, now, about))
         steps = 0 if before is None else len(before.steps)
         await self._step(PolicyChange(((version, steps),), records, {hash_: documents}))
@@ -207,7 +205,7 @@ class AdministerPolicies:
             and version.region == region
             and version.effective_from is not None
             and version.effective_from <= now
-            and (active is None or version.policy != active.hash)
+            and version.policy != active
         ]
         if not due:
             return None
@@ -258,8 +256,7 @@ class AdministerPolicies:
             gone = retired(current, by, now, f"replaced by {after.policy}")
             lives.append((gone, len(current.steps)))
             records.append(self._record(EventName.POLICY_RETIRED, gone, by, now, {"reason": "replaced"}))
-        version = InForce(after.policy, documents, after.region, now, by)
-        await self._step(PolicyChange(lives, records, {}, version))
+        await self._step(PolicyChange(lives, records, activation=Activation(after.policy, after.region, now, by)))
         await self._policies.refresh()
         await self._settle()
 
@@ -271,7 +268,7 @@ class AdministerPolicies:
         active = await self._storage.active_policy(region)
         if active is None:
             return None
-        return next((one for one in await self._storage.lives() if one.policy == active.hash), None)
+        return next((one for one in await self._storage.lives() if one.policy == active), None)
 
     async def _documents(self, policy: PolicyHash) -> bytes:
         documents = await self._storage.documents(policy)

@@ -34,7 +34,7 @@ from gateway.policy.load import load_policy
 from gateway.policy.routing_rules import RoutingTables
 from gateway.policy.safeguards import Safeguards
 from gateway.ports.clock import Clock
-from gateway.ports.registry_storage import PolicyChange, PolicyStorage, PolicyVersion
+from gateway.ports.registry_storage import Activation, PolicyChange, PolicyStorage
 from gateway.services.facts import china_day
 from gateway.services.tell import STAFF, Teller
 
@@ -43,6 +43,7 @@ from gateway.services.tell import STAFF, Teller
 class _Compiled:
     """What a pack says from `day` on, until the day before `until`."""
 
+    pack: PolicyHash
     documents: bytes
     policy: Policy
     until: date | None
@@ -70,7 +71,7 @@ def _proved(documents: bytes, fields: _Fields, day: date, region: str) -> Policy
 @lru_cache(maxsize=2)
 def _compiled(documents: bytes, fields: _Fields, day: date, region: str) -> _Compiled:
     document = load_document(orjson.loads(documents), fields.by_id)
-    return _Compiled(documents, compile_policy(document, day, region), next_change(document, day))
+    return _Compiled(pack_hash(documents), documents, compile_policy(document, day, region), next_change(document, day))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Policies:
             raise Unavailable("no policy is in force", remedy="activate one: hutong policy activate")
         if now.until is not None and (today := self._today()) >= now.until:
             ready, self._next = self._next, None
-            if ready is None or ready.documents != now.documents or (ready.until is not None and today >= ready.until):
+            if ready is None or ready.pack != now.pack or (ready.until is not None and today >= ready.until):
                 ready = self._compiled(now.documents, today)
             now = self._now = ready
         return now.policy
@@ -132,14 +133,13 @@ class Policies:
         self._looks += 1
         look, compiled = self._looks, self._now
         active = await self._storage.active_policy(self._region)
-        if active is None:
-            compiled = None
-        elif compiled is None or active.documents != compiled.documents:
-            compiled = await asyncio.to_thread(self._compiled, active.documents, self._today())
+        if compiled is None or active != compiled.pack:
+            documents = None if active is None else await self._storage.documents(active)
+            compiled = None if documents is None else await asyncio.to_thread(self._compiled, documents, self._today())
         if look < self._shown:
             return
         self._shown = look
-        if compiled is None or self._now is None or compiled.documents != self._now.documents:
+        if compiled is None or self._now is None or compiled.pack != self._now.pack:
             self._now, self._next = compiled, None
 
     async def prepare(self) -> None:
@@ -162,8 +162,8 @@ class Policies:
             actor=STAFF,
             officer=by,
         )
-        version = PolicyVersion(hash_, documents, self._region, now, by)
-        await self._storage.change_policies(PolicyChange(((life, 0),), (record,), {hash_: documents}, version))
+        activation = Activation(hash_, self._region, now, by)
+        await self._storage.change_policies(PolicyChange(((life, 0),), (record,), {hash_: documents}, activation))
         await self.refresh()
         return policy
 
@@ -197,14 +197,12 @@ class Policies:
         """The compiled policy of this hash that was in force around an instant, made again from its documents."""
         if self._now is not None and self._now.policy.hash == policy:
             return self._now.policy
-        tried: set[tuple[PolicyHash, date]] = set()
-        for version in await self._storage.activations(self._region):
-            key = (version.hash, china_day(at))
-            if version.effective_from <= at and key not in tried:
-                tried.add(key)
-                found = await self.as_of(version.documents, key[1])
-                if found.hash == policy:
-                    return found
+        for pack in dict.fromkeys(
+            one.policy for one in await self._storage.activations(self._region) if one.effective_from <= at
+        ):
+            documents = await self._storage.documents(pack)
+            if documents is not None and (found := await self.as_of(documents, china_day(at))).hash == policy:
+                return found
         return None
 
     def _compiled(self, documents: bytes, day: date) -> _Compiled:

@@ -4,7 +4,6 @@ disclosure made under it can be decided again from its log record."""
 import asyncio
 import json
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -14,8 +13,9 @@ from gateway.cli.frame import Admin
 from gateway.client.agency import AgencyClient
 from gateway.engines.files.packs import pack_files
 from gateway.model.errors import Refusal
-from gateway.model.identifiers import PolicyHash
+from gateway.policy.life import pack_hash
 from gateway.ports.log_storage import LogQuery
+from gateway.ports.registry_storage import Activation, PolicyChange
 from tests.support.town import CANONICAL, town
 
 pytestmark = pytest.mark.slow
@@ -225,8 +225,9 @@ async def test_a_scheduled_policy_waits_for_its_instant_and_survives_nobody_look
         await asyncio.sleep(0.05)
     assert whole.gateway.services.policies.current().hash == made["decides_as"]
     assert datetime.now(UTC) >= start
-    active = await whole.gateway.engines.store.policies.active_policy("440113")
-    assert active.hash == made["policy"] and active.effective_from >= start
+    policies = whole.gateway.engines.store.policies
+    assert await policies.active_policy("440113") == made["policy"]
+    assert (await policies.activations("440113"))[0].effective_from >= start
 
 
 async def test_every_disclosure_is_decided_again_from_its_record_under_the_policy_then_in_force(whole, staff):
@@ -330,23 +331,28 @@ async def test_a_policy_that_was_taken_back_while_a_node_compiled_it_does_not_co
     async with town(tmp_path) as whole:
         store, services = whole.gateway.engines.store.policies, whole.gateway.services
         policies, directories = services.policies, services.directories
-        good = await store.active_policy(policies.region)
-        bad = replace(good, hash=PolicyHash("ab" * 32), documents=good.documents + b" ")
+        good, now = await store.active_policy(policies.region), datetime.now(UTC)
+        documents = await store.documents(good) + b" "
+        bad = pack_hash(documents)
         begun, go, compiled = threading.Event(), threading.Event(), policies._compiled
 
-        def slowly(documents, day):
-            if documents == bad.documents:
+        def slowly(said, day):
+            if said == documents:
                 begun.set()
                 go.wait(20)
-            return compiled(documents, day)
+            return compiled(said, day)
+
+        async def put_in_force(pack):
+            activation = Activation(pack, policies.region, now, "somebody")
+            return await store.change_policies(PolicyChange((), [], {bad: documents}, activation))
 
         monkeypatch.setattr(policies, "_compiled", slowly)
-        await store.activate_policy(bad, [])
+        await put_in_force(bad)
         looking = asyncio.create_task(directories.refresh())
         await asyncio.to_thread(begun.wait, 20)
-        taken_back = await store.activate_policy(good, [])
+        taken_back = await put_in_force(good)
         await directories.refresh()
         go.set()
         await looking
         assert directories.current.epochs.policy == taken_back
-        assert policies._now.documents == good.documents
+        assert policies._now.pack == good

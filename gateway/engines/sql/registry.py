@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gateway.engines.sql.office_document import read_office, write_office
 from gateway.engines.sql.policy_document import read_life, write_life
@@ -22,7 +22,7 @@ from gateway.model.errors import Tampered
 from gateway.model.identifiers import PersonId, PolicyHash
 from gateway.policy import life
 from gateway.ports.clock import Clock
-from gateway.ports.registry_storage import ConsentRecord, PolicyChange, PolicyVersion, StaffRole
+from gateway.ports.registry_storage import Activation, ConsentRecord, PolicyChange, StaffRole
 from gateway.ports.storage import Epochs
 
 if TYPE_CHECKING:
@@ -38,12 +38,6 @@ Records = tuple["PreparedRecord", ...]
 class _OfficeChange:
     office: Office
     at: int
-    records: Records
-
-
-@dataclass(frozen=True, slots=True)
-class _PolicyChange:
-    version: PolicyVersion
     records: Records
 
 
@@ -108,12 +102,6 @@ class SqlPolicies:
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer
         self._readers = readers
-        self._activate: Kind[_PolicyChange, int] = Kind(
-            "activate-policy",
-            1,
-            lambda tx, units: [_activate(tx, unit) for unit in units],
-            lambda tx, unit: tx.state.epochs.policy,
-        )
         self._change: Kind[PolicyChange, int | None] = Kind(
             "change-policies",
             1,
@@ -121,15 +109,13 @@ class SqlPolicies:
             lambda tx, unit: tx.state.epochs.policy,
         )
 
-    async def active_policy(self, region: str) -> PolicyVersion | None:
-        return _policy(await self._readers.ask(lambda sql: sql.one("active_policy", (region,))))
+    async def active_policy(self, region: str) -> PolicyHash | None:
+        row = await self._readers.ask(lambda sql: sql.one("active_policy", (region,)))
+        return None if row is None else PolicyHash(row[0])
 
-    async def policy(self, hash_: PolicyHash) -> PolicyVersion | None:
-        return _policy(await self._readers.ask(lambda sql: sql.one("policy_by_hash", (hash_,))))
-
-    async def activations(self, region: str) -> Sequence[PolicyVersion]:
+    async def activations(self, region: str) -> Sequence[Activation]:
         rows = await self._readers.ask(lambda sql: sql.all("activations", (region,)))
-        return [version for row in rows if (version := _policy(row)) is not None]
+        return [Activation(PolicyHash(policy), region, instant(at), by) for policy, at, by in rows]
 
     async def lives(self) -> Sequence[life.PolicyVersion]:
         rows = await self._readers.ask(lambda sql: sql.all("policy_lives"))
@@ -141,9 +127,6 @@ class SqlPolicies:
 
     async def change_policies(self, change: PolicyChange) -> int | None:
         return await self._writer.submit(self._change, change)
-
-    async def activate_policy(self, version: PolicyVersion, records: Sequence[PreparedRecord]) -> int:
-        return await self._writer.submit(self._activate, _PolicyChange(version, tuple(records)))
 
 
 class SqlStaff:
@@ -226,22 +209,6 @@ def _use_once(tx: Transaction, units: Sequence[_OneTime]) -> Sequence[bool]:
     return first
 
 
-def _activate(tx: Transaction, unit: _PolicyChange) -> int:
-    epoch = _put_in_force(tx, unit.version)
-    tx.log(unit.records)
-    return epoch
-
-
-def _put_in_force(tx: Transaction, version: PolicyVersion) -> int:
-    epoch = tx.state.epochs.policy + 1
-    tx.sql.run("add_policy", (version.hash, version.documents))
-    tx.sql.run(
-        "activate_policy", (epoch, version.hash, version.region, millis(version.effective_from), version.activated_by)
-    )
-    raise_epoch(tx, policy=epoch)
-    return epoch
-
-
 def _change_policies(tx: Transaction, change: PolicyChange) -> int | None:
     for version, steps_before in change.lives:
         row = tx.sql.one("policy_steps", (version.policy,))
@@ -252,7 +219,9 @@ def _change_policies(tx: Transaction, change: PolicyChange) -> int | None:
     for version, _ in change.lives:
         tx.sql.run("put_policy_life", (version.policy, version.region, len(version.steps), write_life(version)))
     if change.activation is not None:
-        _put_in_force(tx, change.activation)
+        epoch, new = tx.state.epochs.policy + 1, change.activation
+        tx.sql.run("activate_policy", (epoch, new.policy, new.region, millis(new.effective_from), new.activated_by))
+        raise_epoch(tx, policy=epoch)
     tx.log(change.records)
     return tx.state.epochs.policy
 
@@ -279,10 +248,3 @@ def _put_consent(tx: Transaction, unit: _ConsentChange) -> int | None:
     raise_epoch(tx, consent=epoch)
     tx.log(unit.records)
     return epoch
-
-
-def _policy(row: tuple[Any, ...] | None) -> PolicyVersion | None:
-    if row is None:
-        return None
-    hash_, documents, region, effective_from, activated_by = row
-    return PolicyVersion(PolicyHash(hash_), documents, region, instant(effective_from), activated_by)

@@ -37,21 +37,11 @@ INSERT INTO policy_activation (epoch, hash, region, effective_from, activated_by
 
 -- name: active_policy
 -- The policy activated last for a region.
-SELECT v.hash, v.documents, a.region, a.effective_from, a.activated_by
-FROM policy_activation AS a JOIN policy_version AS v ON v.hash = a.hash
-WHERE a.region = ? ORDER BY a.epoch DESC LIMIT 1;
-
--- name: policy_by_hash
--- A policy with its latest activation.
-SELECT v.hash, v.documents, a.region, a.effective_from, a.activated_by
-FROM policy_version AS v JOIN policy_activation AS a ON a.hash = v.hash
-WHERE v.hash = ? ORDER BY a.epoch DESC LIMIT 1;
+SELECT hash FROM policy_activation WHERE region = ? ORDER BY epoch DESC LIMIT 1;
 
 -- name: activations
 -- Everything that was ever put in force for a region, the latest first.
-SELECT v.hash, v.documents, a.region, a.effective_from, a.activated_by
-FROM policy_activation AS a JOIN policy_version AS v ON v.hash = a.hash
-WHERE a.region = ? ORDER BY a.epoch DESC;
+SELECT hash, effective_from, activated_by FROM policy_activation WHERE region = ? ORDER BY epoch DESC;
 
 -- name: policy_documents
 -- The documents of a pack in any state.

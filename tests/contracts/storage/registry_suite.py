@@ -10,7 +10,7 @@ from gateway.model.identifiers import NoticeType, PolicyHash
 from gateway.policy.life import PolicyVersion as Life
 from gateway.policy.life import activated, approved
 from gateway.policy.life import tested as was_tested
-from gateway.ports.registry_storage import ConsentRecord, PolicyChange, PolicyVersion, StaffRole
+from gateway.ports.registry_storage import Activation, ConsentRecord, PolicyChange, StaffRole
 from gateway.ports.storage import (
     Epochs,
 )
@@ -64,15 +64,16 @@ class RegistrySuite:
 
     async def test_the_policy_activated_last_is_in_force(self, store, units, clock):
         assert await store.policies.active_policy("44") is None
-        old = PolicyVersion(PolicyHash("a" * 64), b'{"v":1}', "44", clock.now(), "li")
-        new = PolicyVersion(PolicyHash("b" * 64), b'{"v":2}', "44", clock.now(), "wang")
-        assert await store.policies.activate_policy(old, [units.record()]) == 1
-        assert await store.policies.activate_policy(new, [units.record()]) == 2
-        assert await store.policies.active_policy("44") == new
+        old = Activation(PolicyHash("a" * 64), "44", clock.now(), "li")
+        new = Activation(PolicyHash("b" * 64), "44", clock.now(), "wang")
+        for epoch, version in enumerate((old, new), start=1):
+            change = PolicyChange((), [units.record()], {version.policy: b"{}"}, version)
+            assert await store.policies.change_policies(change) == epoch
+            assert await store.policies.active_policy("44") == version.policy
         assert await store.policies.active_policy("11") is None
-        assert await store.policies.policy(old.hash) == old
-        assert await store.policies.activate_policy(old, []) == 3
-        assert await store.policies.active_policy("44") == old
+        assert await store.policies.change_policies(PolicyChange((), [], activation=old)) == 3
+        assert await store.policies.active_policy("44") == old.policy
+        assert list(await store.policies.activations("44")) == [old, new, old]
         assert (await store.directory.epochs()).policy == 3
 
     async def test_two_people_never_take_the_same_step_of_a_policy(self, store, units, clock):
@@ -93,12 +94,12 @@ class RegistrySuite:
         )
         assert sorted(answers, key=str) == [0, None]
         assert (await store.log.head()).size == 2
-        in_force = PolicyVersion(tested.policy, b'{"a":"b"}', "44", clock.now(), "sun")
+        in_force = Activation(tested.policy, "44", clock.now(), "sun")
         (now,) = await store.policies.lives()
         step = activated(now, "sun", clock.now(), clock.now())
         assert await store.policies.change_policies(PolicyChange(((step, 2),), [units.record()], {}, in_force)) == 1
-        assert await store.policies.active_policy("44") == in_force
-        assert [one.hash for one in await store.policies.activations("44")] == [tested.policy]
+        assert await store.policies.active_policy("44") == tested.policy
+        assert list(await store.policies.activations("44")) == [in_force]
 
     async def test_a_role_is_given_once_and_taken_once(self, store, units, clock):
         role = StaffRole("li", "policy-author", "sun", clock.now())

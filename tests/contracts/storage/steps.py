@@ -8,7 +8,7 @@ from datetime import timedelta
 from gateway.model.agency import Office
 from gateway.model.delivery import DeliveryState
 from gateway.model.identifiers import PolicyHash
-from gateway.ports.registry_storage import ConsentRecord, PolicyVersion
+from gateway.ports.registry_storage import Activation, ConsentRecord, PolicyChange
 from gateway.ports.storage import Accepted, Concluded
 from tests.support.stored import POLICE, WELFARE
 
@@ -40,8 +40,9 @@ async def change(store, units, what):
     """Raise one epoch by the change that belongs to it."""
     now = units.clock.now()
     if what == "policy":
-        version = PolicyVersion(PolicyHash(os.urandom(32).hex()), b"{}", "44", now, "li")
-        return await store.policies.activate_policy(version, [units.record()])
+        pack = PolicyHash(os.urandom(32).hex())
+        unit = PolicyChange((), [units.record()], {pack: b"{}"}, Activation(pack, "44", now, "li"))
+        return await store.policies.change_policies(unit)
     if what == "consent":
         record = ConsentRecord(os.urandom(8).hex(), units.ids.person(), b"sealed", "given", now)
         return await store.consents.put_consent(record, [units.record()])

@@ -18,6 +18,7 @@ from adapters.health.v2_fields import (
     take_local,
 )
 from adapters.health.v2_structure import NoticeCodec, complete, without_stand_ins
+from adapters.health.v2_version import DEFAULT, short_number, version_asked, write_for
 from adapters.kit.adapter import MappedAdapter, Outgoing, Source
 from adapters.kit.er7 import component
 from adapters.kit.lens import CustomField, Reading, fill, text_of
@@ -28,7 +29,7 @@ from adapters.kit.relations import guardian_by_relation
 from gateway.model.agency import Office
 from gateway.model.errors import Problem
 from gateway.model.notice import SubmittedNotice
-from gateway.ports.translation import RefusedItem
+from gateway.ports.translation import Encoded, RefusedItem
 
 _NEXT_SEGMENT = re.compile(r"(?:^|[^A-Za-z0-9]|\\[rn])(?:EVN|PID|PV1)$")
 _PHOTO = {"kind": "photo", "holder": "医院"}
@@ -130,6 +131,8 @@ class HealthV2(MappedAdapter):
         without_stand_ins(tree)
         plain = "ZTB" not in tree
         notice = tree.setdefault("ZTB", {})
+        if isinstance(notice, dict) and text_of(notice.get("6")) and isinstance(tree.get("MSH"), dict):
+            tree["MSH"]["10"] = notice.pop("6")  # the whole of a number that is too long for MSH-10
         if plain and text_of(get_at(tree, ("ZMR", "3"))) == "1":
             notice["4"] = "2"  # a hospital's own message has no urgency: immediate danger is life-threatening
         if isinstance(notice, dict) and "1" not in notice:
@@ -175,11 +178,18 @@ class HealthV2(MappedAdapter):
         fold_roles(rest)
 
     def after_writing(self, tree: Tree, outgoing: Outgoing) -> None:
+        number = short_number(outgoing.number)
         tree["MSH"] = {
-            "3": "HUTONG", "6": "HIS", "9": {"1": "ORU", "2": "R01"}, "12": "2.4", "15": "AL", "16": "NE", "17": "CHN",
-            "18": "UNICODE UTF-8", **tree.get("MSH", {}),
+            "3": "HUTONG", "6": "HIS", "9": {"1": "ORU", "2": "R01"}, "12": DEFAULT, "15": "AL", "16": "NE", "17": "CHN",
+            "18": "UNICODE UTF-8", **tree.get("MSH", {}), "10": number,
         }  # fmt: skip
-        complete(tree, outgoing.number)
+        if number != outgoing.number:
+            tree.setdefault("ZTB", {})["6"] = outgoing.number
+        complete(tree, number)
+
+    def to_bytes(self, tree: Tree, media_type: str) -> Encoded:
+        write_for(tree, version_asked(media_type))
+        return super().to_bytes(tree, media_type)
 
 
 def _customs(mapping: AgencyMapping) -> dict[str, CustomField]:

@@ -32,10 +32,13 @@ class Formats:
         return adapter
 
     def wanted(self, caller: Caller, accept: str) -> str:
-        """The media type a caller gets: the first it accepts that its adapter or canonical writes, else the office's own."""
+        """The media type a caller gets: the first it accepts that its adapter or canonical writes, else the office's own.
+
+        With its parameters: an adapter may write several versions of a format.
+        """
         own = self._adapters.get(caller.office.adapter)
         for part in accept.split(","):
-            asked = part.split(";", 1)[0].strip().lower()
+            asked = part.strip().lower()
             if asked.startswith(CLOUDEVENTS) or (own is not None and _reads(own, asked)):
                 return asked
         return caller.office.media_type

@@ -11,6 +11,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
@@ -126,6 +127,7 @@ def _health(body: bytes, media_type: str) -> None:
         message = hl7.parse(body.decode("utf-8"))
         assert str(message["MSH.F9.R1.C1"]) == "ORU"
         assert str(message["MSH.F12"]) == "2.4"
+        assert len(str(message["MSH.F10"])) <= 20
         assert {str(segment[0]) for segment in message} <= {
             "MSH", "PID", "NK1", "PV1", "ORC", "OBR", "OBX", "ZMR", "ZTB", "ZKZ",
         }  # fmt: skip
@@ -161,6 +163,37 @@ def test_hl7_holds_by_its_segment_rules_whatever_is_withheld_and_nothing_is_made
     assert not list(broken_segment_rules(written.body.decode("utf-8")))
     (item,) = ADAPTERS["health"].decode(written.body, written.media_type, office("health"), {}).items
     assert (item.subject, by_ref(item.data), item.gaps) == ("case-77", by_ref(data), ())
+
+
+# HL7apy's tables of 2.3 and of 2.8 ask for an OBR-27 and for two common orders, which the standard leaves to the sender
+@pytest.mark.parametrize("version", ["2.3", "2.3.1", "2.5.1", "2.6", "2.7", "2.8"])
+def test_hl7_holds_by_the_rules_of_the_version_asked_for_and_reads_as_the_same(version):
+    health = ADAPTERS["health"]
+    for kind in ("RPT-M", "LED", "GRD-R"):
+        sent = release(EXAMPLES[kind], kind, "health")
+        written = health.encode(sent, office("health"), f"application/hl7-v2+er7; version={version}")
+        message = hl7.parse(written.body.decode("utf-8"))
+        assert str(message["MSH.F12"]) == version
+        assert len(str(message["MSH.F10"])) <= 20
+        if version not in ("2.3", "2.8"):
+            assert not list(broken_segment_rules(written.body.decode("utf-8"))), (kind, version)
+        (item,) = health.decode(written.body, written.media_type, office("health"), {}).items
+        assert (item.native_id, item.subject, by_ref(item.data), item.gaps) == (
+            sent.id,
+            "case-77",
+            by_ref(EXAMPLES[kind]),
+            (),
+        )
+
+
+def test_a_hl7_message_has_the_same_short_number_in_every_version_and_another_with_each_revision():
+    def number(revision: int, media_type: str) -> str:
+        sent = replace(release(EXAMPLES["RPT-M"], "RPT-M", "health"), revision=revision)
+        return str(hl7.parse(ADAPTERS["health"].encode(sent, office("health"), media_type).body.decode())["MSH.F10"])
+
+    numbers = {number(1, f"application/hl7-v2; version={version}") for version in ("2.3", "2.4", "2.8", "9")}
+    assert len(numbers) == 1
+    assert number(2, "application/hl7-v2") not in numbers
 
 
 _FY = "{urn:x-fyb:wcnr:1}"

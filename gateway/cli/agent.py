@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import signal
-import ssl
 import sys
 import time
 from contextlib import AsyncExitStack
@@ -15,17 +14,21 @@ from typing import Any
 import click
 import uvloop
 
+from adapters.health.v2_version import DEFAULT, VERSIONS
+from gateway.cli.agent_tls import listener_tls, sender_tls
 from gateway.cli.frame import fail
 from gateway.cli.submit import SUFFIXES, media_type_of, profile_option
 from gateway.client.agency import AgencyClient, Profile
 from gateway.client.agent import fetch_once, follow_drop, follow_inbox
 from gateway.client.forward import Forward
+from gateway.client.handing_on import HL7, HandOn
 from gateway.crypto.detached import DetachedVerifier
 from gateway.engines.file_drop.durable import write_durably
 from gateway.engines.file_drop.inbox import InboxFolder
 from gateway.engines.file_drop.outgoing import DropSettings, FileDrop
 from gateway.engines.files.lock import OwnerLock
 from gateway.engines.mllp.listener import ListenerLimits, MllpListener
+from gateway.engines.mllp.sender import MllpSender, SenderLimits
 from gateway.engines.system.clock import SystemClock
 from gateway.engines.system.logs import EventLog, take_over_logging
 from gateway.engines.system.outlet import Outlet
@@ -35,8 +38,10 @@ from gateway.ports.submission import Pushed
 
 
 @click.command(
-    help="代理 · on the agency's side: sign and forward files (--drop) and HL7 v2 messages (--mllp), fetch releases (--inbox)\n\n"
-    "DROP has arrive/ claim/ done/ failed/; receipts stand beside. AA is answered only after the gateway's signed receipt."
+    help="代理 · on the agency's side: sign and forward files (--drop) and HL7 v2 messages (--mllp), fetch releases into a "
+    "folder (--inbox) or hand them on to an HL7 v2 listener (--deliver)\n\n"
+    "DROP has arrive/ claim/ done/ failed/; receipts stand beside. AA is answered only after the gateway's signed receipt, and a "
+    "release is acknowledged only after the listener's AA or CA."
 )
 @click.option("--as", "office", required=True, metavar="OFFICE", help="以此单位身份 as this office")
 @click.option("--mllp", metavar="HOST:PORT", help="在此地址接收 HL7 listen for HL7 v2 over MLLP")
@@ -51,6 +56,30 @@ from gateway.ports.submission import Pushed
 )
 @click.option("--drop", type=click.Path(path_type=Path), help="投递目录 folder for files to send")
 @click.option("--inbox", type=click.Path(path_type=Path), help="收件目录 folder for releases")
+@click.option(
+    "--deliver",
+    metavar="HOST:PORT",
+    help="经 MLLP 送入本单位系统 hand releases on to the MLLP listener at this address",
+)
+@click.option(
+    "--deliver-ca",
+    type=click.Path(exists=True, path_type=Path),
+    help="以 TLS 送出，只信此机构签发的证书 over TLS, to a listener with a certificate of this CA; --tls-cert is shown to it",
+)
+@click.option(
+    "--hl7-version",
+    type=click.Choice(VERSIONS),
+    default=DEFAULT,
+    show_default=True,
+    help="送出的 HL7 版本 version of the HL7 v2 that is handed on",
+)
+@click.option(
+    "--answer-seconds",
+    type=click.FloatRange(1, 600),
+    default=30.0,
+    show_default=True,
+    help="等 AA/CA 多久，须短于租约 how long to wait for AA or CA; shorter than a lease",
+)
 @click.option("--accept", default="", help="想要的媒体类型 media type wanted for releases")
 @click.option(
     "--media-type", default="application/octet-stream", help="无法按扩展名识别时 for files whose name does not tell"
@@ -90,6 +119,10 @@ async def _agent(
     tls_ca: Path | None,
     drop: Path | None,
     inbox: Path | None,
+    deliver: str | None,
+    deliver_ca: Path | None,
+    hl7_version: str,
+    answer_seconds: float,
     accept: str,
     media_type: str,
     require_signature: bool,
@@ -98,12 +131,17 @@ async def _agent(
     max_message_bytes: int,
     once: bool,
 ) -> None:
-    if not (mllp or drop or inbox):
-        raise Refusal("nothing to do", remedy="写明 --mllp、--drop 或 --inbox / say --mllp, --drop or --inbox")
+    if not (mllp or drop or inbox or deliver):
+        raise Refusal(
+            "nothing to do",
+            remedy="写明 --mllp、--drop、--inbox 或 --deliver / say --mllp, --drop, --inbox or --deliver",
+        )
     if mllp and not receipts:
         raise Refusal("receipts of MLLP messages need a folder", remedy="写明 --receipts 目录 / say --receipts DIR")
     who = Profile.load(profile, office)
-    address, tls = _address(mllp), _tls(tls_cert, tls_key, tls_ca)
+    address, tls = _address("--mllp", mllp), listener_tls(tls_cert, tls_key, tls_ca) if mllp else None
+    target = _address("--deliver", deliver)
+    sender_context = sender_tls(deliver_ca, tls_cert, tls_key)
     clock = SystemClock()
     outlet = Outlet(sys.stderr.fileno())
     lines = EventLog(outlet, clock)
@@ -132,13 +170,21 @@ async def _agent(
             )
             dropped = FileDrop(drop, push, _verifier(who), problem_document, time.monotonic, tell, settings)
         shelf = InboxFolder(inbox, SUFFIXES) if inbox is not None else None
+        hand_on = None
+        if target is not None:
+            system = MllpSender(*target, sender_context, SenderLimits(answer_seconds=answer_seconds))
+            stack.callback(system.close)
+            wanted = accept or f"{HL7}+er7; version={hl7_version}"
+            hand_on = HandOn(client, system, shelf, wanted, tell)
         if once:
             if dropped is not None:
                 await dropped.look()
                 if settle_seconds and not require_signature:
                     await asyncio.sleep(settle_seconds)
                     await dropped.look()
-            while shelf is not None and await fetch_once(client, shelf, accept, tell):
+            while hand_on is not None and await hand_on.once():
+                pass
+            while shelf is not None and hand_on is None and await fetch_once(client, shelf, accept, tell):
                 pass
             return
         listener = None
@@ -158,7 +204,9 @@ async def _agent(
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(follow_drop(dropped, max(settle_seconds, 0.2), tell))] if dropped else []
-                if shelf is not None:
+                if hand_on is not None:
+                    running.append(tasks.create_task(hand_on.follow()))
+                elif shelf is not None:
                     running.append(tasks.create_task(follow_inbox(client, shelf, accept, tell)))
                 await stop.wait()
                 for task in running:
@@ -171,12 +219,12 @@ async def _agent(
         tell("agent_stopped")
 
 
-def _address(mllp: str | None) -> tuple[str, int] | None:
-    if mllp is None:
+def _address(option: str, given: str | None) -> tuple[str, int] | None:
+    if given is None:
         return None
-    host, _, port = mllp.rpartition(":")
+    host, _, port = given.rpartition(":")
     if not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise Refusal("--mllp is no address", remedy="写成 127.0.0.1:2575 / write it as 127.0.0.1:2575")
+        raise Refusal(f"{option} is no address", remedy="写成 127.0.0.1:2575 / write it as 127.0.0.1:2575")
     return host or "127.0.0.1", int(port)
 
 
@@ -214,23 +262,3 @@ def _keeper(folder: Path) -> Any:
             write_durably(folder / f"{digest}.receipt.json", pushed.document)
 
     return keep
-
-
-def _tls(cert: Path | None, key: Path | None, ca: Path | None) -> ssl.SSLContext | None:
-    if cert is None:
-        if key is not None or ca is not None:
-            raise Refusal("TLS needs a certificate", remedy="写明 --tls-cert 证书 / say --tls-cert too")
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(cert, key)
-        if ca is not None:
-            context.load_verify_locations(ca)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except (ssl.SSLError, OSError) as broken:
-        raise Refusal(
-            "the certificate, its key or the CA cannot be used",
-            remedy="证书与私钥须成对，均为 PEM / certificate and key belong together, each as PEM",
-        ) from broken
-    return context

@@ -1,7 +1,7 @@
 """What does an agent do all day on the agency's side, and what does it do after a fall?
 
 Three loops under one task group: the MLLP listener answers by itself, the drop
-folder is looked into every few seconds, releases are fetched by long poll. An
+folder is looked into every few seconds, releases are fetched by long poll (into a folder here, over MLLP in `handing_on`). An
 outage makes the loops wait longer, up to a minute, and never ends them. All state
 is in the folders, so starting again after a crash is starting.
 """
@@ -49,13 +49,18 @@ async def fetch_once(client: AgencyClient, shelf: Shelf, accept: str, tell: Tell
     fetched: Sequence[Inbound] = await client.pull(20, wait_seconds, accept)
     for release in fetched:
         await asyncio.to_thread(shelf.put, release)
-        try:
-            await client.acknowledge(release)
-        except Answered as late:
-            tell("release_acknowledged_late", delivery=release.delivery, status=late.status)
-        else:
-            tell("release_fetched", delivery=release.delivery, revision=release.revision)
+        await acknowledge(client, release, tell)
     return len(fetched)
+
+
+async def acknowledge(client: AgencyClient, release: Inbound, tell: Tell) -> None:
+    """The release is with its system. Where the lease has run out meanwhile it comes again."""
+    try:
+        await client.acknowledge(release)
+    except Answered as late:
+        tell("release_acknowledged_late", delivery=release.delivery, status=late.status)
+    else:
+        tell("release_fetched", delivery=release.delivery, revision=release.revision)
 
 
 async def follow_inbox(client: AgencyClient, shelf: Shelf, accept: str, tell: Tell) -> None:

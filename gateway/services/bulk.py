@@ -6,11 +6,12 @@
    dropped a day later; the sender comes again and gets the same file by office, key and digest.
 3. `work` takes the rows in chunks of at most 500, in two passes over the file: first the reports in it, if a look at
    the types of its rows finds any, then all the rest. Each row is accepted as a notice of its own under the key (office, file, row), and each waits until no
-   single notice is being answered, though never longer than `PATIENCE`.
+   single notice is being answered, though never longer than `PATIENCE`. The first pass of every file, also of one that comes
+   meanwhile, goes before the next chunk of any second pass: no report waits behind another file, nor for a hold to end.
 4. A transaction writes what the rows of a chunk became and how far the pass is. A crash in between repeats the
    chunk: rows that were accepted answer with their first receipt, so nothing is lost and nothing doubled.
 
-Held in memory: one file as it came, and one chunk of decoded rows.
+Held in memory: one file as it came, and one chunk of decoded rows; of another one in its first pass the same.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ _LOOK = timedelta(milliseconds=5)
 _SAMPLE_ROWS = 50
 _LOOKED_AT = 100
 _UPLOADS_END = timedelta(days=1)
-_LOOK_AGAIN_SECONDS = 1.0  # for files that another node took
+_LOOK_AGAIN = timedelta(seconds=1)  # for files that another node took
 _RETRY = timedelta(seconds=1)
 
 
@@ -149,8 +150,9 @@ class BulkFiles:
             actor=office, officer=caller.officer,
         )  # fmt: skip
         header = seal(
-            key.secret, self._ids.secret(NONCE_BYTES), canonical_json({"officer": caller.officer}), _place(file, -1)
-        )
+            key.secret, self._ids.secret(NONCE_BYTES),
+            canonical_json({"officer": caller.officer, "report_only": caller.is_report_only}), _place(file, -1),
+        )  # fmt: skip
         retention = self._settings.retention
         return NewFile(
             file, office, file_key, media_type, len(body), len(starts), key.id, header, signed, now,
@@ -191,39 +193,50 @@ class BulkFiles:
                     await self._files.drop_orphans(self._clock.now() - _UPLOADS_END)
                     is_fresh = False
                 worked = await self.work()
+                wait = timedelta() if worked else _LOOK_AGAIN
             except Unavailable as away:
-                await self._pause(away.retry_after or _RETRY)
-                continue
-            if not worked:
+                wait = away.retry_after or _RETRY
+            if wait:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(_LOOK_AGAIN_SECONDS):
+                    async with asyncio.timeout(wait.total_seconds()):
                         await self._came.wait()
 
     async def work(self) -> bool:
-        """Work off the oldest open file to its end; False when there is none."""
-        waiting = [one for one in await self._files.open_files(_LOOKED_AT) if one.id not in self._set_aside]
-        if not waiting:
-            return False
-        stored = waiting[0]
+        """Accept the reports of all open files, and work off the oldest to its end; False when there is none."""
+        await self._reports()
+        waiting = await self._waiting()
+        oldest = next(
+            (one for one in waiting if one.stage is Stage.REST), None
+        )  # one that just came has its reports first
+        if oldest is not None:
+            await self._work_off(oldest, Stage.REST)
+        return bool(waiting)
+
+    async def _waiting(self) -> Sequence[StoredFile]:
+        return [one for one in await self._files.open_files(_LOOKED_AT) if one.id not in self._set_aside]
+
+    async def _reports(self) -> None:
+        """The first pass of every file that has it before itself."""
+        for stored in await self._waiting():
+            if stored.stage is Stage.REPORTS:
+                await self._work_off(stored, Stage.REPORTS)
+
+    async def _work_off(self, stored: StoredFile, stage: Stage) -> None:
+        """One pass, from where the file is."""
         try:
-            await self._work_off(stored)
+            body, officer, is_report_only = await self._opened(stored)
+            skip = stored.next_row if stage is stored.stage else 0
+            await self._pass(stored, body, officer, is_report_only, stage, skip)
         except Unavailable:
             raise
         except Exception as unforeseen:  # noqa: BLE001 - bytes that do not open, or any error, must stay this file's own
             self._report(unforeseen)
             self._set_aside.add(stored.id)  # until the next start; a person has to look, and the other files go on
             self._trouble("bulk-file")
-        return True
 
-    async def _work_off(self, stored: StoredFile) -> None:
-        """From where the file is. Raises Tampered when its bytes do not open."""
-        body, officer = await self._opened(stored)
-        skip = stored.next_row
-        for part in (Stage.REPORTS, Stage.REST):
-            if part is Stage.REST or stored.stage is Stage.REPORTS:
-                await self._pass(stored, body, officer, part, skip if part is stored.stage else 0)
-
-    async def _pass(self, stored: StoredFile, body: bytes, officer: str, stage: Stage, skip: int) -> None:
+    async def _pass(
+        self, stored: StoredFile, body: bytes, officer: str, is_report_only: bool, stage: Stage, skip: int
+    ) -> None:
         office = self._directories.current.offices.get(stored.office)
         adapter = None if office is None else self._adapter_for(office.adapter, stored.media_type, {})
         if office is None or not isinstance(adapter, RowAdapter):
@@ -241,7 +254,9 @@ class BulkFiles:
             if done <= skip:
                 continue
             wanted = [(row, one) for row, one in chunk if row >= skip and _belongs(one, stage)]
-            outcomes = await self._chunk(stored, officer, wanted)
+            if stage is Stage.REST:
+                await self._reports()
+            outcomes = await self._chunk(stored, officer, is_report_only, wanted)
             await self._files.advance(Advance(stored.id, stage, done, None, outcomes))
         if stage is Stage.REPORTS:
             await self._files.advance(Advance(stored.id, Stage.REST, 0, done))
@@ -272,6 +287,7 @@ class BulkFiles:
     async def _give_up(self, stored: StoredFile, stage: Stage) -> None:
         """The office is gone, or lost its adapter: what is left of the file is one refusal, told as a row."""
         if stage is Stage.REPORTS:
+            await self._files.advance(Advance(stored.id, Stage.REST, 0, None))
             return  # the second pass tells it
         problem = Problem(
             "unsupported-media-type", "file", "the office's adapter no longer reads this file", "send it again"
@@ -282,12 +298,12 @@ class BulkFiles:
         await self._finish(stored, row + 1)
 
     async def _chunk(
-        self, stored: StoredFile, officer: str, chunk: Sequence[tuple[int, DecodedRow]]
+        self, stored: StoredFile, officer: str, is_report_only: bool, chunk: Sequence[tuple[int, DecodedRow]]
     ) -> tuple[RowOutcome, ...]:
         office = self._directories.current.offices.get(stored.office)
         if office is None:
             raise Unavailable("the directory is changing", retry_after=_RETRY)
-        caller = Caller(office, officer, is_report_only=office.state is not OfficeState.ACTIVE)
+        caller = Caller(office, officer, is_report_only=is_report_only or office.state is not OfficeState.ACTIVE)
         good = [(row, one.position, one.item) for row, one in chunk if isinstance(one.item, SubmittedNotice)]
         keyed = [(f"{stored.id}#{row}", item) for row, _, item in good]
         answers = await self._submit.rows(caller, keyed, AT_ONCE, self._let_pass)
@@ -311,7 +327,8 @@ class BulkFiles:
             await self._pause(_LOOK)
             waited += _LOOK
 
-    async def _opened(self, stored: StoredFile) -> tuple[bytes, str]:
+    async def _opened(self, stored: StoredFile) -> tuple[bytes, str, bool]:
+        """The bytes, the officer who sent them, and whether that was allowed for reports alone. Raises Tampered."""
         secret = self._keys.open(stored.key)
         if secret is None:
             raise Tampered(
@@ -324,7 +341,7 @@ class BulkFiles:
                 raise Tampered("a piece of a bulk file is missing")
             parts.append(unseal(secret, piece, _place(stored.id, number)))
         header = orjson.loads(unseal(secret, stored.header, _place(stored.id, -1)))
-        return unpack(b"".join(parts)).body, str(header["officer"])
+        return unpack(b"".join(parts)).body, str(header["officer"]), bool(header.get("report_only"))
 
     def _rows_of(self, office: Office, media_type: str) -> RowAdapter:
         adapter = self._adapter_for(office.adapter, media_type, {})

@@ -10,6 +10,8 @@ import pytest
 from gateway.client.agency import Answered
 from gateway.model.agency import OfficeState
 from gateway.ports.log_storage import LogQuery
+from gateway.services.authenticate import SCOPE_REPORT_ONLY
+from gateway.services.publish import Hold
 from tests.adapters.printed import printed
 from tests.support.family import notice
 from tests.support.ledger import ledger
@@ -162,3 +164,48 @@ async def test_two_reports_of_one_batch_that_differ_in_their_reporter_alone_are_
         items = await place.clients[SCHOOL].submit(json.dumps(sent).encode(), "application/cloudevents-batch+json")
         assert len({item["notice"] for item in items}) == 3
         assert [item["replayed"] for item in items] == [False] * 3 + [True] * 3
+
+
+async def test_a_report_in_a_file_waits_neither_for_another_file_nor_for_a_hold_to_end(tmp_path, monkeypatch):
+    async with town(tmp_path) as place:
+        client, engines, bulk = place.clients[SCHOOL], place.gateway.engines, place.gateway.services.bulk
+        rows, later, reported = bulk._submit.rows, [], []
+
+        async def noting(caller, chunk, *how):
+            reported.append((bool(later), [item.type for _, item in chunk]))
+            if len(reported) == 2:
+                later.append(await client.submit_file(ledger(3, reports=frozenset({2})), CSV))
+            return await rows(caller, chunk, *how)
+
+        monkeypatch.setattr(bulk._submit, "rows", noting)
+        monkeypatch.setattr("gateway.services.bulk.CHUNK_ROWS", 2)
+        first = await client.submit_file(ledger(6), CSV)
+        await finished(client, first["file"])
+        assert [kinds for came, kinds in reported if came][:2] == [[], ["RPT"]], (
+            "before the next chunk of the other file"
+        )
+        await finished(client, later[0]["file"])
+
+        monkeypatch.setattr(engines.proof.publisher, "_hold", Hold("guard", 9, b"r" * 32, 1, b"o" * 32))
+        await client.submit_file(ledger(4), CSV)
+        waiting = await client.submit_file(ledger(5, reports=frozenset({4})), CSV)
+        while (status := await client.file(waiting["file"]))["accepted"] < 1:  # noqa: ASYNC110 - as its office does
+            await asyncio.sleep(0.02)
+        assert status["state"] == "working"
+        monkeypatch.setattr(engines.proof.publisher, "_hold", None)
+        bulk._came.set()
+        assert (await finished(client, waiting["file"]))["accepted"] == 5
+
+
+async def test_a_token_for_reports_alone_sends_nothing_else_in_a_file(tmp_path):
+    async with town(tmp_path) as place:
+        client = place.clients[SCHOOL]
+        office = place.gateway.services.directories.current.offices[SCHOOL]
+        kid = next(key.kid for key in office.keys)
+        authenticate = place.gateway.services.authenticate
+        token = authenticate._token(office, kid, SCOPE_REPORT_ONLY, None, place.gateway.engines.clock.now())
+        body = ledger(3, reports=frozenset({1}))
+        headers = {"Authorization": f"Bearer {token.access_token}", "Content-Type": CSV, **client._signature(body)}
+        async with client._session.post(f"{place.gateway.url}/v1/files", data=body, headers=headers) as answer:
+            status = await finished(client, (await answer.json())["file"])
+        assert (status["accepted"], status["refused"]) == (1, 2)

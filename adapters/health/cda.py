@@ -17,6 +17,7 @@ from adapters.health.cda_fields import (
     Addresses,
     Age,
     Coded,
+    Ended,
     Ids,
     Joined,
     Kin,
@@ -28,6 +29,7 @@ from adapters.health.cda_fields import (
     said,
 )
 from adapters.health.people import (
+    FORMER,
     HAN,
     ORDINARY,
     OWN,
@@ -36,6 +38,7 @@ from adapters.health.people import (
     joined_name,
     nobody,
     settle_people,
+    taken_back,
 )
 from adapters.kit.adapter import MappedAdapter, Outgoing, Source
 from adapters.kit.cda import CdaCodec
@@ -117,6 +120,10 @@ class HealthCda(MappedAdapter):
             message = "the document names no patient"
             problem = Problem("no-person", where, message, "send a document with a recordTarget")
             return RefusedItem(item.position or problem.position, (problem,))
+        versions = items(item.tree.get("versionNumber"), ("versionNumber",))
+        if not is_ours and any(said(version, "@value") == "-1" for version, _ in versions):
+            problem = taken_back(item.locate(("versionNumber",)) if item.locate else "versionNumber")
+            return RefusedItem(item.position or problem.position, (problem,))
         return super().read_item(item, source, number, sender)
 
     # --- reading ---
@@ -160,7 +167,7 @@ class HealthCda(MappedAdapter):
             item.clear()
 
     def after_reading(self, tree: Tree, reading: Reading) -> None:
-        reading.persons[:] = [p for p in reading.persons if set(p) - {"roles", OWN, PATIENT, "~guardian"}]
+        reading.persons[:] = [p for p in reading.persons if set(p) - {"roles", OWN, PATIENT, FORMER, "~guardian"}]
         for person in reading.persons:
             if "birth_date" in person:
                 person.pop("age", None)
@@ -312,6 +319,7 @@ def _customs(mapping: AgencyMapping) -> dict[str, CustomField]:
         "kin_address": Addresses((*entity, "addr")),
         "kin_phone": Telecoms((*entity, "telecom")),
         "kin_name": Names((*entity, "associatedPerson", "name")),
+        "ended": Ended(),
         "encounter": _Encounter(),
         "body": Body(),
     }

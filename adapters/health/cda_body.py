@@ -23,6 +23,9 @@ ICD10_CN = "2.16.156.10011.2.3.3.11"
 _ICD_SYSTEMS = re.compile(r"2\.16\.840\.1\.113883\.6\.(?:3|90|260)|2\.16\.156\.10011\.2\.3\.3\.11(?:\.[0-9]+)*")
 _TEXTS = {INJURY: ("harm", "injury", "text"), SEXUAL: ("harm", "sexual_detail"), "QKMS": ("harm", "narrative")}
 _LABELS = {INJURY: "体表损伤描述", SEXUAL: "性侵细节", "QKMS": "情况描述"}
+_ANOTHER = "about a relative or another subject, and not about the patient"
+_WITHDRAWN = frozenset({"nullified", "cancelled"})
+_Aside = tuple[str, str]
 _BLANKS = re.compile(r"[ \t\r\n\u00a0]+")
 
 
@@ -34,6 +37,34 @@ def _named(node: Any, name: str) -> Iterator[Any]:
 def _placed(node: Any, name: str, at: Position) -> list[tuple[Any, Position]]:
     found = list(_named(node, name))
     return [(child, (*at, name, n) if len(found) > 1 else (*at, name)) for n, child in enumerate(found)]
+
+
+def _is_about_another(node: Any) -> bool:
+    """Whether an act, or a section, is about a relative or a fetus and not about the patient of the document."""
+    return next(_named(node, "subject"), None) is not None
+
+
+def _set_aside(node: Any) -> _Aside | None:
+    """Why what an act and everything in it says is not to be taken: code and message of the gap."""
+    if _is_about_another(node):
+        return "other-person", _ANOTHER
+    if node.get("negationInd") in ("true", "1"):
+        return "refuted", "a diagnosis that is stated not to be there"
+    status = next(_named(node, "statusCode"), None)
+    if node.get("moodCode") not in (None, "EVN") or (status is not None and status.get("code") in _WITHDRAWN):
+        return "refuted", "planned, asked for or withdrawn, and not found"
+    return None
+
+
+def _values(entry: Any) -> Iterator[tuple[Any, _Aside | None]]:
+    """Each `value` below an entry in the order of the document, and why it is not to be taken."""
+    stack: list[tuple[Any, _Aside | None]] = [(entry, None)]
+    while stack:
+        node, aside = stack.pop()
+        if node.tag in (f"{{{V3}}}value", "value"):
+            yield node, aside
+        aside = aside or _set_aside(node)
+        stack.extend((child, aside) for child in reversed(node) if child.tag.__class__ is str)
 
 
 class Body:
@@ -50,6 +81,9 @@ class Body:
                     self._section(section, target, there, reading, 0)
 
     def _section(self, section: Any, target: Tree, at: Position, reading: Reading, depth: int) -> None:
+        if _is_about_another(section):
+            reading.gap("other-person", at, _ANOTHER)
+            return
         code = next(_named(section, "code"), None)
         ours = code.get("code") if code is not None and code.get("codeSystem") == SECTIONS else None
         for text, where in _placed(section, "text", at)[:1]:
@@ -71,7 +105,7 @@ class Body:
     def _entry(self, entry: Any, target: Tree, at: Position, reading: Reading) -> None:
         is_known = False
         minors = [person for person in reading.persons if "minor" in person["roles"]]
-        for value in entry.iter(f"{{{V3}}}value", "value"):
+        for value, aside in _values(entry):
             kind = value.get(f"{{{XSI}}}type") or value.get("type") or ""
             if kind.rpartition(":")[2] not in ("CD", "CE", "CO", ""):
                 continue
@@ -80,9 +114,8 @@ class Body:
                 is_icd = _ICD_SYSTEMS.fullmatch(system) or "ICD" in (coded.get("codeSystemName") or "").upper()
                 if not is_icd or not coded.get("code"):
                     continue
-                parent = value.getparent()
-                if parent is not None and parent.get("negationInd") == "true":
-                    reading.gap("refuted", at, "a diagnosis that is stated not to be there")
+                if aside is not None:
+                    reading.gap(aside[0], at, aside[1])
                 else:
                     code = (system, coded.get("code") or "", "")
                     add_diagnosis([code], minors[0] if len(minors) == 1 else None, target, at, reading)

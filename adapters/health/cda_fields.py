@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from adapters.health.contacts import phone_out, take_addresses, take_phone
 from adapters.health.people import (
     CITIZEN,
     HAN,
@@ -16,11 +17,11 @@ from adapters.health.people import (
     Identifier,
     is_something,
     joined_name,
+    take_end,
     take_identifiers,
     take_names,
     take_relation,
 )
-from adapters.health.telephones import phone_out, take_phone
 from adapters.kit.codetables import CodeTable, shared_tables
 from adapters.kit.converters import (
     Converter,
@@ -176,18 +177,7 @@ class Addresses:
             items(value, at), key=lambda entry: "OLD" in said(entry[0], "@use") or "BAD" in said(entry[0], "@use")
         )
         ordered.sort(key=lambda entry: "high" in (entry[0].get("useablePeriod") or ()))
-        taken = False
-        for item, where in ordered:
-            text, region = self._parts(item)
-            if not text and not region:
-                continue
-            if taken:
-                reading.gap("repeated", where, "a further address has no canonical field", "persons.residence")
-                continue
-            taken = True
-            for name, found in (("address", text), ("region", region)):
-                if found and fill(target, ("residence", name), found):
-                    reading.note(target, ("residence", name), where)
+        take_addresses([(*self._parts(item), where) for item, where in ordered], target, reading)
 
     def _parts(self, item: Tree) -> tuple[str, str]:
         region = next((t for t in texts(item, "censusTract") if _DIVISION.fullmatch(t)), "")
@@ -383,6 +373,18 @@ class RoleClass:
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         if value == "GUARD":
             target["~guardian"] = True
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        return None
+
+
+class Ended:
+    """`time` of a participation: a relation whose end has passed makes no guardian."""
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        for item, where in items(value, at):
+            for high, place in items(item.get("high"), (*where, "high")):
+                take_end(said(high, "@value"), place, target, reading)
 
     def write(self, rest: Tree, native: Tree) -> None:
         return None

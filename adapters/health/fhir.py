@@ -21,15 +21,26 @@ from adapters.health.fhir_fields import (
     Names,
     Own,
     PatientLink,
+    Period,
     PersonExtensions,
     Relation,
     Telecoms,
     elements,
     word,
 )
-from adapters.health.fhir_patients import join_patients, latest_day, name_logical_patients
+from adapters.health.fhir_patients import join_patients, latest_day, name_logical_patients, resources
 from adapters.health.fhir_reporters import take_reporters
-from adapters.health.people import CLINICAL_REFERRAL, ORDINARY, OWN, PATIENT, join_relatives, nobody, settle_people
+from adapters.health.people import (
+    CLINICAL_REFERRAL,
+    DAY,
+    FORMER,
+    ORDINARY,
+    OWN,
+    PATIENT,
+    join_relatives,
+    nobody,
+    settle_people,
+)
 from adapters.kit.adapter import MappedAdapter, Outgoing, Source
 from adapters.kit.fhir import GRAPH, FhirCodec, References, To, codings
 from adapters.kit.fhir_xml import is_fhir_xml
@@ -73,8 +84,11 @@ class HealthFhir(MappedAdapter):
 
     def before_reading(self, tree: Tree, reading: Reading) -> None:
         graph: References = tree.pop(GRAPH)
+        _name_test_data(tree, reading)
         take_reporters(tree, graph, reading)
-        join_patients(tree, graph, reading)
+        day = latest_day(tree, f"{self.mapping.version[:4]}-01-01")
+        join_patients(tree, graph, reading, "" if _is_ours(tree) else day)
+        reading.envelope[DAY] = day
         notice, block = _headers(tree, reading)
         if "kind" not in notice:
             notice["kind"] = _kind(tree, reading)
@@ -100,14 +114,13 @@ class HealthFhir(MappedAdapter):
                 reading.gap("unmapped", (name, index), "no rule maps resources of this type")
 
     def after_reading(self, tree: Tree, reading: Reading) -> None:
-        empty = [person for person in reading.persons if set(person) <= {"roles", OWN, PATIENT, "~guardian"}]
+        empty = [person for person in reading.persons if set(person) <= {"roles", OWN, PATIENT, FORMER, "~guardian"}]
         for person in empty:
             kind = "Patient" if person["roles"] == ["minor"] else "RelatedPerson"
             reading.gap("empty", (kind, person.get(OWN, 0)), "nothing that would tell this person from another")
             reading.persons.remove(person)
         numbers = [int(person.get(OWN, 0)) for person in reading.persons if person["roles"] == ["minor"]]
-        day = latest_day(tree, reading, f"{self.mapping.version[:4]}-01-01")
-        settle_people(reading, day, lambda index: ("Patient", numbers[index], "birthDate"))
+        settle_people(reading, reading.envelope.pop(DAY), lambda index: ("Patient", numbers[index], "birthDate"))
         join_relatives(reading)
 
     def refusal(self, reading: Reading) -> Problem | None:
@@ -153,6 +166,16 @@ class HealthFhir(MappedAdapter):
             "type": "message",
             "timestamp": tree["Bundle"]["timestamp"],
         }
+
+
+def _name_test_data(tree: Tree, reading: Reading) -> None:
+    """HTEST, HL7's label of what is no real case: test data must not become a case unseen."""
+    labelled = [(("Bundle",), tree.get("Bundle") or {}), *(((kind, n), item) for kind, n, item in resources(tree))]
+    for at, resource in labelled:
+        meta = resource.get("meta")
+        if isinstance(meta, dict) and any(code == "HTEST" for _, code, _ in codings(meta.get("security"))):
+            reading.gap("not-production", (*at, "meta"), "the message is not marked as production data")
+            return
 
 
 def _headers(tree: Tree, reading: Reading) -> tuple[Tree, Tree]:
@@ -224,6 +247,7 @@ def _customs(mapping: AgencyMapping) -> dict[str, CustomField]:
     return {
         "own": Own(),
         "active": Active(),
+        "period": Period(),
         "ids": Identifiers(),
         "name": Names(),
         "contact_name": ContactName(),

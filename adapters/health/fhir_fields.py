@@ -8,18 +8,21 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from adapters.health.contacts import phone_out, take_addresses, take_phone
 from adapters.health.people import (
     CITIZEN,
+    FORMER,
     RESIDENT_OID,
     Identifier,
+    has_ended,
     is_something,
     joined_name,
     relation_of,
+    take_end,
     take_identifiers,
     take_names,
     take_relation,
 )
-from adapters.health.telephones import phone_out, take_phone
 from adapters.kit.codetables import CodeTable, shared_tables
 from adapters.kit.converters import Unwritable, write_citizen_id, write_text
 from adapters.kit.fhir import To, codings
@@ -43,7 +46,7 @@ _DIVISION = re.compile(r"[0-9]{6}(?:[0-9]{3}){0,2}")
 def elements(value: Any, at: Position) -> list[tuple[Tree, Position]]:
     items = as_list(value)
     listed = isinstance(value, list)
-    return [(item, (*at, n) if listed else at) for n, item in enumerate(items) if isinstance(item, dict)]
+    return [(item, (*at, n) if listed else at) for n, item in enumerate(items) if isinstance(item, dict) and item]
 
 
 def word(item: Tree, name: str) -> str:
@@ -56,12 +59,18 @@ def words(item: Tree, name: str) -> list[str]:
     return [part for part in as_list(item.get(name)) if isinstance(part, str) and part.strip()]
 
 
+def is_past(item: Tree, reading: Reading) -> bool:
+    """Whether the period of a name, number, address or relation had ended when the message was sent."""
+    period = item.get("period")
+    return isinstance(period, dict) and has_ended(word(period, "end"), reading)
+
+
 class Identifiers:
     fills = ("id_no", "id_type", "key")
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         found: list[Identifier] = []
-        for item, where in elements(value, at):
+        for item, where in sorted(elements(value, at), key=lambda entry: is_past(entry[0], reading)):
             number = word(item, "value")
             if not number:
                 continue
@@ -118,7 +127,7 @@ class Names:
         for item, where in elements(value, at):
             text = word(item, "text")
             name = text or joined_name(words(item, "family"), words(item, "given"))
-            use = word(item, "use")
+            use = "old" if is_past(item, reading) else word(item, "use")
             named.append((self._ORDER.index(use) if use in self._ORDER else 2, name, where))
         take_names([(name, where) for _, name, where in sorted(named, key=lambda entry: entry[0])], target, reading)
 
@@ -145,27 +154,25 @@ class Addresses:
     fills = ("residence.address", "residence.region")
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
-        taken = False
-        ordered = sorted(elements(value, at), key=lambda entry: word(entry[0], "use") == "old")
-        for item, where in ordered:
-            parts: list[str] = []
-            region = ""
-            for name in ("line", "district", "city", "state", "postalCode", "country"):
-                for part in words(item, name):
-                    if name in ("district", "city", "state") and not region and _DIVISION.fullmatch(part.strip()):
-                        region = part.strip()
-                    elif not (name == "country" and part.strip() in ("CN", "CHN", "中国")):
-                        parts.append(part.strip())
-            text = word(item, "text") or " ".join(parts)
-            if not text and not region:
-                continue
-            if taken:
-                reading.gap("repeated", where, "a further address has no canonical field", "persons.residence")
-                continue
-            taken = True
-            for name, said in (("address", text), ("region", region)):
-                if said and fill(target, ("residence", name), said):
-                    reading.note(target, ("residence", name), where)
+        in_use = sorted(elements(value, at), key=lambda entry: self._rank(entry[0], reading))
+        take_addresses([(*self._parts(item), where) for item, where in in_use], target, reading)
+
+    def _rank(self, item: Tree, reading: Reading) -> int:
+        """Where somebody lives comes before where bills go and where work is, and that before what was."""
+        use = word(item, "use")
+        return 2 if use == "old" or is_past(item, reading) else int(use in ("billing", "work"))
+
+    def _parts(self, item: Tree) -> tuple[str, str]:
+        parts: list[str] = []
+        region = ""
+        for name in ("line", "district", "city", "state", "postalCode", "country"):
+            for part in words(item, name):
+                if name in ("district", "city", "state") and not region and _DIVISION.fullmatch(part.strip()):
+                    region = part.strip()
+                elif not (name == "country" and part.strip() in ("CN", "CHN", "中国")):
+                    parts.append(part.strip())
+        text = word(item, "text") or " ".join(parts)
+        return text, region
 
     def write(self, rest: Tree, native: Tree) -> None:
         residence = rest.get("residence")
@@ -284,10 +291,25 @@ class BirthDetail:
         return None
 
 
+class Period:
+    """When a relation holds: one that has ended makes no guardian; beginnings and ends have no canonical field."""
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        end = word(value, "end") if isinstance(value, dict) else ""
+        if not take_end(end, (*at, "end"), target, reading):
+            reading.gap("unmapped", at, "no rule maps this")
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        return None
+
+
 class Active:
+    """A record that is no longer in use is said to be so; what it says of a relative makes no guardian."""
+
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         if text_of(value) == "0":
             reading.gap("inactive", at, "the record is marked as no longer in use")
+            target[FORMER] = True
 
     def write(self, rest: Tree, native: Tree) -> None:
         return None

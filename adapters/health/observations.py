@@ -24,6 +24,7 @@ from adapters.kit.native import Position, Tree, as_list
 
 ICD10 = re.compile(r"[A-TV-Z][0-9][0-9AB](?:\.[0-9A-TV-Z]{1,4})?[*+†]?")
 _STI_PREGNANCY = re.compile(r"A5[0-9]|A6[0-4]|B2[0-4]|Z21|O[0-9]{2}|Z3[2-9]|N7[0-7]")
+_WITHDRAWN = frozenset({"D", "W"})  # table 0085: deletes the result; posted as wrong, e.g. for the wrong patient
 _TEXT_TYPES = frozenset({"TX", "FT", "ST"})
 INJURY, SEXUAL = "INJ", "SEX"
 NO_DIAGNOSIS = "neither an ICD-10 code nor a title of one that the gateway knows"
@@ -68,6 +69,11 @@ class Observations:
             result = item.get("5")
             if result in (None, "", {}) or is_stand_in(item):
                 continue
+            if component(item.get("11"), "1") in _WITHDRAWN:
+                reading.gap(
+                    "refuted", (*where, "11"), "a result that its sender takes back, or that was another patient's"
+                )
+                continue
             if kind in ("CE", "CWE", "CNE", "CD"):
                 self._coded(result, target, (*where, "5"), reading)
             elif kind in _TEXT_TYPES:
@@ -103,17 +109,18 @@ class Observations:
                 continue
             if home == ("mental_health",):
                 minors = [person for person in reading.persons if "minor" in person["roles"]]
-                there = minors[0] if minors else None
+                there = minors[0] if len(minors) == 1 else None
             else:
                 there = target
                 for part in home[:-1]:
                     there = there.setdefault(part, {})
             if there is None:
-                reading.gap("no-person", where, "a diagnosis without a patient before it")
+                reading.gap("no-person", where, "a diagnosis that is not certainly one patient's")
                 continue
             codes = there.setdefault(home[-1], [])
             if code not in codes:
                 codes.append(code)
+            reading.note(target if home[0] == "harm" else there, home, where)
 
     def write(self, rest: Tree, native: Tree) -> None:
         harm = rest.get("harm")

@@ -39,8 +39,10 @@ OBSERVED = {"change": "change", "reason": "health"}
 _NO_NAMES = frozenset({"无名氏", "无名"})
 # What a format puts into a person while it reads: the number of the record, and of the patient whose relative it is.
 OWN, PATIENT = "~self", "~patient"
+FORMER = "~former"  # a relation that has ended, or stands in a record that is out of use
 CHILD = "~child"  # as a relation, until the sex is known
 NOT_HERE = -1
+DAY = "~day"  # in the envelope while a message without a time is read: the day on which age counts
 GUARDIANS = frozenset({"GUARD", "GUADLTM", "GRD", "RESPRSN", "POWATT", "HPOWATT", "监护人"})
 # A child of the patient, boy or girl: HL7's RoleCode and v2 0063 have a word that GB/T 4761 has not.
 _CHILDREN = frozenset({"CHD", "CHILD", "NCH", "NCHILD", "子女"})
@@ -185,6 +187,29 @@ def _agree(one: str, other: str) -> bool:
     return one == other or tables.parent("relation", one) == other or tables.parent("relation", other) == one
 
 
+def has_ended(end: str, reading: Reading) -> bool:
+    """Whether something that lasts until `end` was over when the message was sent; an end beside no such day is one."""
+    digits = "".join(filter(str.isdigit, end))[:8]
+    day = (reading.envelope.get("@time") or reading.envelope.get(DAY, ""))[:10].replace("-", "")
+    return bool(digits) and (not day or digits < day[: len(digits)])
+
+
+def take_end(end: str, at: Position, target: Tree, reading: Reading) -> bool:
+    """Whether a relation has ended: it is said, and whoever stands in it is no guardian by it."""
+    if not has_ended(end, reading):
+        return False
+    target[FORMER] = True
+    reading.gap("former", at, "the relation has ended; nobody is taken for a guardian by it", "persons.roles")
+    return True
+
+
+def _part_from_former(reading: Reading) -> None:
+    for person in reading.persons:
+        if person.pop(FORMER, False) and person["roles"] == ["member"]:
+            person["roles"] = ["other"]
+            person.pop("~guardian", None)
+
+
 def name_children(reading: Reading) -> None:
     """A child of the patient is a son or a daughter by its sex; GB/T 4761 has no word for one of unknown sex."""
     for person in reading.persons:
@@ -225,17 +250,43 @@ def mark_adults(reading: Reading, day: str, where: Callable[[int], Position]) ->
     for index, person in adults:
         person["roles"] = ["other"]
         reading.gap("adult", where(index), "the patient is not a minor", "persons.roles")
-    if len(adults) == len(patients) == 1:
-        _turn_to_the_children(reading, adults[0][1], day)
+    if adults and len(adults) == len(patients):
+        _drop_diagnoses(reading)
+        if len(adults) == 1:
+            _turn_to_the_children(reading, adults[0][1], day)
+
+
+def is_of_age(born: str, day: str) -> bool | None:
+    """Whether somebody born then is certainly 18 or more on that day; None where one of them is not known."""
+    if not day or not born[:4].isdigit():
+        return None
+    majority, known = f"{int(born[:4]) + 18:04d}{born[4:]}", day[: len(born)]
+    return majority < known or (majority == known and len(born) == 10)
 
 
 def _is_adult(person: Tree, day: str) -> bool | None:
     """None where neither a birth date nor an age says so."""
     born, age = str(person.get("birth_date", "")), person.get("age")
-    if day and born[:4].isdigit():
-        majority, known = f"{int(born[:4]) + 18:04d}{born[4:]}", day[: len(born)]
-        return majority < known or (majority == known and len(born) == 10)
+    if (is_adult := is_of_age(born, day)) is not None:
+        return is_adult
     return int(age.get("years", 0)) >= 18 if isinstance(age, dict) and not born else None
+
+
+def _drop_diagnoses(reading: Reading) -> None:
+    """What an adult was diagnosed with is no harm done to a child, who may be whom the notice turns out to be about."""
+    harm = reading.data.get("harm", {})
+    for name in ("injury", "hiv_sti_preg"):
+        if "codes" not in harm.get(name, {}):
+            continue
+        del harm[name]["codes"]
+        if not harm[name]:
+            del harm[name]
+        dropped = [entry for entry in reading.sources if entry[0] is reading.data and entry[1] == f"/harm/{name}/codes"]
+        for entry in dropped:
+            reading.sources.remove(entry)
+            reading.gap("other-person", entry[2], "a diagnosis of somebody who is not a minor")
+    if not harm:
+        reading.data.pop("harm", None)
 
 
 def _turn_to_the_children(reading: Reading, parent: Tree, day: str) -> None:
@@ -280,6 +331,7 @@ def settle_people(reading: Reading, day: str, born: Callable[[int], Position]) -
 
     `born` is where the birth date of the index-th patient stands, `day` the day on which age counts.
     """
+    _part_from_former(reading)
     settle_roles(reading.persons)
     note_observation(reading)
     name_the_unknown(reading)
@@ -295,4 +347,14 @@ def nobody(reading: Reading, at: Position) -> Problem | None:
     where = reading.locate(at) or "/"
     return Problem(
         "no-person", where, "nothing tells whom the message is about", "name the patient: name, number or birth date"
+    )
+
+
+def taken_back(where: str) -> Problem:
+    """Why an ordinary message that deletes a record is refused: taken as an observation it would say the contrary."""
+    return Problem(
+        "taken-back",
+        where,
+        "the message deletes a record; it is no observation of a child",
+        "withdraw or correct the notice that rested on it (WDR, COR)",
     )

@@ -6,10 +6,11 @@ import re
 from typing import Any
 
 from adapters.health.observations import Observations
-from adapters.health.people import CLINICAL_REFERRAL, ORDINARY, nobody, settle_people
+from adapters.health.people import CLINICAL_REFERRAL, ORDINARY, nobody, settle_people, taken_back
 from adapters.health.v2_fields import (
     LATE,
     Address,
+    Ended,
     Ethnicity,
     Identifiers,
     PersonName,
@@ -32,6 +33,8 @@ from gateway.model.notice import SubmittedNotice
 from gateway.ports.translation import Encoded, RefusedItem
 
 _NEXT_SEGMENT = re.compile(r"(?:^|[^A-Za-z0-9]|\\[rn])(?:EVN|PID|PV1)$")
+_UNIT_CODE = re.compile(r"[0-9A-Za-z.-]{1,40}")
+_DELETING = frozenset({"A23", "A29"})  # delete a patient's record, delete a person
 _PHOTO = {"kind": "photo", "holder": "医院"}
 
 
@@ -44,6 +47,29 @@ class _Processing:
 
     def write(self, rest: Tree, native: Tree) -> None:
         native["11"] = "P"
+
+
+class _Facility:
+    """MSH-4: an official code of the unit, or (in its second component) one made of it; any other name is a named gap."""
+
+    fills = ("sender.unit_code",)
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        said = [(number, text.strip()) for number in ("1", "2") if (text := component(value, number)) is not None]
+        code = next((text for _, text in said if _UNIT_CODE.fullmatch(text)), None)
+        if code is not None and fill(target, ("sender", "unit_code"), code):
+            reading.note(target, ("sender", "unit_code"), at)
+        for number, text in said:
+            if text != code:
+                place = (*at, number) if isinstance(value, dict) else at
+                reading.gap("unit-code", place, "no official code of a unit", "sender.unit_code")
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        sender = rest.get("sender")
+        if isinstance(sender, dict) and _UNIT_CODE.fullmatch(str(sender.get("unit_code", ""))):
+            native["4"] = sender.pop("unit_code")
+            if not sender:
+                del rest["sender"]
 
 
 class _ReporterRole:
@@ -125,6 +151,10 @@ class HealthV2(MappedAdapter):
                 remedy = "end each segment with a carriage return (0x0D)"
             problem = Problem("no-person", where, message, remedy)
             return RefusedItem(item.position or problem.position, (problem,))
+        event = component(get_at(item.tree, ("MSH", "9")), "2")
+        if event in _DELETING and not {"ZTB", "ZMR"} & item.tree.keys():
+            problem = taken_back(item.locate(("MSH", "9")) if item.locate else "MSH-9")
+            return RefusedItem(item.position or problem.position, (problem,))
         return super().read_item(item, source, number, sender)
 
     def before_reading(self, tree: Tree, reading: Reading) -> None:
@@ -205,8 +235,10 @@ def _customs(mapping: AgencyMapping) -> dict[str, CustomField]:
         "kin_address": Address("4"),
         "kin_phone": Telephone("5"),
         "ethnicity": Ethnicity(),
+        "ended": Ended(),
         "relation": Relation(mapping.tables["relation_hl7"]),
         "observations": Observations(),
+        "facility": _Facility(),
         "processing": _Processing(),
         "reporter_role": _ReporterRole(mapping),
         "photos": _Photos(),

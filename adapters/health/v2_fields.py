@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from adapters.health.people import HAN, is_something, says_nothing, take_names, take_relation
-from adapters.health.telephones import phone_out, take_phone
+from adapters.health.contacts import phone_out, take_addresses, take_phone
+from adapters.health.people import HAN, is_something, says_nothing, take_end, take_names, take_relation
 from adapters.health.v2_structure import is_of_this_message_alone
 from adapters.kit.codetables import CodeTable, shared_tables
 from adapters.kit.converters import Noted, Unmappable, Unwritable, read_citizen_id, read_division, write_citizen_id
@@ -37,6 +37,10 @@ _DOCUMENT_TYPES = {
 _OTHER_DOCUMENTS = frozenset({"SS", "SB", "NIIP", "HC", "JHN", "MC", "MA", "DL"})
 
 
+# Table 0200: alias, nickname, name at birth, maiden name, pseudonym, bad or unused ones come after the legal name.
+_OTHER_NAMES = frozenset({"A", "N", "B", "M", "S", "P", "BAD", "NOUSE", "NAV", "T", "K", "TEMP"})
+# Table 0190: a bad address, where somebody was born or comes from, an office or a firm is taken only where no home is told.
+_NO_HOME = frozenset({"BA", "N", "BDL", "BR", "F", "O", "B", "V", "S"})
 LATE = "~late_identifiers"
 
 
@@ -150,7 +154,8 @@ class PersonName:
         self.native = native
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
-        take_names([(self._name(item), where) for item, where in repetitions(value, at)], target, reading)
+        in_use = sorted(repetitions(value, at), key=lambda entry: component(entry[0], "7") in _OTHER_NAMES)
+        take_names([(self._name(item), where) for item, where in in_use], target, reading)
 
     def _name(self, item: Any) -> str:
         if not isinstance(item, dict):
@@ -182,21 +187,8 @@ class Address:
         self.native = native
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
-        taken = False
-        for item, where in repetitions(value, at):
-            text, region = self._parts(item)
-            if not text and not region:
-                continue
-            if taken:
-                reading.gap("repeated", where, "a further address has no canonical field", "persons.residence")
-                continue
-            taken = True
-            if text:
-                fill(target, ("residence", "address"), text)
-                reading.note(target, ("residence", "address"), where)
-            if region:
-                fill(target, ("residence", "region"), region)
-                reading.note(target, ("residence", "region"), where)
+        lived_in = sorted(repetitions(value, at), key=lambda entry: component(entry[0], "7") in _NO_HOME)
+        take_addresses([(*self._parts(item), where) for item, where in lived_in], target, reading)
 
     def _parts(self, item: Any) -> tuple[str, str]:
         if not isinstance(item, dict):
@@ -261,6 +253,17 @@ class Telephone:
             phone = phone_out(rest)
             if phone is not None:
                 native[self.native] = phone
+
+
+class Ended:
+    """NK1-9: when the relation ended."""
+
+    def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
+        if not take_end(component(value, "1") or "", at, target, reading):
+            reading.gap("unmapped", at, "no rule maps this")
+
+    def write(self, rest: Tree, native: Tree) -> None:
+        return None
 
 
 class Ethnicity:

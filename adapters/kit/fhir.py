@@ -2,8 +2,8 @@
 
 A message, document, collection, transaction or search bundle, or one resource
 alone, becomes a tree of resource type -> list of resources. Contained resources
-stand beside the others. A bundle of bundles, the answer to a search for patients, an array, or NDJSON is a batch; a
-history is refused. XML becomes what JSON would be (`fhir_xml`).
+stand beside the others. A bundle of bundles, a bundle about patients who have nothing to do with each other
+(`fhir_bundles`), an array, or NDJSON is a batch; a history is refused. XML becomes what JSON would be (`fhir_xml`).
 Positions are FHIRPath from the root: `Bundle.entry[3].resource.birthDate`.
 
 References are resolved as R4 2.36.4.1 says: a full URL first, then relative to
@@ -18,7 +18,7 @@ made from the bundle's identifier, so equal releases give equal bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from uuid import UUID, uuid5
 
 import orjson
 
+from adapters.kit.fhir_bundles import by_patient
 from adapters.kit.fhir_xml import is_fhir_xml, read_xml, write_xml
 from adapters.kit.json_codec import charset_parameter, parse_strict, text_of_bytes
 from adapters.kit.native import DEFAULT_LIMITS, SKIPPED, Limits, NativeItem, Position, Tree, Unreadable
@@ -103,9 +104,12 @@ def _inner(path: Position) -> str:
 
 @dataclass(frozen=True)
 class FhirCodec:
+    """`together`: how the exchange's own code systems begin; what speaks in them is one notice."""
+
     limits: Limits = DEFAULT_LIMITS
     scalar_key: str = "value"
     extension_style: str = "flat"
+    together: str = "urn:hutong:"
 
     def read(self, raw: bytes, media_type: str) -> Sequence[NativeItem | Unreadable]:
         if is_fhir_xml(raw) or ("xml" in media_type and raw[:64].lstrip(SKIPPED)[:1] not in (b"{", b"[")):
@@ -150,33 +154,61 @@ class FhirCodec:
             return
         entries = entries or []
         is_batch = bool(entries) and all(_kind(_resource(entry)) == "Bundle" for entry in entries)
-        if is_batch or _is_list_of_patients(value):
+        if is_batch:
             for number, entry in enumerate(entries):
                 yield from self._items(_resource(entry), f"{prefix}Bundle.entry[{number}].resource, ", gaps)
             return
-        yield self._item(value, prefix, list(gaps))
+        whole = self._item(value, prefix, gaps)
+        if len(whole.tree.get("Patient", ())) > 1 and not self._is_together(value):
+            parts = by_patient(entries, whole.tree, whole.tree[GRAPH])
+            self._not_too_many(len(parts))
+            if len(parts) > 1:
+                yield from (
+                    self._item(value, prefix, gaps if not number else [], part) for number, part in enumerate(parts)
+                )
+                return
+        yield whole
 
-    def _item(self, value: Tree, prefix: str, gaps: list[Gap]) -> NativeItem:
+    def _is_together(self, value: Tree) -> bool:
+        """A message or a document is about whomever it holds, and so is what says something in codes of the exchange."""
+        if value.get("type") in ("message", "document"):
+            return True
+        resources = [_resource(entry) for entry in value.get("entry") or ()]
+        return any(
+            _kind(resource) in ("MessageHeader", "Composition")
+            or any(system.startswith(self.together) for system, _, _ in codings(resource.get("code")))
+            for resource in resources
+        )
+
+    def _item(self, value: Tree, prefix: str, before: list[Gap], only: Sequence[int] | None = None) -> NativeItem:
+        """What a resource or bundle holds; of a bundle for several patients, the entries whose numbers are `only`."""
         graph = References()
+        gaps = list(before)
         tree: Tree = {}
         if value["resourceType"] != "Bundle":
             self._add(value, value["resourceType"], "", tree, graph, prefix, gaps)
         else:
             tree["Bundle"] = {name: below for name, below in value.items() if name not in ("entry", "resourceType")}
             graph.places["Bundle"] = [f"{prefix}Bundle"]
-            self._entries(value, "Bundle", tree, graph, prefix, gaps)
+            entries = _list(value.get("entry"))
+            chosen = enumerate(entries) if only is None else [(number, entries[number]) for number in only]
+            self._entries(chosen, "Bundle", tree, graph, prefix, gaps)
         tree[GRAPH] = graph
-        return NativeItem(tree, prefix.removesuffix(", "), gaps, graph.locate)
+        where = prefix.removesuffix(", ") if only is None else next(iter(graph.places.get("Patient", ())), "")
+        return NativeItem(tree, where, gaps, graph.locate)
 
-    def _entries(self, bundle: Tree, at: str, tree: Tree, graph: References, prefix: str, gaps: list[Gap]) -> None:
-        for number, entry in enumerate(_list(bundle.get("entry"))):
+    def _entries(
+        self, entries: Iterable[tuple[int, Tree]], at: str, tree: Tree, graph: References, prefix: str, gaps: list[Gap]
+    ) -> None:
+        for number, entry in entries:
             where = f"{at}.entry[{number}]"
             resource = _resource(entry)
             kind = _kind(resource)
             if not kind:
                 gaps.append(Gap("unmapped", prefix + where, "an entry without a resource"))
             elif kind == "Bundle":
-                self._entries(resource, f"{where}.resource", tree, graph, prefix, gaps)
+                below = enumerate(_list(resource.get("entry")))
+                self._entries(below, f"{where}.resource", tree, graph, prefix, gaps)
             elif kind in _TAKEN:
                 gaps.append(Gap("unmapped", f"{prefix}{where}.resource", "no resource type of FHIR R4"))
             else:
@@ -264,13 +296,6 @@ def _kind(value: Any) -> str:
     """The resource type of what looks like a resource, else nothing."""
     kind = value.get("resourceType") if isinstance(value, dict) else None
     return kind if isinstance(kind, str) and _TYPE.fullmatch(kind) is not None else ""
-
-
-def _is_list_of_patients(bundle: Tree) -> bool:
-    """The answer to a search for patients: people who have nothing to do with each other."""
-    entries = _list(bundle.get("entry")) if bundle.get("type") == "searchset" else []
-    kinds = [_kind(_resource(entry)) for entry in entries]
-    return len(kinds) > 1 and set(kinds) == {"Patient"}
 
 
 def _is_listed(entries: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -339,3 +340,65 @@ def test_a_dash_is_neither_a_number_nor_part_of_an_address():
     (child,) = item.data["persons"]
     assert (child["key"], child["residence"]["address"]) == ("MZ1", "湖南省")
     assert {gap.code for gap in item.gaps} == {"placeholder"}
+
+
+def _body(section: str) -> str:
+    return (
+        f"<component><structuredBody><component><section>{section}</section></component></structuredBody></component>"
+    )
+
+
+def _found(attributes: str = "", status: str = "") -> str:
+    value = '<value xsi:type="CD" code="T74.1" codeSystem="2.16.840.1.113883.6.90"/>'
+    return f"<observation {attributes}>{status}{value}</observation>"
+
+
+_FATHER = '<subject><relatedSubject classCode="PRS"><code code="FTH"/></relatedSubject></subject>'
+
+
+@pytest.mark.parametrize(
+    ("section", "gap"),
+    [
+        (f"<entry><organizer>{_FATHER}<component>{_found()}</component></organizer></entry>", "other-person"),
+        (f"{_FATHER}<text>父亲的</text><entry>{_found()}</entry>", "other-person"),
+        (f'<entry><act negationInd="true"><entryRelationship>{_found()}</entryRelationship></act></entry>', "refuted"),
+        ("<entry>" + _found('negationInd="1"') + "</entry>", "refuted"),
+        ("<entry>" + _found('moodCode="GOL"') + "</entry>", "refuted"),
+        ("<entry>" + _found(status='<statusCode code="nullified"/>') + "</entry>", "refuted"),
+    ],
+)
+def test_what_a_document_says_of_a_relative_or_takes_back_is_not_said_of_the_child(section, gap):
+    notice = one(document("<name>李小测</name>", _body(section)))
+    assert "harm" not in notice.data
+    assert [found.code for found in notice.gaps] == [gap]
+
+
+def test_a_large_entry_takes_time_by_its_size():
+    def seconds(size: int) -> float:
+        parts = "".join(f"<component>{_found()}</component>" for _ in range(size))
+        raw = document("<name>李小测</name>", _body(f"<entry><organizer>{parts}</organizer></entry>"))
+        started = time.thread_time()
+        one(raw)
+        return time.thread_time() - started
+
+    seconds(100)
+    assert seconds(8_000) < 40 * max(seconds(1_000), 0.02)
+
+
+def test_a_document_that_deletes_an_earlier_one_is_no_observation():
+    item = decode(
+        document("<name>李小测</name>").replace("<recordTarget>", '<versionNumber value="-1"/><recordTarget>')
+    )
+    assert isinstance(item, RefusedItem)
+    assert [(p.code, p.position) for p in item.problems] == [("taken-back", "/ClinicalDocument/versionNumber")]
+
+
+def test_a_guardian_whose_participation_is_over_is_none():
+    def role(high: str) -> list[str]:
+        guardian = (
+            f'<participant typeCode="IND"><time><high value="{high}"/></time><associatedEntity classCode="GUARD">'
+            "<associatedPerson><name>赵前</name></associatedPerson></associatedEntity></participant>"
+        )
+        return one(document("<name>李小测</name>", guardian)).data["persons"][1]["roles"]
+
+    assert [role("20260228"), role("20270101")] == [["other"], ["guardian"]]

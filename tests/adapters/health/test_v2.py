@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from datetime import date
 
 import pytest
 
 from adapters.health import ADAPTER
+from gateway.engines.files.documents import default_rules
 from gateway.model.notice import SubmittedNotice
 from gateway.ports.translation import RefusedItem
+from gateway.validation.validate import validate
 from tests.adapters.builders import office
 
 V2 = "application/hl7-v2"
@@ -207,3 +210,73 @@ def test_segments_in_one_line_are_refused_with_what_to_do(joined):
     (problem,) = item.problems
     assert (problem.code, problem.position) == ("no-person", "PID")
     assert "0x0D" in problem.remedy
+
+
+# --- what is taken back, and whose it is ---
+
+
+@pytest.mark.parametrize(
+    ("status", "is_taken"), [("F", True), ("P", True), ("C", True), ("X", True), ("D", False), ("W", False)]
+)
+def test_a_result_that_is_taken_back_or_was_posted_for_the_wrong_patient_is_not_taken(status, is_taken):
+    item = one(HEAD, PID, f"OBX|1|TX|INJ||臂部淤青||||||{status}", f"OBX|2|CE|D||T74.1^^ICD10||||||{status}")
+    assert ("harm" in item.data) is is_taken
+    assert ({("refuted", "OBX[1]-11"), ("refuted", "OBX[2]-11")} <= gaps(item)) is not is_taken
+
+
+def test_a_mental_disorder_is_told_of_nobody_where_two_children_are_reported():
+    item = one(HEAD, PID, "PID|2||8||李小二||20190425|F", "OBX|1|CE|D||F43.1^^ICD10||||||F", "ZMR|M2")
+    assert [("mental_health" in child) for child in item.data["persons"]] == [False, False]
+    assert ("no-person", "OBX-5") in gaps(item)
+    assert person(one(HEAD, PID, "OBX|1|CE|D||F43.1^^ICD10||||||F"))["mental_health"] == ["F43.1"]
+
+
+def test_a_mothers_diagnoses_are_no_harm_to_her_child():
+    mother = "PID|1||9||王测||19900102|F"
+    item = one(
+        HEAD,
+        mother,
+        "NK1|1|王小测|30||||||||||||F|20250101",
+        "OBX|1|CE|D||O80^^ICD10||||||F",
+        "OBX|2|TX|QKMS||独自在家",
+    )
+    assert (person(item)["name"], item.data["harm"]) == ("王小测", {"narrative": "独自在家"})
+    assert ("other-person", "OBX[1]-5") in gaps(item)
+
+
+@pytest.mark.parametrize("event", ["A23", "A29"])
+def test_a_message_that_deletes_a_record_is_no_observation(event):
+    item = decode(HEAD.replace("A01", event), PID)
+    assert isinstance(item, RefusedItem)
+    assert [(p.code, p.position) for p in item.problems] == [("taken-back", "MSH-9")]
+
+
+@pytest.mark.parametrize(
+    ("end", "role", "gap"), [("20260101", "other", "former"), ("20270101", "guardian", "unmapped")]
+)
+def test_a_guardian_whose_time_is_over_is_none(end, role, gap):
+    item = one(HEAD, PID, f"NK1|1|赵前|GRD^Guardian^HL70063||||||{end}")
+    assert person(item, 1)["roles"] == [role]
+    assert (gap, "NK1-9") in gaps(item)
+
+
+def test_the_legal_name_and_the_home_come_first_wherever_they_stand():
+    item = one(HEAD, "PID|1||7||小明^^^^^^A~李小测^^^^^^L||20190425|M|||坏址^^^^^^BA~家^^^^^^H")
+    child = person(item)
+    assert (child["name"], child["alias"], child["residence"]["address"]) == ("李小测", "小明", "家")
+    assert ("repeated", "PID-11[1]") in gaps(item)
+
+
+@pytest.mark.parametrize(
+    ("facility", "code", "gap"),
+    [
+        ("12440113400000000X", "12440113400000000X", None),
+        ("某某医院", None, "MSH-4"),
+        ("EHR Facility^2.16.840.1.113883.3.72^ISO", "2.16.840.1.113883.3.72", "MSH-4.1"),
+    ],
+)
+def test_a_report_is_not_refused_for_the_name_of_its_facility(facility, code, gap):
+    item = one(HEAD.replace("|HIS||", f"|HIS|{facility}|"), PID, "ZMR|M2")
+    assert item.data.get("sender", {}).get("unit_code") == code
+    assert (("unit-code", gap) in gaps(item)) is (gap is not None)
+    assert not isinstance(validate(item, default_rules(), date(2026, 11, 28)), tuple)

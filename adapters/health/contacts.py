@@ -1,8 +1,9 @@
-"""What is a person's telephone number, whichever clinical format it stands in?"""
+"""What is a person's telephone number, and what the address, whichever clinical format they stand in?"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from adapters.kit.conversion import Unmappable, Unwritable
 from adapters.kit.identity_values import read_phone, write_phone
@@ -25,6 +26,21 @@ def take_phone(text: str, target: Tree, at: Position, reading: Reading) -> None:
         reading.note(target, ("phone",), at)
     elif number != target.get("phone"):
         reading.gap("repeated", at, "a further telephone number has no canonical field", "persons.phone")
+
+
+def take_addresses(found: Iterable[tuple[str, str, Position]], target: Tree, reading: Reading) -> None:
+    """The first (text, division code, position) that says anything is where a person lives; a further one is a named gap."""
+    taken = False
+    for text, region, at in found:
+        if not text and not region:
+            continue
+        if taken:
+            reading.gap("repeated", at, "a further address has no canonical field", "persons.residence")
+            continue
+        taken = True
+        for name, said in (("address", text), ("region", region)):
+            if said and fill(target, ("residence", name), said):
+                reading.note(target, ("residence", name), at)
 
 
 def phone_out(rest: Tree) -> str | None:

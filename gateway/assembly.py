@@ -39,7 +39,7 @@ from gateway.assembly_store import (
     create_record,
 )
 from gateway.config import Settings
-from gateway.engines.files.keystore import create_key_store
+from gateway.engines.files.key_file import create_key_store
 from gateway.engines.files.packs import pack_files
 from gateway.engines.files.root_key import RootKeyFile
 from gateway.engines.system.logs import Stream

@@ -27,7 +27,7 @@ import orjson
 
 from gateway.config import OBJECTS
 from gateway.engines.file_drop.durable import sync_folder, write_durably
-from gateway.engines.files.keystore import KEYS_FILE, forget_stock
+from gateway.engines.files.key_file import KEYS_FILE, forget_stock
 from gateway.engines.files.lock import LOCK_FILE
 from gateway.engines.files.objects import KEPT, PARTIAL, UPLOADS
 from gateway.model.errors import InvalidDocument, Tampered, Unavailable

@@ -1,8 +1,7 @@
 """Where are the keys, when they live in a file?
 
-In `keys.db`, a database of its own in a folder apart from the data, so that the two
-are backed up apart. Every key is wrapped with AES-256-GCM under a key-encryption key,
-bound to its name; that key is wrapped under the root key (`root_key`).
+In `keys.db` (`key_file` has its shape), a database of its own in a folder apart from
+the data, so that the two are backed up apart.
 
 Data keys are made durably in batches and handed out from memory:
 
@@ -21,41 +20,40 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
 import sqlite3
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from importlib import resources
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gateway.crypto.sealing import NONCE_BYTES
 from gateway.crypto.signing import SigningKey, load_signing_key, new_signing_key
-from gateway.engines.file_drop.durable import sync_folder
+from gateway.engines.files.key_file import (
+    KEYS_FILE,
+    QUERIES,
+    connect,
+    empty_journal,
+    read_kek,
+    transaction,
+    unwrap,
+    wrap,
+)
 from gateway.engines.files.lock import OwnerLock
 from gateway.engines.files.root_key import RootKey, check_private
-from gateway.engines.queries import load
 from gateway.model.canonical import canonical_json
-from gateway.model.errors import InvalidDocument, Tampered, Unavailable
+from gateway.model.errors import Unavailable
 from gateway.model.identifiers import KeyId
 from gateway.ports.keys import DataKey
 
-KEYS_FILE = "keys.db"
 PURPOSES = frozenset({"receipts", "releases", "tokens", "log"})
-_APPLICATION_ID = 0x4855544B  # "HUTK"
-_VERSION = 1
 _BATCH = 4096
 _LOW_WATER = 2048
 _KEPT_OPEN = 16_384
 _ID_BYTES = 16
-_QUERIES = load("gateway.engines.files", "keystore.sql")
 
 Result = TypeVar("Result")
 
@@ -71,7 +69,7 @@ class FileKeyStore:
         self._lock = lock
         self._connection = connection
         self._kek = kek
-        self._wrap = AESGCM(kek)
+        self._cipher = AESGCM(kek)
         self._turn = threading.RLock()  # the connection; held while the disk works
         self._stock_turn = threading.Lock()  # stock and open keys; never held while the disk works
         self._stock: deque[DataKey] = deque()
@@ -93,7 +91,7 @@ class FileKeyStore:
         self._refiller.join()
         with self._turn:
             if self._stock and not self._is_shared:
-                self._connection.execute(_QUERIES["set_property"], ("stock", bytes.fromhex(self._stock[0].id)))
+                self._connection.execute(QUERIES["set_property"], ("stock", bytes.fromhex(self._stock[0].id)))
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
             self._stock.clear()
@@ -140,10 +138,10 @@ class FileKeyStore:
             return None
 
         def read() -> bytes | None:
-            row = self._connection.execute(_QUERIES["data_key"], (blob,)).fetchone()
+            row = self._connection.execute(QUERIES["data_key"], (blob,)).fetchone()
             if row is None:
                 return None
-            found = _unwrapped(self._wrap, row[0], b"data " + blob)
+            found = unwrap(self._cipher, row[0], b"data " + blob)
             self._remember(key, found)
             return found
 
@@ -159,22 +157,22 @@ class FileKeyStore:
 
         def read() -> bytes:
             place = b"secret " + name.encode()
-            row = self._connection.execute(_QUERIES["named_secret"], (name,)).fetchone()
+            row = self._connection.execute(QUERIES["named_secret"], (name,)).fetchone()
             if row is None:
-                with _transaction(self._connection):  # another node may have been first
-                    row = self._connection.execute(_QUERIES["named_secret"], (name,)).fetchone()
+                with transaction(self._connection):  # another node may have been first
+                    row = self._connection.execute(QUERIES["named_secret"], (name,)).fetchone()
                     if row is None:
-                        made = _wrapped(self._wrap, secrets.token_bytes(32), place)
-                        self._connection.execute(_QUERIES["add_named_secret"], (name, made))
+                        made = wrap(self._cipher, secrets.token_bytes(32), place)
+                        self._connection.execute(QUERIES["add_named_secret"], (name, made))
                         row = (made,)
-            found = _unwrapped(self._wrap, row[0], place)
+            found = unwrap(self._cipher, row[0], place)
             self._secrets[name] = found
             return found
 
         return self._guarded(read)
 
     def knows_secret(self, name: str) -> bool:
-        return self._guarded(lambda: self._connection.execute(_QUERIES["named_secret"], (name,)).fetchone() is not None)
+        return self._guarded(lambda: self._connection.execute(QUERIES["named_secret"], (name,)).fetchone() is not None)
 
     def signing_key(self, purpose: str) -> SigningKey:
         known = self._signing.get(purpose)
@@ -184,10 +182,10 @@ class FileKeyStore:
             raise ValueError(f"a signing key is for one of {', '.join(sorted(PURPOSES))}")
 
         def read() -> SigningKey:
-            row = self._connection.execute(_QUERIES["current_signing_key"], (purpose,)).fetchone()
+            row = self._connection.execute(QUERIES["current_signing_key"], (purpose,)).fetchone()
             if row is None:
                 return self._keep_signing_key(purpose, new_signing_key(), only_first=True)
-            key = load_signing_key(_unwrapped(self._wrap, row[1], b"sign " + row[0].encode()), row[0])
+            key = load_signing_key(unwrap(self._cipher, row[1], b"sign " + row[0].encode()), row[0])
             self._signing[purpose] = key
             return key
 
@@ -197,7 +195,7 @@ class FileKeyStore:
         def read() -> list[dict[str, object]]:
             if self._is_shared:
                 self._look_for_changes()
-            return [json.loads(row[0]) for row in self._connection.execute(_QUERIES["public_keys"])]
+            return [json.loads(row[0]) for row in self._connection.execute(QUERIES["public_keys"])]
 
         return self._guarded(read)
 
@@ -213,11 +211,11 @@ class FileKeyStore:
 
         def write() -> None:
             salt = secrets.token_bytes(16)
-            wrapped = _wrapped(AESGCM(new.key(salt)), self._kek, b"kek")
-            with _transaction(self._connection):
-                self._connection.execute(_QUERIES["set_property"], ("salt", salt))
-                self._connection.execute(_QUERIES["set_property"], ("kek", wrapped))
-            _empty_journal(self._connection)
+            wrapped = wrap(AESGCM(new.key(salt)), self._kek, b"kek")
+            with transaction(self._connection):
+                self._connection.execute(QUERIES["set_property"], ("salt", salt))
+                self._connection.execute(QUERIES["set_property"], ("kek", wrapped))
+            empty_journal(self._connection)
 
         self._guarded(write)
 
@@ -238,14 +236,14 @@ class FileKeyStore:
                 self._open_keys.clear()
 
     def _begin(self) -> None:
-        row = self._connection.execute(_QUERIES["property"], ("stock",)).fetchone()
+        row = self._connection.execute(QUERIES["property"], ("stock",)).fetchone()
         if row is not None and self._is_shared:
-            self._connection.execute(_QUERIES["drop_property"], ("stock",))
+            self._connection.execute(QUERIES["drop_property"], ("stock",))
         elif row is not None:
-            rest = self._connection.execute(_QUERIES["unused_data_keys"], (row[0],)).fetchall()
-            self._connection.execute(_QUERIES["drop_property"], ("stock",))
+            rest = self._connection.execute(QUERIES["unused_data_keys"], (row[0],)).fetchall()
+            self._connection.execute(QUERIES["drop_property"], ("stock",))
             self._stock.extend(
-                DataKey(KeyId(id_.hex()), _unwrapped(self._wrap, wrapped, b"data " + id_)) for id_, wrapped in rest
+                DataKey(KeyId(id_.hex()), unwrap(self._cipher, wrapped, b"data " + id_)) for id_, wrapped in rest
             )
         if len(self._stock) < _LOW_WATER:
             self._refill()
@@ -270,9 +268,9 @@ class FileKeyStore:
             first = max(self._last_key + 1, time.time_ns() // 1_000_000 << 80 | apart)
             ids = [(first + n).to_bytes(_ID_BYTES, "big") for n in range(_BATCH)]
             fresh = [(id_, secrets.token_bytes(32)) for id_ in ids]
-            rows = [(id_, _wrapped(self._wrap, secret, b"data " + id_)) for id_, secret in fresh]
-            with _transaction(self._connection):
-                self._connection.executemany(_QUERIES["add_data_keys"], rows)
+            rows = [(id_, wrap(self._cipher, secret, b"data " + id_)) for id_, secret in fresh]
+            with transaction(self._connection):
+                self._connection.executemany(QUERIES["add_data_keys"], rows)
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             self._last_key = first + _BATCH - 1
             with self._stock_turn:
@@ -287,11 +285,11 @@ class FileKeyStore:
             except ValueError:
                 continue  # not a key of this store: nothing is kept under it
         self._forget(keys)
-        with _transaction(self._connection):
-            self._connection.executemany(_QUERIES["overwrite_data_key"], blobs)
-        with _transaction(self._connection):
-            self._connection.executemany(_QUERIES["delete_data_key"], blobs)
-        _empty_journal(self._connection)
+        with transaction(self._connection):
+            self._connection.executemany(QUERIES["overwrite_data_key"], blobs)
+        with transaction(self._connection):
+            self._connection.executemany(QUERIES["delete_data_key"], blobs)
+        empty_journal(self._connection)
         self._forget(keys)  # once more: somebody may have opened one meanwhile
 
     def _forget(self, keys: Sequence[KeyId]) -> None:
@@ -303,17 +301,17 @@ class FileKeyStore:
                 self._stock = deque(key for key in self._stock if key.id not in gone)
 
     def _keep_signing_key(self, purpose: str, key: SigningKey, *, only_first: bool = False) -> SigningKey:
-        wrapped = _wrapped(self._wrap, key.private_bytes(), b"sign " + key.kid.encode())
-        with _transaction(self._connection):
+        wrapped = wrap(self._cipher, key.private_bytes(), b"sign " + key.kid.encode())
+        with transaction(self._connection):
             row = (
-                self._connection.execute(_QUERIES["current_signing_key"], (purpose,)).fetchone() if only_first else None
+                self._connection.execute(QUERIES["current_signing_key"], (purpose,)).fetchone() if only_first else None
             )
             if row is not None:  # another node was first
-                return load_signing_key(_unwrapped(self._wrap, row[1], b"sign " + row[0].encode()), row[0])
-            self._connection.execute(_QUERIES["retire_signing_key"], (purpose,))
+                return load_signing_key(unwrap(self._cipher, row[1], b"sign " + row[0].encode()), row[0])
+            self._connection.execute(QUERIES["retire_signing_key"], (purpose,))
             jwk = canonical_json(key.public().jwk())
-            self._connection.execute(_QUERIES["add_signing_key"], (key.kid, purpose, jwk, wrapped))
-        _empty_journal(self._connection)
+            self._connection.execute(QUERIES["add_signing_key"], (key.kid, purpose, jwk, wrapped))
+        empty_journal(self._connection)
         self._signing[purpose] = key
         return key
 
@@ -333,34 +331,6 @@ class FileKeyStore:
                 raise Unavailable("the key store is out of reach") from broken
 
 
-def create_key_store(directory: Path, root: RootKey) -> None:
-    """Make a new key store in `directory` (made too, 0700, if absent). InvalidDocument when there is one already."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    check_private(directory, directory=True)
-    path = directory / KEYS_FILE
-    if path.exists():
-        raise InvalidDocument("there is a key store already", remedy="open it, or choose another directory")
-    salt, kek = secrets.token_bytes(16), secrets.token_bytes(32)
-    wrapped = _wrapped(AESGCM(root.key(salt)), kek, b"kek")
-    making = directory / f"{KEYS_FILE}.making"
-    for stale in (making, Path(f"{making}-wal"), Path(f"{making}-shm")):
-        stale.unlink(missing_ok=True)
-    os.close(os.open(making, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    connection = _connect(making)
-    try:
-        schema = resources.files("gateway.engines.files").joinpath("keystore_schema.sql").read_text("utf-8")
-        connection.executescript(f"BEGIN;\n{schema}\nCOMMIT;")
-        connection.execute(_QUERIES["set_property"], ("salt", salt))
-        connection.execute(_QUERIES["set_property"], ("kek", wrapped))
-        connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version={_VERSION}")
-        _empty_journal(connection)
-    finally:
-        connection.close()
-    making.rename(path)
-    sync_folder(directory)
-
-
 def open_key_store(directory: Path, root: RootKey, *, is_shared: bool = False) -> FileKeyStore:
     """Open an existing key store and become its owner; a first batch of keys is in stock when it returns.
 
@@ -374,9 +344,9 @@ def open_key_store(directory: Path, root: RootKey, *, is_shared: bool = False) -
     check_private(directory / KEYS_FILE)
     lock = OwnerLock(directory, is_shared=is_shared)
     try:
-        connection = _connect(directory / KEYS_FILE, "TRUNCATE" if is_shared else "WAL")
+        connection = connect(directory / KEYS_FILE, "TRUNCATE" if is_shared else "WAL")
         try:
-            store = FileKeyStore(lock, connection, _read_kek(connection, root), is_shared=is_shared)
+            store = FileKeyStore(lock, connection, read_kek(connection, root), is_shared=is_shared)
             store._begin()
         except BaseException:
             connection.close()
@@ -385,66 +355,3 @@ def open_key_store(directory: Path, root: RootKey, *, is_shared: bool = False) -
         lock.release()
         raise
     return store
-
-
-def forget_stock(copy: Path) -> None:
-    """In a copy of a key store that nobody has open: what was in stock there, the store it was copied from has handed out since."""
-    connection = _connect(copy, "DELETE")
-    try:
-        connection.execute(_QUERIES["drop_property"], ("stock",))
-    finally:
-        connection.close()
-
-
-def _connect(path: Path, journal: str = "WAL") -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=15)
-    for setting in (f"journal_mode={journal}", "synchronous=FULL", "secure_delete=ON", "wal_autocheckpoint=0"):
-        connection.execute(f"PRAGMA {setting}")
-    return connection
-
-
-def _read_kek(connection: sqlite3.Connection, root: RootKey) -> bytes:
-    try:
-        shape = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
-        if shape != [_APPLICATION_ID, _VERSION]:
-            raise InvalidDocument("the file is not a key store of this release")
-        salt, wrapped = (connection.execute(_QUERIES["property"], (name,)).fetchone()[0] for name in ("salt", "kek"))
-    except (sqlite3.DatabaseError, TypeError) as broken:
-        raise InvalidDocument("the file is not a key store") from broken
-    try:
-        return _unwrapped(AESGCM(root.key(salt)), wrapped, b"kek")
-    except Tampered as wrong:
-        raise InvalidDocument(
-            "this root key does not open the key store", remedy="use the one it was made with"
-        ) from wrong
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _empty_journal(connection: sqlite3.Connection) -> None:
-    """Copy the journal into the file and cut it to nothing. DatabaseError when somebody else's reading prevents it."""
-    busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    if busy:
-        raise sqlite3.OperationalError("the journal of the key store could not be emptied")
-
-
-def _wrapped(with_key: AESGCM, secret: bytes, place: bytes) -> bytes:
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    return nonce + with_key.encrypt(nonce, secret, place)
-
-
-def _unwrapped(with_key: AESGCM, wrapped: bytes, place: bytes) -> bytes:
-    try:
-        return with_key.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], place)
-    except (InvalidTag, ValueError) as broken:
-        raise Tampered("a stored key does not open", remedy="restore the key store") from broken

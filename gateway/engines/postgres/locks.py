@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _EPOCHS = ("policy", "consent", "directory")
 _CHANGES = {
     "put-office": "directory",
-    "activate-policy": "policy",
     "change-policies": "policy",
     "put-consent": "consent",
     "put-pair": "consent",

@@ -8,7 +8,8 @@ import pytest
 
 from gateway.crypto.signing import new_signing_key
 from gateway.engines.backup.copies import KEYS, make_copy, put_back
-from gateway.engines.files.keystore import create_key_store, open_key_store
+from gateway.engines.files.key_file import create_key_store
+from gateway.engines.files.keystore import open_key_store
 from gateway.engines.files.root_key import RootKeyFile, RootPassphrase
 from gateway.model.errors import InvalidDocument, Unavailable
 from tests.contracts.keys_suite import KeyStoreSuite

@@ -14,6 +14,7 @@ may call it:
 """
 
 from adapters.conformance.report import Check, Finding
-from adapters.conformance.runner import CHECKS, Sample, run
+from adapters.conformance.runner import CHECKS, run
+from adapters.conformance.trial import Sample
 
 __all__ = ["CHECKS", "Check", "Finding", "Sample", "run"]

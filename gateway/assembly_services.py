@@ -9,13 +9,12 @@ from gateway.amqp.desk import SubmissionDesk
 from gateway.assembly_engines import Documents, Engines
 from gateway.assembly_ground import Ground, lay_ground, pause
 from gateway.assembly_handover import Handover, join_handover
-from gateway.assembly_intake import Intake, join_intake, validator
+from gateway.assembly_intake import Intake, join_intake
 from gateway.assembly_log import LogServices, join_log_services
+from gateway.assembly_policies import join_policies
 from gateway.config import Settings
 from gateway.crypto.scatter import Scatter
-from gateway.model.routing import NO_CASE
 from gateway.policy.compiled import Policy
-from gateway.policy.route import route
 from gateway.services.acknowledge import Acknowledge
 from gateway.services.administer_policies import AdministerPolicies
 from gateway.services.analyse_policies import AnalysePolicies
@@ -53,7 +52,6 @@ from gateway.services.submit import Submit
 from gateway.services.tell import Teller
 from gateway.services.unmapped import UnmappedFields
 from gateway.services.verify_order import VerifyOrder
-from gateway.validation.catalogue import fields_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +112,7 @@ def _joined(ground: Ground, intake: Intake, handover: Handover) -> Services:
     settings, documents, engines = ground.settings, ground.documents, ground.engines
     store, keys, clock, ids = engines.store, engines.keys, engines.clock, engines.ids
     teller, staff, directories, policies = ground.teller, ground.staff, ground.directories, ground.policies
-    administer_policies = AdministerPolicies(
-        storage=store.policies,
-        policies=policies,
-        staff=staff,
-        teller=teller,
-        clock=clock,
-        settle=lambda: ground.settle("policy-changed"),
-    )
-    replays = Replays(
-        log=store.log,
-        notices=store.notices,
-        keeper=ground.keeper,
-        policies=policies,
-        staff=staff,
-        teller=teller,
-        clock=clock,
-    )
+    policy = join_policies(ground, handover)
     release_held = ReleaseHeld(deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock)
     return Services(
         proof=join_log_services(
@@ -155,45 +137,11 @@ def _joined(ground: Ground, intake: Intake, handover: Handover) -> Services:
         directories=directories,
         policies=policies,
         staff=staff,
-        administer_policies=administer_policies,
-        analyse_policies=AnalysePolicies(
-            administer=administer_policies,
-            policies=policies,
-            replays=replays,
-            fields=documents.catalogue.fields,
-            staff=staff,
-            clock=clock,
-        ),
-        replays=replays,
-        replay_routing=ReplayRouting(
-            log=store.log,
-            notices=store.notices,
-            keeper=ground.keeper,
-            policies=policies,
-            staff=staff,
-            teller=teller,
-            clock=clock,
-        ),
-        preview=Preview(
-            tables=lambda policy: policy.document.routing or policies.routing(),
-            adapter_for=ground.formats.reader,
-            validate=validator(ground),
-            routes=lambda valid, tables, now: {
-                one.office: (one.purpose, one.legal_basis, one.rule, one.role)
-                for one in route(valid, tables, directories.current.finder, NO_CASE, now).recipients
-            },
-            directories=directories,
-            gather=handover.gather,
-            projector=handover.projector,
-            fields_in=lambda data, kind: fields_in(documents.catalogue, data, kind),
-            notices=store.notices,
-            keeper=ground.keeper,
-            staff=staff,
-            teller=teller,
-            log=store.log,
-            clock=clock,
-            ids=ids,
-        ),
+        administer_policies=policy.administer,
+        analyse_policies=policy.analyse,
+        replays=policy.replays,
+        replay_routing=policy.replay_routing,
+        preview=policy.preview,
         submit=intake.submit,
         bulk=intake.bulk,
         attachments=intake.attachments,

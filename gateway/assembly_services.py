@@ -235,7 +235,12 @@ def _joined(ground: Ground, intake: Intake, handover: Handover) -> Services:
         ),
         backlogs=Backlogs(store.deliveries, clock),
         expire=Expire(
-            deliveries=store.deliveries, teller=teller, doorbell=engines.doorbell, clock=clock, time=engines.time
+            deliveries=store.deliveries,
+            teller=teller,
+            doorbell=engines.doorbell,
+            clock=clock,
+            time=engines.time,
+            longest_pause=settings.longest_pause,
         ),
         authenticate=ground.authenticate,
         verify_order=VerifyOrder(

@@ -213,6 +213,12 @@ class Settings:
     def lease(self) -> timedelta:
         return timedelta(seconds=self.delivery.lease_seconds)
 
+    @property
+    def longest_pause(self) -> timedelta:
+        """No delivery is put off, or leased, for longer than this."""
+        seconds = max(self.delivery.max_backoff_seconds, self.rabbitmq.waiting_seconds)
+        return timedelta(seconds=seconds) + self.lease
+
 
 def load_settings(path: Path) -> Settings:
     """Read and check a settings file; relative paths in it are relative to the file.

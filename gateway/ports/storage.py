@@ -359,6 +359,11 @@ class DeliveryStorage(Protocol):
         their holders find out when they conclude."""
         ...
 
+    async def bring_forward(self, now: datetime, latest: datetime) -> None:
+        """Let what is due, or leased until, after `latest` be due at `now`: longer than any pause, so it was put off by a clock
+        that stood ahead. Whoever holds such a lease finds out when they conclude."""
+        ...
+
     async def offices_due(self, now: datetime, among: Collection[OfficeId]) -> Sequence[tuple[OfficeId, datetime]]:
         """Which of these offices have something leasable at `now` or later, with the instant it becomes due, soonest first."""
         ...

@@ -83,3 +83,4 @@ async def test_a_clock_that_stood_a_year_ahead_at_the_start_ends_nothing_until_a
         assert (await police.pull())[0].body
         assert await ready(whole) == (200, "ok")
         assert await services.expire() == 0
+        assert len(await police.pull()) == 1, "what came by the wrong time does not wait for it"

@@ -114,6 +114,7 @@ class SqlDeliveries:
             "lease", 60, lambda tx, units: [self._leased(tx, unit) for unit in units]
         )
         self._keep: Kind[Keeping, None] = Kind("keep-leased", 25, self._kept)
+        self._bring: Kind[tuple[int, int], None] = Kind("bring-forward", 26, self._brought)
 
     async def lease_due(
         self, recipient: OfficeId, now: datetime, lease: timedelta, limit: int, purpose: str | None = None
@@ -127,6 +128,9 @@ class SqlDeliveries:
 
     async def keep_leased(self, leases: Sequence[tuple[DeliveryId, str]], now: datetime, until: datetime) -> None:
         await self._writer.submit(self._keep, Keeping(tuple(leases), millis(now), millis(until)))
+
+    async def bring_forward(self, now: datetime, latest: datetime) -> None:
+        await self._writer.submit(self._bring, (millis(now), millis(latest)))
 
     async def offices_due(self, now: datetime, among: Collection[OfficeId]) -> Sequence[tuple[OfficeId, datetime]]:
         at = millis(now)
@@ -265,6 +269,11 @@ class SqlDeliveries:
                 if blob is not None
             ],
         )
+        return [None for _ in units]
+
+    def _brought(self, tx: Transaction, units: Sequence[tuple[int, int]]) -> Sequence[None]:
+        for now, latest in units:
+            tx.sql.run("bring_forward", {"now": now, "latest": latest})
         return [None for _ in units]
 
     def _standing(self, sql: Statements, delivery: DeliveryId) -> _Standing | None:

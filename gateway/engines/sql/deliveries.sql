@@ -30,6 +30,12 @@ WHERE delivery.number = granted.number;
 UPDATE delivery SET lease_expires_at = ?1, ready_at = CASE WHEN ready_at IS NULL THEN ready_at ELSE ?1 END
 WHERE id = ?2 AND lease_token = ?3 AND lease_expires_at > ?4;
 
+-- name: bring_forward
+-- Let what is put off beyond an instant be due now: its place in its lane stays.
+UPDATE delivery SET due_at = :now, ready_at = CASE WHEN ready_at IS NULL THEN ready_at ELSE :now END,
+       lease_token = NULL, lease_expires_at = NULL, lease_disclosed = 0
+WHERE state = 1 AND (due_at > :latest OR lease_expires_at > :latest);
+
 -- name: delivery_by_number
 -- One delivery with what it takes from its notice.
 SELECT d.number, d.id, d.recipient, d.state, d.urgency, d.overtakes, d.lane, d.due_at, d.expires_at, d.updated_at, d.lease_token,

@@ -101,6 +101,26 @@ class LeaseSuite:
         clock.forward(2 * MINUTE)
         assert kept.id in {one.id for one in await lease(store, clock)}, "and comes back by itself"
 
+    async def test_what_is_put_off_for_longer_than_any_pause_is_brought_forward_and_nothing_else(
+        self, store, units, clock
+    ):
+        lane = os.urandom(16)
+        for _ in range(2):
+            await accept_with(store, units, units.delivery())
+        put_off, leased = await lease(store, clock)
+        year, latest = clock.now() + 365 * 1440 * MINUTE, clock.now() + 5 * MINUTE
+        await store.deliveries.conclude(units.conclusion(put_off, S.DUE, due_at=year))
+        await store.deliveries.keep_leased([(leased.id, leased.lease_token)], clock.now(), year)
+        made = [(await accept_with(store, units, units.delivery(lane=lane))).notice for _ in range(2)]
+        (first,) = await lease(store, clock)
+        await store.deliveries.conclude(units.conclusion(first, S.DUE, due_at=latest))
+        assert await lease(store, clock) == []
+        await store.deliveries.bring_forward(clock.now(), latest)
+        assert {one.id for one in await lease(store, clock)} == {put_off.id, leased.id}
+        assert await store.deliveries.disclose(units.disclosure(leased)) == Stale("lease", S.DUE)
+        clock.forward(5 * MINUTE)
+        assert made[0] in {one.notice for one in await lease(store, clock)}, "its own pause, and its place in its lane"
+
     async def test_a_lease_kept_for_longer_behind_a_predecessor_that_came_back_stays_behind_it(
         self, store, units, clock
     ):

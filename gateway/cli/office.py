@@ -189,7 +189,7 @@ def _state_command(name: str, state: str, text: str) -> None:
 
 _state_command("suspend", "suspended", "暂停 · suspend: it may still report, and still gets safety floors")
 _state_command("resume", "active", "恢复 · resume")
-_state_command("compromise", "compromised", "凭据泄露 · its keys are no longer trusted for anything")
+_state_command("compromise", "compromised", "凭据泄露 · its keys end for good: rotate-key, then resume")
 
 
 @office.command(

@@ -7,6 +7,7 @@ writer, and can be made again when something changed meanwhile.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -52,6 +53,10 @@ OVERTAKING = frozenset({NoticeType("WDR"), NoticeType("COR"), NoticeType("CON")}
 
 # What a receipt given during a forensic hold says of itself (DESIGN 5): accepted, and not yet proved by a signed tree.
 PROVISIONAL = "provisional"
+
+_SOMEBODYS = re.compile(
+    r"[0-9]{9,}[0-9Xx]?"
+)  # a telephone's, a document's; no row, line or byte of a file is so far down
 
 Route = Callable[[ValidNotice, CompetentOffices, CaseContext, datetime], Routing]
 Scrub = Callable[[JsonObject, JsonObject], JsonObject]
@@ -328,7 +333,9 @@ def _with_parts(own: JsonObject, parts: SetApart, compartment: str) -> JsonObjec
 
 
 def _gap(gap: Gap) -> dict[str, str]:
-    return {"code": gap.code, "position": gap.position, "message": gap.message}
+    """A place is named by its heading or member, which the sender chose: a row of people taken for headings holds their numbers,
+    and a gap outlives the people (receipts, `unmapped`)."""
+    return {"code": gap.code, "position": _SOMEBODYS.sub("…", gap.position), "message": gap.message}
 
 
 def _recipient(recipient: Recipient) -> dict[str, Any]:

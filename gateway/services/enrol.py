@@ -9,8 +9,8 @@ decided before it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -127,10 +127,13 @@ class Enrol:
         """Suspend, resume or mark as compromised.
 
         Returns when nothing decided before the change can leave any more: two seconds after its commit. What waits
-        unread in the office's queue is taken back, its live connections at the message broker are closed.
+        unread in the office's queue is taken back, its live connections at the message broker are closed. The keys of one
+        that is compromised end for good, and whom it said to call is forgotten: resumed, it begins with a new key.
         """
         await self._directories.refresh()
         office = dataclasses.replace(self._vouched(office_id), state=state)
+        if state is OfficeState.COMPROMISED:
+            office = dataclasses.replace(office, webhook=None, keys=_ended(office.keys, self._clock.now()))
         stored = await self._put(office, _STATE_EVENTS[state], {"reason": reason}, by)
         if state is not OfficeState.ACTIVE:
             await self._pause(timedelta(seconds=self._settings.delivery.ticket_seconds))
@@ -301,6 +304,10 @@ class Enrol:
 def _encrypting(office: Office) -> list[OfficeKey]:
     """The keys that releases in the office's queue are encrypted to: what waits under one that was replaced is taken back."""
     return [key for key in office.keys if key.use == "enc"]
+
+
+def _ended(keys: Iterable[OfficeKey], now: datetime) -> tuple[OfficeKey, ...]:
+    return tuple(dataclasses.replace(key, not_after=min(key.not_after or now, now)) for key in keys)
 
 
 def _is_certificate(pem: str) -> bool:

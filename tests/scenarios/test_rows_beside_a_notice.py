@@ -5,6 +5,10 @@ import sqlite3
 from contextlib import closing
 from datetime import timedelta
 
+import pytest
+
+from gateway.client.agency import AgencyClient, Answered, Profile
+from gateway.crypto.signing import new_signing_key
 from gateway.model.agency import OfficeState, Webhook
 from gateway.ports.storage import DeadLetterFilter
 from gateway.services.enforce import Way
@@ -90,3 +94,19 @@ async def test_nothing_is_handed_to_a_compromised_office_and_what_waits_for_it_g
         assert made.reason == "office-compromised", "nor anything made for it, whoever asks"
         states = {one["recipient"]: one["state"] for one in (await whole.clients[HEALTH].notice(sent))["deliveries"]}
         assert states[POLICE] == "due"
+
+
+async def test_a_key_that_was_stolen_opens_nothing_once_its_office_is_resumed_with_a_new_one(tmp_path):
+    async with town(tmp_path, ticket_seconds=0.05, webhook_plain_loopback=True) as whole:
+        stolen, enrol = whole.clients[POLICE], whole.gateway.services.enrol
+        await stolen.set_webhook({"url": "http://127.0.0.1:9/of-the-thief"})
+        await enrol.set_state(POLICE, OfficeState.COMPROMISED, reason="test", by="test")
+        new = new_signing_key()
+        await enrol.rotate_key(POLICE, new.public().jwk(), overlap=timedelta(days=30), by="test")
+        await enrol.set_state(POLICE, OfficeState.ACTIVE, reason="test", by="test")
+        assert enrol.office(POLICE).webhook is None
+        stolen._token = ""
+        with pytest.raises(Answered):
+            await stolen.pull()
+        async with AgencyClient(Profile(POLICE, whole.gateway.url, new)) as office:
+            assert await pulled(office) == []

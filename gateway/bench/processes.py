@@ -7,14 +7,17 @@ all threads of the process (`/proc/PID/stat`), in steps of 10 ms.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import secrets
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +27,29 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
 
-
-_PORTS = range(
-    20_000, 32_768
-)  # below those that outgoing connections get: one of them would take it while its server is down
+# Below those that outgoing connections get: one of them would take it while its server is down.
+_PORTS = range(20_000, 32_768)
 _given = set[int]()
 
 
+@cache
+def _takings() -> int:
+    """A file whose byte at a port is locked by the process that took the port; the kernel lets go of it when that ends."""
+    path = Path(tempfile.gettempdir(), f"hutong-ports-{os.getuid()}")
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
 def free_port() -> int:
-    """A port of the loopback for a server that is started, killed and started again; another one each time."""
+    """A port of the loopback for a server that is started, killed and started again: another one each time, and of no other
+    process that lives and asked here, though its server may be down just now."""
     while True:
         port = secrets.choice(_PORTS)
+        if port in _given:
+            continue
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            if port not in _given:
-                _given.add(port)
-                return port
+            fcntl.lockf(_takings(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+            _given.add(port)
+            return port
 
 
 def cpu_seconds(pid: int) -> float:

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from tests.scenarios.test_s7_consent_withdrawn import CITY, CONTRACTOR, agreed, join, received
+from tests.scenarios.test_s7_consent_withdrawn import CITY, CONTRACTOR, agreed
 from tests.support.family import notice, person
+from tests.support.offices import join, received
 from tests.support.town import CANONICAL, town
 
 pytestmark = pytest.mark.slow

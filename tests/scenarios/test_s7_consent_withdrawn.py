@@ -5,13 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.client.agency import AgencyClient, Answered, Profile
-from gateway.crypto.signing import new_signing_key
-from gateway.model.agency import Office
-from gateway.model.identifiers import parse_office_id
+from gateway.client.agency import Answered
 from gateway.ports.log_storage import LogQuery
-from gateway.simulation.pilot_area import EVERY_OBLIGATION
 from tests.support.family import notice, person
+from tests.support.offices import join, received
 from tests.support.town import CANONICAL, town
 
 pytestmark = pytest.mark.slow
@@ -41,21 +38,6 @@ def referral(number, *offices):
     return notice("REF", CITY, number, data, "case-s7")
 
 
-async def join(whole, office, **attributes):
-    key = new_signing_key()
-    await whole.gateway.services.enrol.add(
-        Office(
-            id=parse_office_id(office),
-            name_zh=f"测试 {office}",
-            keys=(whole.gateway.services.enrol.key(key.public().jwk()),),
-            accepts_obligations=frozenset(EVERY_OBLIGATION),
-            attributes=attributes,
-        ),
-        by="test",
-    )
-    return AgencyClient(Profile(parse_office_id(office), whole.gateway.url, key), officer="o-1")
-
-
 def agreed(*purposes, giver="p2", giver_kind="guardian", people=None, recipients=(CONTRACTOR,)):
     return {
         "subject": "case-s7",
@@ -67,17 +49,6 @@ def agreed(*purposes, giver="p2", giver_kind="guardian", people=None, recipients
         "text_version": "2026-03",
         "evidence": "sha256:" + "ab" * 32,
     }
-
-
-async def received(client):
-    """Everything that waits, acknowledged, as (type, event)."""
-    found = []
-    while items := await client.pull():
-        for item in items:
-            event = json.loads(item.body)
-            found.append((event["type"].split(".")[2], event))
-            await client.acknowledge(item)
-    return found
 
 
 async def names(whole, *wanted):

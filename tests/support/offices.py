@@ -9,9 +9,12 @@ from gateway.crypto.signing import new_signing_key
 from gateway.model.agency import Office, Webhook
 from gateway.model.identifiers import parse_office_id
 from gateway.simulation.pilot_area import EVERY_OBLIGATION
+from tests.support.patient_client import PatientClient
 
 
-async def join(whole, office: str, webhook: str | None = None, officer: str = "o-1", **attributes: str) -> AgencyClient:
+async def join(
+    whole, office: str, webhook: str | None = None, officer: str = "o-1", **attributes: str
+) -> PatientClient:
     """Enrol an office that speaks the canonical format; its client still has to be entered."""
     key, enrol = new_signing_key(), whole.gateway.services.enrol
     await enrol.add(
@@ -25,7 +28,8 @@ async def join(whole, office: str, webhook: str | None = None, officer: str = "o
         ),
         by="test",
     )
-    return AgencyClient(Profile(parse_office_id(office), whole.gateway.url, key), officer=officer)
+    profile = Profile(parse_office_id(office), whole.gateway.url, key)
+    return PatientClient(whole.gateway.engines.store.log, profile, officer=officer)
 
 
 async def received(client: AgencyClient) -> list[tuple[str, dict]]:

@@ -26,13 +26,12 @@ class Call:
 
 
 class Receiver:
-    """Answers with what stands first in `answers` (a status, with seconds to wait and headers), then with 204."""
+    """Answers with what stands first in `answers` (a status, when, and with which headers), then with 204 at once."""
 
     def __init__(self) -> None:
         self.port = free_port()
         self.calls: list[Call] = []
-        self.answers: list[tuple[int, float, dict[str, str]]] = []
-        self.pause = 0.0
+        self.answers: list[tuple[int, asyncio.Event | None, dict[str, str]]] = []
         self._called = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
@@ -53,8 +52,8 @@ class Receiver:
             await self._runner.cleanup()
             self._runner = None
 
-    def will(self, *statuses: int, wait: float = 0.0, **headers: str) -> None:
-        self.answers += [(status, wait, headers) for status in statuses]
+    def will(self, *statuses: int, once: asyncio.Event | None = None, **headers: str) -> None:
+        self.answers += [(status, once, headers) for status in statuses]
 
     async def _take(self, request: web.Request) -> web.Response:
         headers = request.headers
@@ -68,12 +67,13 @@ class Receiver:
         )
         self.calls.append(call)
         self._called.set()
-        status, wait, more = self.answers.pop(0) if self.answers else (204, self.pause, {})
-        await asyncio.sleep(wait)
+        status, once, more = self.answers.pop(0) if self.answers else (204, None, {})
+        if once is not None:
+            await once.wait()
         call.ended_at = time.monotonic()
         return web.Response(status=status, headers=more)
 
-    async def has(self, count: int, seconds: float = 20.0) -> list[Call]:
+    async def has(self, count: int, seconds: float = 60.0) -> list[Call]:
         """The calls, once there are that many."""
         async with asyncio.timeout(seconds):
             while len(self.calls) < count:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from io import BytesIO
 
 from gateway.assembly import create, running
-from gateway.client.agency import AgencyClient, Answered, Profile
+from gateway.client.agency import Answered, Profile
 from gateway.config import (
     DeliverySettings,
     LimitSettings,
@@ -18,9 +18,10 @@ from gateway.config import (
     Settings,
 )
 from gateway.crypto.signing import new_signing_key
-from gateway.model.agency import Office
+from gateway.model.agency import Office, Webhook
 from gateway.model.identifiers import parse_office_id
 from gateway.simulation.pilot_area import AROUND, EIGHT, EVERY_OBLIGATION
+from tests.support.patient_client import PatientClient
 
 CANONICAL = "application/cloudevents+json"
 
@@ -48,9 +49,12 @@ class Town:
 
 
 @asynccontextmanager
-async def town(folder, *, clock=None, rabbitmq=None, port=0, postgres="", limits=None, log=None, **delivery):
+async def town(
+    folder, *, clock=None, rabbitmq=None, port=0, postgres="", limits=None, log=None, webhooks=None, **delivery
+):
     """`delivery` overrides delivery settings, `limits` limits; a `clock` takes the system clock's place; `rabbitmq` are its settings;
-    `postgres` is the address of an empty database, and makes the gateway the first node of a cluster."""
+    `postgres` is the address of an empty database, and makes the gateway the first node of a cluster; `webhooks` says where
+    an office is called from the beginning."""
     settings = Settings(
         name="test.hutong.example",
         directory=folder / "data",
@@ -76,9 +80,11 @@ async def town(folder, *, clock=None, rabbitmq=None, port=0, postgres="", limits
                 keys=(gateway.services.enrol.key(key.public().jwk()),),
                 accepts_obligations=frozenset(EVERY_OBLIGATION),
                 attributes=one.attributes,
+                webhook=Webhook(webhooks[one.id]) if webhooks and one.id in webhooks else None,
             )
             await gateway.services.enrol.add(office, by="test")
-            clients[one.id] = await AgencyClient(Profile(office.id, gateway.url, key)).__aenter__()
+            profile = Profile(office.id, gateway.url, key)
+            clients[one.id] = await PatientClient(gateway.engines.store.log, profile).__aenter__()
         try:
             yield Town(gateway, clients, lines)
         finally:

@@ -10,7 +10,7 @@ import pytest
 from tests.support.stored import HOSPITAL, POLICE, SCHOOL
 
 SOON = timedelta(milliseconds=20)
-LATE = timedelta(seconds=10)
+LATE = timedelta(seconds=60)
 
 
 async def settle():

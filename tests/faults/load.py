@@ -38,6 +38,7 @@ RECIPIENTS = (QUEUED, "civil_affairs.440113", "procuratorate.440113")
 SENDERS_AT_ONCE = 16
 OVER_AMQP = 1  # of the senders, where there are brokers: an office has one queue of receipts
 PATIENCE_SECONDS = 20.0  # for an answer over HTTP
+KEPT_SECONDS = 3.0  # a connection that was idle for longer is not used again: its other end may be about to close it
 QUEUE_PATIENCE_SECONDS = 12.0  # for one over AMQP, on a connection that is open
 REPORTS_OF_A_ROUND, OF_ONE_FAMILY, DAYS = 160, 20, 3600  # families' birthdays, each a day later than the one before
 LOOK_SECONDS = 0.5  # whether it still is
@@ -82,8 +83,10 @@ class Load:
         chance: random.Random,
         queues: Queues | None = None,
         idle_seconds: float = 0.0,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         """`idle_seconds`: a sender rests up to so long after each receipt, its connection kept open."""
+        self._patience_seconds = patience_seconds
         self._profiles, self.seen, self._chance, self._queues = profiles, seen, chance, queues
         self._idle_seconds, self._next_broker = idle_seconds, 0
         self.answered, self._strike_after, self._struck = 0, 0, asyncio.Event()
@@ -96,7 +99,8 @@ class Load:
         """Send every number; `strike` (it breaks and mends) after so many receipts; end when every receipt's notice came."""
         self.answered, self._strike_after, self._struck = 0, strike_after, asyncio.Event()
         done = asyncio.Event()
-        limits = {"connector": aiohttp.TCPConnector(limit=64), "timeout": aiohttp.ClientTimeout(total=PATIENCE_SECONDS)}
+        connector = aiohttp.TCPConnector(limit=64, keepalive_timeout=KEPT_SECONDS)
+        limits = {"connector": connector, "timeout": aiohttp.ClientTimeout(total=self._patience_seconds)}
         async with (
             asyncio.timeout(longest_seconds),
             aiohttp.ClientSession(**limits) as session,
@@ -187,7 +191,9 @@ class Load:
         async with AgencyClient(Profile.load(self._profiles, SENDER)) as client:
             while waiting or (waiting := [number] if (number := next(numbers, "")) else []):
                 with suppress(*LOST):
-                    async with AmqpOffice(self._broker(), self._queues.vhost, client) as office:
+                    async with AmqpOffice(
+                        self._broker(), self._queues.vhost, client, None, QUEUE_PATIENCE_SECONDS
+                    ) as office:
                         while waiting:
                             body = report(waiting[0])
                             answer = await _while_open(office, office.submit(body))
@@ -213,7 +219,9 @@ class Load:
         async with AgencyClient(Profile.load(self._profiles, office)) as client:
             while not is_over():
                 with suppress(*LOST):
-                    async with AmqpOffice(self._broker(), self._queues.vhost, client, self._queues.key) as reader:
+                    async with AmqpOffice(
+                        self._broker(), self._queues.vhost, client, self._queues.key, QUEUE_PATIENCE_SECONDS
+                    ) as reader:
                         await reader.read_inbox()
                         while not is_over():
                             message = await _while_open(reader, reader.inbox.get(), is_over)

@@ -55,7 +55,7 @@ async def under_load(folder, broker, vhost, settings, **delivery):
                 await receiving
 
 
-async def within(step, seconds=90):
+async def within(step, seconds=240):
     await asyncio.wait_for(step, seconds)
 
 
@@ -101,7 +101,7 @@ async def test_connections_that_are_cut_or_hang_are_replaced_and_nothing_is_lost
             await within(load.until(40))
             proxy.hang()
             gone = asyncio.create_task(lost(whole))
-            await asyncio.wait_for(gone, 10)  # nothing comes through: noticed by its silence
+            await asyncio.wait_for(gone, 60)  # nothing comes through: noticed by its silence
             proxy.heal()
             await within(sending)
             await judge(whole, load, 80)
@@ -128,11 +128,11 @@ async def test_what_the_broker_does_not_confirm_is_held_back_no_longer_than_any_
                 all_leased = await deliveries.leased(parse_office_id(POLICE), clock.now(), 10)
                 return next((one for one in all_leased if one.notice == receipt["notice"]), None)
 
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while (second := await leased()) is None:
                     pass
             assert second.lease_expires_at <= clock.now() + whole.gateway.settings.lease
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not (tried := await deliveries.delivery(second.id)).reason:
                     pass
             assert (tried.state, tried.reason) == (DeliveryState.DUE, "no-answer")

@@ -310,7 +310,7 @@ async def test_a_changed_entry_and_a_report_that_accuses_a_school_take_back_what
         assert key_of(under_the_old_key) != key_of(under_the_new_key)
         await city.submit(of_a_pupil("accusing", pupil=31, school_related=True), CANONICAL)
         await waiting_in(rabbitmq, vhost, f"inbox.{SCHOOL}", 0)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await taken_back(whole, SCHOOL, "conflict-recorded"):
                 await whole.gateway.engines.doorbell.wait(SCHOOL, timedelta(milliseconds=50))
 

@@ -55,7 +55,7 @@ async def test_a_store_that_goes_away_just_when_a_hold_is_told_ends_no_node(tmp_
         monkeypatch.setattr(log, "append", away_for_the_first)
         monkeypatch.setattr(publisher, "_hold", Hold("guard", 9, b"r" * 32, 1, b"o" * 32))
         monkeypatch.setattr(publisher, "publish", contradicted)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await log.search(LogQuery(event="hold_entered"), None, 1):
                 assert not whole.gateway.background.done()
         assert log.append is append

@@ -45,6 +45,6 @@ async def test_two_nodes_share_the_queues_and_either_cuts_an_office_off(tmp_path
             police.connection.close_callbacks.add(lambda *_: closed.done() or closed.set_result(True))
             office = parse_office_id(POLICE)
             await pair.gateway.services.enrol.set_state(office, OfficeState.SUSPENDED, reason="test", by="test")
-            assert await asyncio.wait_for(closed, 20), "cut off by the node the operator spoke to"
+            assert await asyncio.wait_for(closed, 60), "cut off by the node the operator spoke to"
         assert not first.failures()
     await postgres.drop_database(url)

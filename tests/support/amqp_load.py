@@ -17,7 +17,10 @@ from tests.scenarios.test_webhooks import report
 from tests.support.amqp_office import AmqpOffice
 
 LOST = (AMQPError, aio_pika.exceptions.AMQPException, OSError, TimeoutError, Unavailable, Answered, RuntimeError)
-PATIENCE = 3.0  # seconds for one answer: shorter than any repair, so that an office asks again
+PATIENCE, CONNECT = (
+    3.0,
+    10.0,
+)  # seconds for one answer and for entering: shorter than any repair, so that an office asks again
 
 
 class Load:
@@ -41,7 +44,7 @@ class Load:
         waiting = list(numbers)
         while waiting:
             try:
-                async with AmqpOffice(self._any(), self._vhost, self._sender) as office:
+                async with AmqpOffice(self._any(), self._vhost, self._sender, None, CONNECT) as office:
                     while waiting:
                         answer = await asyncio.wait_for(office.submit(report(waiting[0])), PATIENCE)
                         if answer.headers["status"] == "202":
@@ -63,7 +66,7 @@ class Load:
         """For ever: read, apply by delivery, acknowledge to the gateway, then to the broker."""
         while True:
             with suppress(*LOST):
-                async with AmqpOffice(self._any(), self._vhost, self._recipient, self._key) as office:
+                async with AmqpOffice(self._any(), self._vhost, self._recipient, self._key, CONNECT) as office:
                     await office.read_inbox()
                     while True:
                         message = await office.next(PATIENCE)

@@ -40,7 +40,7 @@ class Desk:
         self.empty.append(office)
 
     async def has_begun(self, count):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.began) < count:
                 self.grew.clear()
                 await self.grew.wait()
@@ -99,7 +99,7 @@ async def answers(channel, count, queue=f"receipts.{POLICE}"):
     came = asyncio.Queue()
     consumer = await channel.get_queue(queue, ensure=False)
     tag = await consumer.consume(came.put, no_ack=True)
-    got = [await asyncio.wait_for(came.get(), 10) for _ in range(count)]
+    got = [await asyncio.wait_for(came.get(), 60) for _ in range(count)]
     await consumer.cancel(tag)
     return [(one.body, one.correlation_id, one.type, one.headers["status"]) for one in got]
 

@@ -16,8 +16,7 @@ from gateway.crypto.signing import b64url, thumbprint
 from gateway.ports.agency_queues import SUBMIT_EXCHANGE, inbox_queue, receipts_queue, submit_queue
 
 CANONICAL = "application/cloudevents+json"
-CONNECT_SECONDS = 10
-ASK_AGAIN_SECONDS, ANSWER_SECONDS = 5, 30
+ASK_AGAIN_SECONDS, ANSWER_SECONDS = 5, 60
 
 
 def encryption_pair():
@@ -32,14 +31,14 @@ def encryption_pair():
 class AmqpOffice:
     """`client` is the office's HTTP client: it has the office's key and gets its token."""
 
-    def __init__(self, broker, vhost, client, key=None):
+    def __init__(self, broker, vhost, client, key=None, connect_seconds=60.0):
         self.office, self.client, self._key = client.profile.office, client, key
-        self._broker, self._vhost = broker, vhost
+        self._broker, self._vhost, self._connect_seconds = broker, vhost, connect_seconds
         self._answers: dict[str, asyncio.Future] = {}
         self.inbox: asyncio.Queue = asyncio.Queue()
 
     async def __aenter__(self):
-        await asyncio.wait_for(self._enter(), CONNECT_SECONDS)
+        await asyncio.wait_for(self._enter(), self._connect_seconds)
         return self
 
     async def _enter(self):
@@ -54,7 +53,7 @@ class AmqpOffice:
 
     async def __aexit__(self, *_):
         with suppress(Exception):
-            await asyncio.wait_for(self.connection.close(), CONNECT_SECONDS)
+            await asyncio.wait_for(self.connection.close(), self._connect_seconds)
 
     async def _answered(self, message):
         waiting = self._answers.pop(message.correlation_id, None)
@@ -90,7 +89,7 @@ class AmqpOffice:
         queue = await channel.get_queue(inbox_queue(self.office), ensure=False)
         await queue.consume(self.inbox.put)
 
-    async def next(self, seconds=20.0):
+    async def next(self, seconds=60.0):
         return await asyncio.wait_for(self.inbox.get(), seconds)
 
     def open(self, message):

@@ -31,7 +31,7 @@ async def use_queue(whole, broker, vhost, office, use, *keys):
     given = {"queue": use, "keys": (*known.keys, *(enrol.key(jwk, "enc") for jwk in keys))}
     await enrol.change(known.id, given, by="test")
     wanted = {spec.name: dict(spec.arguments) for spec in queues_of(known.id, use, whole.gateway.settings.rabbitmq)}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not wanted.items() <= (await queues_at(broker, vhost)).items():
             whole.gateway.engines.doorbell.ring([known.id])
 
@@ -49,7 +49,7 @@ async def events(whole, name, **where):
 async def waiting_in(broker, vhost, queue, count):
     """What the queue holds, once it holds exactly so many messages. Looked at once alone: a look counts as a hand-over."""
     connection = await aio_pika.connect(broker.url(vhost, secret=True))
-    async with asyncio.timeout(30), connection, connection.channel() as channel:
+    async with asyncio.timeout(60), connection, connection.channel() as channel:
         while (await channel.declare_queue(queue, passive=True)).declaration_result.message_count != count:
             pass
     look = {"count": 200, "ackmode": "ack_requeue_true", "encoding": "auto"}

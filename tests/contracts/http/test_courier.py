@@ -14,7 +14,7 @@ from gateway.model.errors import Unavailable
 from tests.support.certificates import make_certificate
 from tests.unit.http.standins import START, SetClock
 
-SOON = timedelta(seconds=2)
+SOON = timedelta(seconds=60)
 HEADERS = {"Hutong-Signature": "e30..c2ln", "Content-Type": "application/xml", "ce-id": "d.1"}
 
 

@@ -13,7 +13,7 @@ from tests.support.stored import POLICE, SCHOOL
 
 pytestmark = pytest.mark.services
 
-SOON, LATE = timedelta(milliseconds=20), timedelta(seconds=10)
+SOON, LATE = timedelta(milliseconds=20), timedelta(seconds=60)
 
 
 @asynccontextmanager

@@ -399,7 +399,7 @@ async def test_a_node_whose_clock_is_wrong_leads_no_more_and_another_does(store,
 
     assert abs(await store.clock_difference()) > MINUTE
     nodes = {"wrong": clock, "right": SystemClock()}
-    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         for name, its_clock in nodes.items():
             leads = leader.Leadership(database, its_clock, MINUTE).lead_for_ever(lambda name=name: duties(name))
             nodes[name] = tasks.create_task(leads)
@@ -463,7 +463,7 @@ async def test_a_question_that_meets_an_error_nobody_foresaw_is_not_left_waiting
         raise RuntimeError("the transport is closed")
 
     monkeypatch.setattr(readers, "connect", connect)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with pytest.raises(RuntimeError):
             await store.log.latest_checkpoint()
     await store.close()

@@ -149,11 +149,11 @@ async def test_a_message_the_consumer_falls_over_is_set_aside_after_its_limit_an
             await their.set_qos(prefetch_count=1)
             came = asyncio.Queue()
             await (await their.get_queue(f"submit.{POLICE}", ensure=False)).consume(came.put)
-            message = await asyncio.wait_for(came.get(), 10)
+            message = await asyncio.wait_for(came.get(), 60)
             seen.append(message.body)
             if message.body == b"good":
                 await message.ack()
     assert seen == [b"poison"] * 3 + [b"good"], "two more tries after the first"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await count(connection, "dead.submit") != 1:
             pass

@@ -45,7 +45,7 @@ async def channel(rabbitmq, vhost, node):
 
 
 async def signalled(node, *wanted):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while wanted not in node.signals:
             await node.signals_grew.wait()
             node.signals_grew.clear()
@@ -67,7 +67,7 @@ async def test_queues_that_keep_handing_over_to_a_reader_who_is_gone_are_made_an
     await signalled(node, "office-disconnected", POLICE)
     await signalled(node, "queue-made-anew", INBOX)
     await signalled(node, "queue-made-anew", SUBMIT)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while POLICE not in node.desk.empty:  # told, so that the inbox is filled again
             await node.queues.ring(SCHOOL)
         while b"again" not in node.desk.began:  # as a client does that has no answer, and lost its connection over it
@@ -84,9 +84,9 @@ async def test_what_is_in_work_or_held_by_an_office_is_not_stranded_however_long
     await say(channel, *(b"slow-%d" % n for n in range(3)))
     await node.desk.has_begun(3)
     await node.queues.put(POLICE, Release(b"sealed", "d1.1", "l1"), HOUR)
-    held = await (await channel.get_queue(INBOX, ensure=False)).get(timeout=10)
+    held = await (await channel.get_queue(INBOX, ensure=False)).get(timeout=60)
     both = {SUBMIT: CheckedOut(3, 3), INBOX: CheckedOut(1, 0)}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await management.checked_out({SUBMIT, INBOX}) != both:  # what the test takes is in no office's hands
             pass
     monkeypatch.setattr(check, "BETWEEN_LOOKS_SECONDS", 0.1)

@@ -200,7 +200,7 @@ async def test_an_error_nobody_foresaw_goes_to_the_callers_and_the_next_write_is
 
     store._writer._fault = once
     unit = units.acceptance()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with pytest.raises(MemoryError):
             await store.notices.accept(unit)
         assert isinstance(await store.notices.accept(unit), Replayed if step == "committed" else Accepted)

@@ -393,7 +393,7 @@ class StandIn:
     async def start(self) -> StandIn:
         self.port = await self.edge.start("127.0.0.1", 0)
         self.client = aiohttp.ClientSession(
-            f"http://127.0.0.1:{self.port}", timeout=aiohttp.ClientTimeout(total=10), auto_decompress=False
+            f"http://127.0.0.1:{self.port}", timeout=aiohttp.ClientTimeout(total=60), auto_decompress=False
         )
         return self
 

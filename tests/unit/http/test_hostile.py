@@ -29,7 +29,7 @@ async def converse(standin, *pieces: bytes, closes: bool = False) -> bytes:
             await writer.drain()
         if closes:
             writer.write_eof()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return await reader.read()
     except ConnectionResetError:
         return b""

@@ -19,7 +19,7 @@ async def answered(reader, writer):
 
 async def test_an_idle_connection_is_answered_once_more_and_new_ones_are_refused():
     standin = await StandIn(HttpSettings(keepalive_seconds=30)).start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         reader, writer = await asyncio.open_connection("127.0.0.1", standin.port)
         assert b"Connection: close" not in await answered(reader, writer)
         leaving = asyncio.create_task(standin.edge.leave())
@@ -36,7 +36,7 @@ async def test_an_idle_connection_is_answered_once_more_and_new_ones_are_refused
 
 async def test_leaving_ends_when_idle_connections_have_had_the_time_they_always_have():
     standin = await StandIn(HttpSettings(keepalive_seconds=0.2)).start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         reader, writer = await asyncio.open_connection("127.0.0.1", standin.port)
         await answered(reader, writer)
         await standin.edge.leave()

@@ -82,7 +82,7 @@ def test_an_end_over_a_pipe_that_nobody_reads_is_soon_over(pipe):
         assert outlet.write(letter * (MOST - 1) + b"\n") == MOST
     begin = time.monotonic()
     outlet.close()
-    assert 0.1 <= time.monotonic() - begin < 10
+    assert 0.1 <= time.monotonic() - begin < 60
 
 
 def test_an_end_over_a_pipe_that_is_read_loses_nothing(pipe):

@@ -75,9 +75,9 @@ def test_a_one_rule_change_of_the_pack_reads_as_one_sentence_and_is_exact() -> N
     new = load_policy(
         changed(PERSONS, text, text.replace("womens_federation]", "womens_federation, judiciary]")), catalogue(), TODAY
     )
-    start = time.perf_counter()
+    start = time.thread_time()
     found = diff(old, new)
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1, "of processor time"
     assert found.rules == ("~school-general",)
     assert len(found.gained) == 1 and not found.lost and not found.mixed
     row = found.gained[0]

@@ -2,7 +2,8 @@
 
 RabbitMQ (seen with 3.10) forgets a queue that one connection deletes while another declares it, and its process runs on:
 nobody can declare it again ("cluster_not_formed") until that broker is restarted. So whoever makes or deletes a queue
-holds meanwhile another one, `forming.<queue>`, that only one connection can have; it goes with that connection.
+holds meanwhile another one, `forming.<queue>`, that only one connection can have; it goes with that connection. And looks
+again once it is alone: what one node has made anew is not made anew by the next, and so on without end.
 
 Making is done on connections of its own: a broker that cannot do it ends the connection, and deleting a queue without a
 leader takes seconds. One queue that cannot be made is no reason to stop reading the others.
@@ -19,6 +20,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import ChannelLockedResource, ChannelPreconditionFailed
 
 from gateway.engines.rabbitmq.insist import BROKEN, insisted
+from gateway.engines.rabbitmq.silence import silent_queues
 from gateway.engines.rabbitmq.topology import QueueSpec, Topology, is_there
 
 ALONE_SECONDS, ALONE_AGAIN_SECONDS = 30.0, 0.1
@@ -53,8 +55,10 @@ async def declare(connection: AbstractConnection, connect: Connect, topology: To
         except ChannelPreconditionFailed:
             if not spec.is_refillable:
                 raise
-            channel, found = await connection.channel(), False
-            await make_anew(connect, spec)
+            channel = await connection.channel()
+            async with _alone(connect, spec.name):
+                await _delete(connect, spec)
+                await _form(connect, spec)
             made.add(spec.name)
             continue
         if not found:
@@ -65,13 +69,26 @@ async def declare(connection: AbstractConnection, connect: Connect, topology: To
     return frozenset(made)
 
 
-async def make_anew(connect: Connect, spec: QueueSpec) -> None:
-    """Delete the queue with what is in it, if it can be deleted, and declare it again. Raises as `declare` does."""
+async def make_anew(
+    connect: Connect, spec: QueueSpec, patience_seconds: float, *, though_it_answers: bool = False
+) -> bool:
+    """Delete the queue with what is in it, and declare it again. False: it answers by now, and was left. Raises NotFormed
+    when it is gone and could not be declared, one of BROKEN when nothing was done."""
     async with _alone(connect, spec.name):
+        if not though_it_answers and [one async for one in silent_queues(connect, [spec.name], patience_seconds)] == []:
+            return False
         with suppress(*BROKEN):
-            async with await connect() as connection:
-                await insisted((await connection.channel()).queue_delete(spec.name), DELETE_SECONDS)
-        await _form(connect, spec)
+            await _delete(connect, spec)
+        try:
+            await _form(connect, spec)
+        except BROKEN as gone:
+            raise NotFormed(spec.name) from gone
+    return True
+
+
+async def _delete(connect: Connect, spec: QueueSpec) -> None:
+    async with await connect() as connection:
+        await insisted((await connection.channel()).queue_delete(spec.name), DELETE_SECONDS)
 
 
 async def _form(connect: Connect, spec: QueueSpec) -> None:

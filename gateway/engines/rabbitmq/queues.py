@@ -7,6 +7,7 @@ when the connection ends, what was in work is dropped and comes again. What is i
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -27,7 +28,6 @@ from gateway.engines.rabbitmq.insist import BROKEN, ended, insisted
 from gateway.engines.rabbitmq.management import Management
 from gateway.engines.rabbitmq.publisher import FIRST_PAUSE, LONGEST_PAUSE, Late, Publisher
 from gateway.engines.rabbitmq.repairs import Repairs, Signal
-from gateway.engines.rabbitmq.silence import silent_queues
 from gateway.engines.rabbitmq.stranded import Stranded
 from gateway.engines.rabbitmq.submissions import Publish, Submissions
 from gateway.engines.rabbitmq.topology import DEAD_INBOX, INBOX, SHARED, Topology, queues_of
@@ -48,6 +48,7 @@ from gateway.ports.agency_queues import (
 DOORBELL_TYPE, RELEASE_TYPE = "hutong.doorbell.v1", "hutong.release.v1"
 CLOUDEVENT, JOSE = "application/cloudevents+json", "application/jose"
 SILENCES = 2
+UNREAD = 3  # times in a row that it was given more time, though it answers otherwise
 FORM_AGAIN_SECONDS = 5.0
 _CONNECT_SECONDS, _CLOSE_SECONDS = 5.0, 5.0
 
@@ -71,7 +72,7 @@ class RabbitQueues:
         self._confirm = timedelta(seconds=settings.confirm_seconds)
         self._offices: dict[OfficeId, QueueUse] = {}
         self._session: _Session | None = None
-        self._stranded = Stranded()
+        self._stranded, self._unread = Stranded(), Counter[str]()
         self._silent: dict[str, int] = {}  # confirms in a row that did not come, by queue
 
     @property
@@ -100,6 +101,7 @@ class RabbitQueues:
                 self._report,
                 self._management,
                 self._stranded,
+                self._unread,
             )
             lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             connection.close_callbacks.add(lambda *_, lost=lost: None if lost.done() else lost.set_result(None))
@@ -193,9 +195,11 @@ class _Session:
         report: Callable[[BaseException], None],
         management: Management,
         stranded: Stranded,
+        unread: Counter[str],
     ) -> None:
         self._connection, self._address, self._settings, self._desk = connection, address, settings, desk
         self._report, self._signal = report, signal
+        self._unread = unread  # how often in a row a queue did not say that we read it, by queue
         self.moves_on = False
         self.served: dict[OfficeId, QueueUse] = {}
         self._not_formed: dict[
@@ -315,17 +319,22 @@ class _Session:
     async def _read(
         self, channel: AbstractChannel, name: str, take: Callable[[AbstractIncomingMessage], Awaitable[None]]
     ) -> None:
-        """Consume a queue. Raises Unavailable when it cannot be read, after it was made anew where it is silent."""
+        """Consume a queue. Raises Unavailable when it cannot be read, after it was made anew where it is silent.
+
+        It is given more time each time: on a machine that is short of it, one that is made anew before it could answer
+        is never read.
+        """
         queue = await channel.get_queue(name, ensure=False)
         try:
-            await insisted(queue.consume(take), self._settings.confirm_seconds)
-        except TimeoutError as silent:
-            await self.repairs.make_anew(name)
-            raise Unavailable("a queue had to be made anew") from silent
+            await insisted(queue.consume(take), self._settings.confirm_seconds * (1 + min(self._unread[name], UNREAD)))
         except BROKEN as broken:
-            async for one in silent_queues(self._connect, [name], self._settings.confirm_seconds):
-                await self.repairs.make_anew(one)
+            self._unread[name] += isinstance(broken, TimeoutError)
+            is_unreadable = self._unread[name] > UNREAD
+            if is_unreadable:
+                del self._unread[name]
+            await self.repairs.make_anew(name, though_it_answers=is_unreadable)
             raise Unavailable("a queue cannot be read") from broken
+        self._unread.pop(name, None)
 
     async def _came_back(self, message: AbstractIncomingMessage) -> None:
         release = returned(message)

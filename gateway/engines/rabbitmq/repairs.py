@@ -100,18 +100,24 @@ class Repairs:
         while not await self.make_anew(name):  # noqa: ASYNC110 - nothing tells when the broker is able to
             await asyncio.sleep(ANEW_SECONDS)
 
-    async def make_anew(self, name: str) -> bool:
-        """Whether it is there again, on connections of its own."""
-        self._signal("queue-made-anew", queue=name)
+    async def make_anew(self, name: str, *, though_it_answers: bool = False) -> bool:
+        """Whether it is there and answers, made anew where it has to be; on connections of its own."""
         office = None if name == DEAD_INBOX else parse_office_id(name.partition(".")[2])
         specs = SHARED.queues if office is None else queues_of(office, self.offices[office], self._settings)
-        is_made = False
-        with suppress(*BROKEN, NotFormed):
-            await make_anew(self._connect, next(one for one in specs if one.name == name))
-            is_made = True
-        if office is not None and name == inbox_queue(office):
-            self._emptied(office)
-        return is_made
+        spec, patience = next(one for one in specs if one.name == name), self._settings.confirm_seconds
+        is_there = is_emptied = False
+        try:
+            is_emptied = await make_anew(self._connect, spec, patience, though_it_answers=though_it_answers)
+            is_there = True
+        except NotFormed:
+            is_emptied = True
+        except BROKEN:
+            pass  # as it was before
+        if is_emptied:
+            self._signal("queue-made-anew", queue=name)
+            if office is not None and name == inbox_queue(office):
+                self._emptied(office)
+        return is_there
 
     async def watch_readers(self, connection: AbstractConnection) -> None:
         """End the session when the broker has nobody reading a queue that we read, two looks in a row: the next session
@@ -150,7 +156,9 @@ class Repairs:
     async def _free(self, name: str) -> None:
         has_tried, office = self._stranded.begin_remedy(name) > 0, reader_of(name)
         if has_tried:
-            await (self.make_anew(name) if office is None else self._insist_on(name))
+            is_made = await self.make_anew(name, though_it_answers=True)
+            if not is_made and office is not None:
+                await self._insist_on(name)
         if office is not None and not has_tried:
             self._signal("office-disconnected", office=office)
             await self._management.disconnect(office, STRANDED)

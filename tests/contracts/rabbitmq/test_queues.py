@@ -19,7 +19,7 @@ from gateway.engines.rabbitmq.management import Management
 from gateway.engines.rabbitmq.publisher import Publisher
 from gateway.engines.rabbitmq.queues import RabbitQueues, connect
 from gateway.engines.rabbitmq.silence import silent_queues
-from gateway.engines.rabbitmq.topology import SHARED
+from gateway.engines.rabbitmq.topology import SHARED, queues_of
 from gateway.model.agency import QueueUse
 from gateway.model.errors import Unavailable
 from gateway.ports.agency_queues import QueueFull, Release
@@ -226,11 +226,11 @@ async def test_a_queue_that_an_office_reads_and_that_is_gone_is_made_anew_until_
     monkeypatch.setattr(repairs_room, "ANEW_SECONDS", 0.01)
     tried = []
 
-    async def not_at_first(connect, spec):
+    async def not_at_first(connect, spec, patience_seconds, **how):
         tried.append(spec)
         if len(tried) < 3:
             raise TimeoutError
-        await make_anew(connect, spec)
+        return await make_anew(connect, spec, patience_seconds, **how)
 
     async with Node(rabbitmq.settings(vhost, confirm_seconds=2)):
         monkeypatch.setattr(repairs_room, "make_anew", not_at_first)
@@ -283,12 +283,24 @@ async def test_nobody_makes_a_queue_anew_while_another_does(rabbitmq, vhost, cha
             tries += 1
             return await connect(addresses(settings)[0], 5.0)
 
-        making = asyncio.create_task(make_anew(connected, spec))
+        making = asyncio.create_task(make_anew(connected, spec, 5.0, though_it_answers=True))
         done, _ = await asyncio.wait([making], timeout=0.3)
         assert (done, tries, await count(channel, spec.name)) == (set(), 1, 1)
         await held.delete()
-        await making
+        assert await making
         assert await count(channel, spec.name) == 0
+
+
+async def test_what_one_node_made_anew_the_next_ones_leave(rabbitmq, vhost, channel):
+    """Three nodes made a silent queue anew in turn, each before another could read it, and never came to an end."""
+    settings = rabbitmq.settings(vhost)
+    spec = queues_of(POLICE, QueueUse.RELEASES, settings)[-1]  # a missing one answers as little as a silent one
+    held = await channel.declare_queue(f"forming.{spec.name}", exclusive=True)
+    making = [make_anew(lambda: connect(addresses(settings)[0], 5.0), spec, 5.0) for _ in range(3)]
+    together = asyncio.gather(*making)
+    await asyncio.sleep(0)
+    await held.delete()
+    assert sorted(await together) == [False, False, True]
 
 
 async def test_an_office_whose_queue_cannot_be_made_costs_no_other_office_its_queues(

@@ -61,9 +61,11 @@ PORTS = {
     "ObjectStorage": Kept(("files/test_objects.py",), "ObjectsSuite", only_one="files, on storage that nodes share"),
     "HoldJournal": Kept(("files/test_hold_journals.py",), only_one="apart from the database that is in doubt"),
     "HoldJournals": Kept(("files/test_hold_journals.py",), only_one="apart from the database that is in doubt"),
-    "CheckpointGuard": Kept(("test_publish.py",), only_one="apart from the database that may be restored"),
+    "CheckpointGuard": Kept(("publishing/test_hold.py",), only_one="apart from the database that may be restored"),
     "WitnessStorage": Kept(("test_witness.py",), only_one="a witness is a program of its own, in another house"),
-    "WitnessClient": Kept(("test_publish.py", "test_witness.py"), only_one="HTTP; a removable medium has none"),
+    "WitnessClient": Kept(
+        ("publishing/test_witnessed.py", "test_witness.py"), only_one="HTTP; a removable medium has none"
+    ),
     "Courier": Kept(("http/test_courier.py",), only_one=AT_THE_OFFICES),
     "Connection": Kept(("http/test_courier.py",), only_one=AT_THE_OFFICES),
     "Push": Kept(("file_drop/test_outgoing.py", "mllp/test_listener.py"), only_one="one client for every transport"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from base64 import b64encode
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -17,32 +16,20 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.audit.checkpoint import open_checkpoint
-from gateway.audit.note import NoteKey, parse_vkey
-from gateway.audit.witness import Advance, Seen, consider, monitoring_path, request_bytes
+from gateway.audit.note import parse_vkey
+from gateway.audit.witness import Seen, monitoring_path
 from gateway.cli.main import main
 from gateway.engines.system.clock import SystemClock
 from gateway.engines.witness_store import SqliteWitnessStore
 from gateway.http.witness import witness_app
 from gateway.model.errors import InvalidDocument
 from gateway.services.witness import Witness
-from tests.support.audit_log import LOG, LOG_PQ, ORIGIN, WITNESS, WITNESS_PQ, BuiltLog, built_log
-
-KEYS: Sequence[NoteKey] = (LOG.key, LOG_PQ.key)
+from tests.support.audit_log import KEYS, LOG, LOG_PQ, ORIGIN, WITNESS, WITNESS_PQ, BuiltLog, built_log, request, seen
 
 
 @pytest.fixture(scope="module")
 def log() -> BuiltLog:
     return built_log(300)
-
-
-def request(log: BuiltLog, old: int, size: int) -> bytes:
-    return request_bytes(old, log.tree.consistency(old, size), log.note(size, witnesses=()))
-
-
-def seen(log: BuiltLog, size: int) -> Seen:
-    found = consider(request(log, 0, size), KEYS, Seen())
-    assert isinstance(found, Advance)
-    return found.seen
 
 
 def test_the_store_advances_by_compare_and_set_and_never_back(tmp_path: Path, log: BuiltLog) -> None:

@@ -22,6 +22,7 @@ from gateway.audit.opening import disclose, open_slot, read_opening
 from gateway.audit.proof import Tree
 from gateway.audit.record import committed_names, link_bytes, next_link, prepare
 from gateway.audit.tiles import ENTRIES, WIDTH, encode_bundle, tile_path, tiles_of
+from gateway.audit.witness import Advance, Seen, consider, request_bytes
 from gateway.model.audit import FIRST_LINK, EventName, Link, LogEvent, LogRecord
 from gateway.model.audit_events import EVENTS
 from tests.support.log_events import event_of
@@ -58,6 +59,7 @@ LOG = ed25519_signer(ORIGIN)
 LOG_PQ = mldsa_signer(ORIGIN)
 WITNESS = ed25519_signer("witness.procuratorate.test", COSIGNATURE_ED25519)
 WITNESS_PQ = mldsa_signer("witness2.procuratorate.test")
+KEYS: Sequence[NoteKey] = (LOG.key, LOG_PQ.key)
 
 POLICY = f"""# keys that the reader trusts
 log {LOG.key.vkey}
@@ -192,3 +194,15 @@ def built_log(size: int, seed: int = 1, subjects: int = 3) -> BuiltLog:
 
 def secret_of(subject: int) -> bytes:
     return random.Random(f"secret {subject}").randbytes(32)
+
+
+def request(log: BuiltLog, old: int, size: int) -> bytes:
+    """What a witness is asked to cosign that saw the log at `old`."""
+    return request_bytes(old, log.tree.consistency(old, size), log.note(size, witnesses=()))
+
+
+def seen(log: BuiltLog, size: int) -> Seen:
+    """What a witness remembers that was first asked at `size`."""
+    found = consider(request(log, 0, size), KEYS, Seen())
+    assert isinstance(found, Advance)
+    return found.seen

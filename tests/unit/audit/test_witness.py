@@ -12,24 +12,23 @@ from gateway.audit.checkpoint import Checkpoint, open_checkpoint, signed_note
 from gateway.audit.merkle import EMPTY_ROOT
 from gateway.audit.note import NoteKey, parse_note
 from gateway.audit.witness import Advance, Refusal, Seen, consider, parse_request, request_bytes
-from tests.support.audit_log import LOG, LOG_PQ, ORIGIN, WITNESS, BuiltLog, built_log, ed25519_signer
-
-KEYS: Sequence[NoteKey] = (LOG.key, LOG_PQ.key)
+from tests.support.audit_log import (
+    KEYS,
+    LOG,
+    LOG_PQ,
+    ORIGIN,
+    WITNESS,
+    BuiltLog,
+    built_log,
+    ed25519_signer,
+    request,
+    seen,
+)
 
 
 @pytest.fixture(scope="module")
 def log() -> BuiltLog:
     return built_log(300)
-
-
-def request(log: BuiltLog, old: int, size: int) -> bytes:
-    return request_bytes(old, log.tree.consistency(old, size), log.note(size, witnesses=()))
-
-
-def seen(log: BuiltLog, size: int) -> Seen:
-    found = consider(request(log, 0, size), KEYS, Seen())
-    assert isinstance(found, Advance)
-    return found.seen
 
 
 def status(raw: bytes, at: Seen, keys: Sequence[NoteKey] = KEYS) -> int:

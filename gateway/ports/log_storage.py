@@ -6,7 +6,6 @@ append on its own, and to read. Nothing in this port changes or removes a leaf.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,7 +58,6 @@ class LogQuery:
     is_emergency: bool = False  # only what an emergency access widened
     since: datetime | None = None
     until: datetime | None = None
-    extra: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 class LogStorage(Protocol):

@@ -195,9 +195,10 @@ def test_who_acts_can_be_named_for_the_log_as_its_refusal_says(gateway):
 
 def test_the_log_verifies_and_its_search_is_itself_logged(gateway):
     assert json.loads(gateway.here("log", "verify", "--json").stdout)["verified"] is True
-    gateway.here("log", "search", "--event", "notice_accepted")
-    rows = json.loads(gateway.here("log", "search", "--event", "log_read", "--json").stdout)
-    assert rows
+    asked = {"event": "disclosure_decided", "obligation": "log_use", "type": "RPT-M", "flag": "late-report"}
+    gateway.here("log", "search", *(word for name, value in asked.items() for word in (f"--{name}", value)))
+    (told, *_) = json.loads(gateway.here("log", "search", "--event", "log_read", "--json").stdout)
+    assert told["envelope"]["filters"] == sorted(asked)
 
 
 def test_permits_that_no_disclosure_rested_on_are_listed_as_stale(gateway, tmp_path):

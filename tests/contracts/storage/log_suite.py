@@ -188,7 +188,6 @@ class LogSuite:
         assert await found(person=key_of(person), office=POLICE) == [1]
         assert await found(since=start + timedelta(minutes=1)) == [2, 1]
         assert await found(until=start + timedelta(minutes=1)) == [0]
-        assert await found(extra={"transport": "http"}) == [0]
 
     async def test_what_was_logged_a_moment_ago_is_found(self, store, units):
         for n in range(30):

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks, table
+from gateway.cli.frame import Admin, acts, json_option, show, table
 
 
 @click.command(help="投递积压 · what waits for each office, and since when; the longest waiting first")
 @click.option("--office", metavar="OFFICE", help="只看此单位 this office alone")
-@config_option
-@operator_option
 @json_option
-@speaks
-async def backlog(config: Path, operator: str, as_json: bool, office: str | None) -> None:
-    found = await Admin(settings_of(config), operator).call("GET", "/admin/v1/backlog", office=office)
+@acts
+async def backlog(admin: Admin, as_json: bool, office: str | None) -> None:
+    found = await admin.call("GET", "/admin/v1/backlog", office=office)
     if as_json:
         show(found)
         return

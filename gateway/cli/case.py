@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks, table
+from gateway.cli.frame import Admin, acts, json_option, show, table
 
 
 @click.group(help="个案 · cases of this gateway, without content")
@@ -17,12 +15,9 @@ def case() -> None:
 @case.command("show", help="查看个案 · the notices of a case and where each went. ID: case id, or --notice")
 @click.argument("id_", metavar="ID")
 @click.option("--notice", "is_notice", is_flag=True, help="ID 为通报编号 ID is a notice id")
-@config_option
-@operator_option
 @json_option
-@speaks
-async def show_(id_: str, is_notice: bool, config: Path, operator: str, as_json: bool) -> None:
-    admin = Admin(settings_of(config), operator)
+@acts
+async def show_(admin: Admin, id_: str, is_notice: bool, as_json: bool) -> None:
     if is_notice:
         id_ = (await admin.call("GET", f"/admin/v1/notices/{id_}"))["case"]
     notices = await admin.call("GET", f"/admin/v1/cases/{id_}")

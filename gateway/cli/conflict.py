@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks
+from gateway.cli.frame import Admin, acts, json_option, show
 
 _STATES = {
     "asked": "已登记，须另一人在一日内确认 noted: a second person confirms within a day",
@@ -27,29 +27,25 @@ def conflict() -> None:
 @click.argument("guardian")
 @click.option("--case", required=True, metavar="CASE", help="个案 the case, as `hutong case show` has it")
 @click.option("--reason", required=True, help="理由代码 a code, e.g. lives-apart")
-@operator_option
-@config_option
 @json_option
-@speaks
-async def clear(guardian: str, case: str, reason: str, operator: str, config: Path, as_json: bool) -> None:
-    await _ask("clearing", guardian, case, reason, operator, config, as_json)
+@acts
+async def clear(admin: Admin, as_json: bool, **asked: str) -> None:
+    await _ask(admin, "clearing", asked, as_json)
 
 
 @conflict.command("reverse", help="恢复 · take a clearing back; answers when nothing decided before can leave any more")
 @click.argument("guardian")
 @click.option("--case", required=True, metavar="CASE", help="个案 the case")
 @click.option("--reason", required=True, help="理由代码 a code")
-@operator_option
-@config_option
 @json_option
-@speaks
-async def reverse(guardian: str, case: str, reason: str, operator: str, config: Path, as_json: bool) -> None:
-    await _ask("reversal", guardian, case, reason, operator, config, as_json)
+@acts
+async def reverse(admin: Admin, as_json: bool, **asked: str) -> None:
+    await _ask(admin, "reversal", asked, as_json)
 
 
-async def _ask(what: str, guardian: str, case: str, reason: str, operator: str, config: Path, as_json: bool) -> None:
-    body = {"guardian": guardian, "case": case, "reason": reason}
-    done: dict[str, Any] = await Admin(settings_of(config), operator).call("POST", f"/admin/v1/conflicts/{what}", body)
+async def _ask(admin: Admin, what: str, asked: Mapping[str, str], as_json: bool) -> None:
+    """`asked` are guardian, case and reason."""
+    done: dict[str, Any] = await admin.call("POST", f"/admin/v1/conflicts/{what}", asked)
     if as_json:
         show(done)
     else:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks, table
+from gateway.cli.frame import Admin, acts, json_option, show, table
 
 
 @click.group(name="dead-letter", help="死信 · deliveries that did not get through")
@@ -29,12 +28,10 @@ def _filters(command: Any) -> Any:
 @dead_letter.command("list", help="列出 · by recipient, sender, reason, type, time")
 @_filters
 @click.option("--after", help="从此投递之后 continue after this delivery")
-@config_option
-@operator_option
 @json_option
-@speaks
-async def list_(config: Path, operator: str, as_json: bool, after: str | None, **where: str | None) -> None:
-    found = await Admin(settings_of(config), operator).call("GET", "/admin/v1/dead-letters", after=after, **where)
+@acts
+async def list_(admin: Admin, as_json: bool, after: str | None, **where: str | None) -> None:
+    found = await admin.call("GET", "/admin/v1/dead-letters", after=after, **where)
     if as_json:
         show(found)
     else:
@@ -53,42 +50,34 @@ async def list_(config: Path, operator: str, as_json: bool, after: str | None, *
 
 @dead_letter.command("show", help="查看 · one dead letter")
 @click.argument("id_", metavar="DELIVERY")
-@config_option
-@operator_option
-@speaks
-async def show_(id_: str, config: Path, operator: str) -> None:
-    show(await Admin(settings_of(config), operator).call("GET", f"/admin/v1/dead-letters/{quote(id_, safe='')}"))
+@acts
+async def show_(admin: Admin, id_: str) -> None:
+    show(await admin.call("GET", f"/admin/v1/dead-letters/{quote(id_, safe='')}"))
 
 
 @dead_letter.command("retry", help="重投 · drive again; a dry run unless --go")
 @_filters
 @click.option("--go", is_flag=True, help="真正重投 do it; without this only count")
 @click.option("--per-second", default=10.0, help="每秒最多 at most per second")
-@config_option
-@operator_option
-@speaks
-async def retry(config: Path, operator: str, go: bool, per_second: float, **where: str | None) -> None:
+@acts
+async def retry(admin: Admin, go: bool, per_second: float, **where: str | None) -> None:
     given = {name: value for name, value in where.items() if value is not None}
     document = {"where": given, "dry_run": not go, "per_second": per_second}
-    outcome = await Admin(settings_of(config), operator).call("POST", "/admin/v1/dead-letters/retry", document)
+    outcome = await admin.call("POST", "/admin/v1/dead-letters/retry", document)
     click.echo(f"匹配 matched {outcome['matched']}  重投 driven {outcome['driven']}" + ("" if go else "  (dry run)"))
 
 
 @dead_letter.command("stop", help="停止 · stop the bulk retry that is under way")
-@config_option
-@operator_option
-@speaks
-async def stop(config: Path, operator: str) -> None:
-    await Admin(settings_of(config), operator).call("POST", "/admin/v1/dead-letters/stop", {})
+@acts
+async def stop(admin: Admin) -> None:
+    await admin.call("POST", "/admin/v1/dead-letters/stop", {})
 
 
 @dead_letter.command("held", help="暂缓 · what waits for a person, for one office (enrolled or not)")
 @click.argument("office")
-@config_option
-@operator_option
-@speaks
-async def held(office: str, config: Path, operator: str) -> None:
-    found = await Admin(settings_of(config), operator).call("GET", f"/admin/v1/offices/{office}/held")
+@acts
+async def held(admin: Admin, office: str) -> None:
+    found = await admin.call("GET", f"/admin/v1/offices/{office}/held")
     table(
         found,
         {
@@ -103,9 +92,7 @@ async def held(office: str, config: Path, operator: str) -> None:
 
 @dead_letter.command("release", help="放行 · let a held delivery go; what may be seen is decided anew")
 @click.argument("id_", metavar="DELIVERY")
-@config_option
-@operator_option
-@speaks
-async def release(id_: str, config: Path, operator: str) -> None:
-    outcome = await Admin(settings_of(config), operator).call("POST", f"/admin/v1/deliveries/{id_}/release", {})
+@acts
+async def release(admin: Admin, id_: str) -> None:
+    outcome = await admin.call("POST", f"/admin/v1/deliveries/{id_}/release", {})
     click.echo(f"{outcome['delivery']}: {outcome['state']}")

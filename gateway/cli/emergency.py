@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks, table
+from gateway.cli.frame import Admin, acts, json_option, show, table
 
 OUTCOMES = ("justified", "not-justified", "training")
 
@@ -18,14 +16,10 @@ def emergency() -> None:
 
 @emergency.command("list", help="待复核的紧急破例 · emergency accesses that wait for review")
 @click.option("--all", "is_all", is_flag=True, help="包括已复核 reviewed ones too, newest first")
-@operator_option
-@config_option
 @json_option
-@speaks
-async def list_(is_all: bool, operator: str, config: Path, as_json: bool) -> None:
-    found = await Admin(settings_of(config), operator).call(
-        "GET", "/admin/v1/emergencies", all="yes" if is_all else None
-    )
+@acts
+async def list_(admin: Admin, is_all: bool, as_json: bool) -> None:
+    found = await admin.call("GET", "/admin/v1/emergencies", all="yes" if is_all else None)
     if as_json:
         show(found)
         return
@@ -40,11 +34,9 @@ async def list_(is_all: bool, operator: str, config: Path, as_json: bool) -> Non
 @click.argument("id_", metavar="ID")
 @click.argument("outcome", type=click.Choice(OUTCOMES))
 @click.option("--finding", default="", help="复核意见 what was found")
-@operator_option
-@config_option
 @json_option
-@speaks
-async def review(id_: str, outcome: str, finding: str, operator: str, config: Path, as_json: bool) -> None:
+@acts
+async def review(admin: Admin, id_: str, outcome: str, finding: str, as_json: bool) -> None:
     document = {"outcome": outcome, "finding": finding}
-    reviewed = await Admin(settings_of(config), operator).call("POST", f"/admin/v1/emergencies/{id_}/review", document)
+    reviewed = await admin.call("POST", f"/admin/v1/emergencies/{id_}/review", document)
     show(reviewed) if as_json else click.echo(f"{reviewed['emergency']}: {reviewed['outcome']}")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks, table
+from gateway.cli.frame import Admin, acts, json_option, show, table
 from gateway.model.errors import InvalidDocument
 
 _COLUMNS = {"erasure": "编号 id", "authority": "依据 authority", "asked_by": "申请人 asked by", "asked_at": "时间 at"}
@@ -23,15 +22,12 @@ _COLUMNS = {"erasure": "编号 id", "authority": "依据 authority", "asked_by":
 @click.option(
     "--approve", "approvals", multiple=True, metavar="ID", help="第二人批准 approve as the second person, and carry out"
 )
-@config_option
-@operator_option
 @json_option
-@speaks
+@acts
 async def erase(
-    persons: tuple[str, ...], authority: str, approvals: tuple[str, ...], config: Path, operator: str, as_json: bool
+    admin: Admin, persons: tuple[str, ...], authority: str, approvals: tuple[str, ...], as_json: bool
 ) -> None:
     """Without arguments: what waits for approval. An identifier typed here is kept nowhere; `-` reads one a line from standard input."""
-    admin = Admin(settings_of(config), operator)
     if persons and approvals:
         raise InvalidDocument("ask or approve, not both at once")
     if not persons and not approvals:

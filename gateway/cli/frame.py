@@ -161,6 +161,19 @@ class Admin:
             raise Unavailable("the gateway does not answer on its admin socket", remedy="is it running?") from broken
 
 
+def acts(command: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]:
+    """A command that acts on the running gateway: has `--config` and `--as`, and gets an `Admin` in their place."""
+
+    @config_option
+    @operator_option
+    @speaks
+    @wraps(command)
+    async def run(*args: Any, config: Path, operator: str, **given: Any) -> T:
+        return await command(*args, admin=Admin(settings_of(config), operator), **given)
+
+    return run
+
+
 def _refusal(answer: Any) -> HutongError:
     from gateway.model.errors import Problem
 

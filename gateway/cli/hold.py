@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.cli.frame import EXIT_NO, Admin, config_option, json_option, operator_option, settings_of, show, speaks
+from gateway.cli.frame import (
+    EXIT_NO,
+    Admin,
+    acts,
+    json_option,
+    show,
+)
 
 
 @click.group(help="取证冻结 · the log contradicts what was signed: see, and end with two persons")
@@ -16,12 +21,10 @@ def hold() -> None:
 
 
 @hold.command("show", help="查看 · is there a hold, and what contradicts what; exit 1 while there is one")
-@config_option
-@operator_option
 @json_option
-@speaks
-async def show_(config: Path, operator: str, as_json: bool) -> None:
-    found = await Admin(settings_of(config), operator).call("GET", "/admin/v1/hold")
+@acts
+async def show_(admin: Admin, as_json: bool) -> None:
+    found = await admin.call("GET", "/admin/v1/hold")
     _print(found, as_json)
     if found["hold"]:
         raise SystemExit(EXIT_NO)
@@ -29,12 +32,10 @@ async def show_(config: Path, operator: str, as_json: bool) -> None:
 
 @hold.command("release", help="解除 · ask for the end of a hold, or confirm it as a second person")
 @click.option("--reason", required=True, help="理由代码 a code, e.g. restored-backup")
-@config_option
-@operator_option
 @json_option
-@speaks
-async def release(reason: str, config: Path, operator: str, as_json: bool) -> None:
-    found = await Admin(settings_of(config), operator).call("POST", "/admin/v1/hold/release", {"reason": reason})
+@acts
+async def release(admin: Admin, reason: str, as_json: bool) -> None:
+    found = await admin.call("POST", "/admin/v1/hold/release", {"reason": reason})
     _print(found, as_json)
     if not as_json and not found["released"]:
         click.echo("已登记，须另一人在一小时内确认 noted: a second person confirms within the hour")
@@ -43,12 +44,10 @@ async def release(reason: str, config: Path, operator: str, as_json: bool) -> No
 @hold.command(
     "journals", help="冻结期日志 · the journal of each hold, its keys, and how to verify it without this gateway"
 )
-@config_option
-@operator_option
 @json_option
-@speaks
-async def journals(config: Path, operator: str, as_json: bool) -> None:
-    found = await Admin(settings_of(config), operator).call("GET", "/admin/v1/hold/journals")
+@acts
+async def journals(admin: Admin, as_json: bool) -> None:
+    found = await admin.call("GET", "/admin/v1/hold/journals")
     if as_json:
         show(found)
     else:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks, table
+from gateway.cli.frame import Admin, acts, json_option, show, table
 from gateway.services.gateway_keys import ALGORITHMS, USES
 
 
@@ -16,12 +14,10 @@ def key() -> None:
 
 
 @key.command("list", help="在用密钥 · the keys in use; the retired ones stay in /.well-known/jwks.json")
-@operator_option
-@config_option
 @json_option
-@speaks
-async def list_(operator: str, config: Path, as_json: bool) -> None:
-    found = await Admin(settings_of(config), operator).call("GET", "/admin/v1/keys")
+@acts
+async def list_(admin: Admin, as_json: bool) -> None:
+    found = await admin.call("GET", "/admin/v1/keys")
     if as_json:
         show(found)
         return
@@ -31,12 +27,10 @@ async def list_(operator: str, config: Path, as_json: bool) -> None:
 @key.command("rotate", help="轮换 · sign with a fresh key from now on; what the old one signed stays verifiable")
 @click.argument("use", type=click.Choice(USES))
 @click.option("--algorithm", type=click.Choice(ALGORITHMS), default=ALGORITHMS[0], help="算法 algorithm")
-@operator_option
-@config_option
 @json_option
-@speaks
-async def rotate(use: str, algorithm: str, operator: str, config: Path, as_json: bool) -> None:
-    made = await Admin(settings_of(config), operator).call("POST", f"/admin/v1/keys/{use}", {"algorithm": algorithm})
+@acts
+async def rotate(admin: Admin, use: str, algorithm: str, as_json: bool) -> None:
+    made = await admin.call("POST", f"/admin/v1/keys/{use}", {"algorithm": algorithm})
     if as_json:
         show(made)
     else:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks, table
+from gateway.cli.frame import Admin, acts, json_option, show, table
 
 _COLUMNS = {
     "hold": "编号 id", "person": "人员 person", "authority": "依据 authority", "set_by": "设置人 set by", "set_at": "时间 at",
@@ -22,14 +21,12 @@ def legal_hold() -> None:
 @legal_hold.command("set", help="设置 · PERSON is KIND:NUMBER or a person id; - reads it from standard input")
 @click.argument("person")
 @click.option("--authority", required=True, help="依据代码 code, e.g. court-order")
-@config_option
-@operator_option
 @json_option
-@speaks
-async def set_(person: str, authority: str, config: Path, operator: str, as_json: bool) -> None:
+@acts
+async def set_(admin: Admin, person: str, authority: str, as_json: bool) -> None:
     named = sys.stdin.readline().strip() if person == "-" else person
     body = {"person": named, "authority": authority}
-    made = await Admin(settings_of(config), operator).call("POST", "/admin/v1/legal-holds", body)
+    made = await admin.call("POST", "/admin/v1/legal-holds", body)
     if as_json:
         show(made)
     else:
@@ -39,20 +36,16 @@ async def set_(person: str, authority: str, config: Path, operator: str, as_json
 
 
 @legal_hold.command("list", help="列出 · the holds that stand")
-@config_option
-@operator_option
 @json_option
-@speaks
-async def list_(config: Path, operator: str, as_json: bool) -> None:
-    standing = await Admin(settings_of(config), operator).call("GET", "/admin/v1/legal-holds")
+@acts
+async def list_(admin: Admin, as_json: bool) -> None:
+    standing = await admin.call("GET", "/admin/v1/legal-holds")
     show(standing) if as_json else table(standing, _COLUMNS)
 
 
 @legal_hold.command("lift", help="解除 · by another person than who set it")
 @click.argument("hold")
-@config_option
-@operator_option
-@speaks
-async def lift(hold: str, config: Path, operator: str) -> None:
-    await Admin(settings_of(config), operator).call("POST", f"/admin/v1/legal-holds/{hold}/lifting", {})
+@acts
+async def lift(admin: Admin, hold: str) -> None:
+    await admin.call("POST", f"/admin/v1/legal-holds/{hold}/lifting", {})
     click.echo(f"已解除 lifted: {hold}")

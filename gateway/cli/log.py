@@ -13,12 +13,9 @@ import click
 from gateway.cli.frame import (
     EXIT_NO,
     Admin,
-    config_option,
+    acts,
     json_option,
-    operator_option,
-    settings_of,
     show,
-    speaks,
     table,
 )
 from gateway.model.errors import InvalidDocument, Tampered
@@ -52,14 +49,12 @@ def log() -> None:
 @click.option("--until", help="止，RFC 3339 until then")
 @click.option("--before", type=int, help="从此序号之前 continue before this leaf")
 @click.option("--limit", default=50, help="条数 rows")
-@config_option
-@operator_option
 @json_option
-@speaks
-async def search(config: Path, operator: str, as_json: bool, **query: Any) -> None:
+@acts
+async def search(admin: Admin, as_json: bool, **query: Any) -> None:
     query["person"] = _person(query["person"])
     given = {name: value for name, value in query.items() if value is not None}
-    found = await Admin(settings_of(config), operator).call("POST", "/admin/v1/log/search", given)
+    found = await admin.call("POST", "/admin/v1/log/search", given)
     if as_json:
         show(found)
     else:
@@ -70,22 +65,17 @@ async def search(config: Path, operator: str, as_json: bool, **query: Any) -> No
 
 @log.command("show", help="查看 · one record, opened")
 @click.argument("event_id")
-@config_option
-@operator_option
-@speaks
-async def show_(event_id: str, config: Path, operator: str) -> None:
-    show(await Admin(settings_of(config), operator).call("GET", f"/admin/v1/log/records/{event_id}"))
+@acts
+async def show_(admin: Admin, event_id: str) -> None:
+    show(await admin.call("GET", f"/admin/v1/log/records/{event_id}"))
 
 
 @log.command("prove", help="取证 · EVENT_ID...: an evidence bundle, or with --inclusion one record's tlog-proof")
 @click.argument("events", nargs=-1, required=True, metavar="EVENT_ID...")
 @click.option("--inclusion", is_flag=True, help="只要包含证明 the inclusion proof alone")
 @click.option("--out", type=click.Path(path_type=Path), help="写入文件 write to this file")
-@config_option
-@operator_option
-@speaks
-async def prove(events: tuple[str, ...], inclusion: bool, out: Path | None, config: Path, operator: str) -> None:
-    admin = Admin(settings_of(config), operator)
+@acts
+async def prove(admin: Admin, events: tuple[str, ...], inclusion: bool, out: Path | None) -> None:
     if inclusion:
         if len(events) != 1:
             raise InvalidDocument("an inclusion proof is about one record")
@@ -97,11 +87,9 @@ async def prove(events: tuple[str, ...], inclusion: bool, out: Path | None, conf
 
 
 @log.command("trust", help="信任 · the trust policy file (tlog-policy) that readers and witnesses check this log with")
-@config_option
-@operator_option
-@speaks
-async def trust(config: Path, operator: str) -> None:
-    found = await Admin(settings_of(config), operator).call("GET", "/admin/v1/log/trust")
+@acts
+async def trust(admin: Admin) -> None:
+    found = await admin.call("GET", "/admin/v1/log/trust")
     click.echo(found["policy"], nl=False)
 
 
@@ -109,12 +97,10 @@ async def trust(config: Path, operator: str) -> None:
 @click.argument("witness")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--old", type=int, help="见证方所在条数 where it stands, if it said so; else what it last cosigned")
-@config_option
-@operator_option
-@speaks
-async def request(witness: str, file: Path, old: int | None, config: Path, operator: str) -> None:
+@acts
+async def request(admin: Admin, witness: str, file: Path, old: int | None) -> None:
     asked = {"witness": witness, **({} if old is None else {"old": old})}
-    made = await Admin(settings_of(config), operator).call("POST", "/admin/v1/log/witness-requests", asked)
+    made = await admin.call("POST", "/admin/v1/log/witness-requests", asked)
     file.write_bytes(made["request"].encode())
     click.echo(f"已写入 written {file}: {made['old']} → {made['size']} 条 records")
     click.echo(f"见证方 the witness: hutong witness cosign FOLDER {file.name} {file.name}.reply")
@@ -123,29 +109,25 @@ async def request(witness: str, file: Path, old: int | None, config: Path, opera
 @log.command("cosigned", help="收回见证 · take the reply that WITNESS wrote for the request in FILE")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("reply", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@config_option
-@operator_option
-@speaks
-async def cosigned(file: Path, reply: Path, config: Path, operator: str) -> None:
+@acts
+async def cosigned(admin: Admin, file: Path, reply: Path) -> None:
     try:
         brought = {"request": file.read_bytes().decode(), "reply": reply.read_bytes().decode()}
     except ValueError:
         raise InvalidDocument("a request and its reply are text") from None
-    kept = (await Admin(settings_of(config), operator).call("POST", "/admin/v1/log/cosignatures", brought))["kept"]
+    kept = (await admin.call("POST", "/admin/v1/log/cosignatures", brought))["kept"]
     click.echo(f"已收回见证签名 kept {kept} 行 lines")
 
 
 @log.command("export", help="导出 · everything an offline verifier needs, into FOLDER; the export is logged")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@config_option
-@operator_option
-@speaks
-async def export(folder: Path, config: Path, operator: str) -> None:
+@acts
+async def export(admin: Admin, folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise InvalidDocument("the folder is not empty", remedy="choose a new one")
     buffer, started = bytearray(), set[Path]()
     files = 0
-    async for piece in Admin(settings_of(config), operator).fetch("/admin/v1/log/export", {}):
+    async for piece in admin.fetch("/admin/v1/log/export", {}):
         buffer += piece
         while (end := buffer.find(b"\n")) >= 0:
             head = json.loads(buffer[:end])
@@ -172,12 +154,9 @@ async def export(folder: Path, config: Path, operator: str) -> None:
 
 @log.command("verify", help="核验 · read everything back, recompute the root, open every record")
 @click.option("--person", help=f"只核验此人的记录链 the chain of this person against the whole log: {_PERSON_HELP}")
-@config_option
-@operator_option
 @json_option
-@speaks
-async def verify(person: str | None, config: Path, operator: str, as_json: bool) -> None:
-    admin = Admin(settings_of(config), operator)
+@acts
+async def verify(admin: Admin, person: str | None, as_json: bool) -> None:
     if person is not None:
         await _verify_chains(admin, _person(person), as_json)
         return
@@ -223,14 +202,10 @@ async def _verify_chains(admin: Admin, person: str | None, as_json: bool) -> Non
     help="格式 printable document with evidence, JSON, CSV, or the evidence alone",
 )  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="写入文件 write to this file")
-@config_option
-@operator_option
-@speaks
+@acts
 async def report(
-    subject: str | None, person: str | None, for_guardian: str | None, format_: str, out: Path | None, config: Path, operator: str,
-    **asked: Any,
+    admin: Admin, subject: str | None, person: str | None, for_guardian: str | None, format_: str, out: Path | None, **asked: Any
 ) -> None:  # fmt: skip
-    admin = Admin(settings_of(config), operator)
     names = await admin.call("GET", "/admin/v1/log/reports")
     if subject is None:
         table(names, {"name": "名称 name", "zh": "报告", "en": "report"})

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks, table
+from gateway.cli.frame import Admin, acts, config_option, json_option, operator_option, settings_of, show, speaks, table
 from gateway.crypto.signing import SigningKey, new_signing_key, read_public_jwk
 from gateway.engines.files.profile import write_profile
 from gateway.model.errors import InvalidDocument
@@ -141,23 +141,19 @@ async def add(
 @click.argument("id_", metavar="ID")
 @click.option("--name", "name_zh", help="单位全称 full Chinese name")
 @_entry_options
-@config_option
-@operator_option
-@speaks
-async def change_(id_: str, encryption_key: Path | None, config: Path, operator: str, **given: Any) -> None:
+@acts
+async def change_(admin: Admin, id_: str, encryption_key: Path | None, **given: Any) -> None:
     document = _entry(**given)
     if (encrypts_to := _encryption_key(encryption_key)) is not None:
         document["encryption_key"] = encrypts_to
-    show(await Admin(settings_of(config), operator).call("PATCH", f"/admin/v1/offices/{id_}", document))
+    show(await admin.call("PATCH", f"/admin/v1/offices/{id_}", document))
 
 
 @office.command("list", help="列出单位 · all offices")
-@config_option
-@operator_option
 @json_option
-@speaks
-async def list_(config: Path, operator: str, as_json: bool) -> None:
-    offices = await Admin(settings_of(config), operator).call("GET", "/admin/v1/offices")
+@acts
+async def list_(admin: Admin, as_json: bool) -> None:
+    offices = await admin.call("GET", "/admin/v1/offices")
     if as_json:
         show(offices)
     else:
@@ -167,23 +163,19 @@ async def list_(config: Path, operator: str, as_json: bool) -> None:
 
 @office.command("show", help="查看单位 · one office with its keys")
 @click.argument("id_", metavar="ID")
-@config_option
-@operator_option
-@speaks
-async def show_(id_: str, config: Path, operator: str) -> None:
-    show(await Admin(settings_of(config), operator).call("GET", f"/admin/v1/offices/{id_}"))
+@acts
+async def show_(admin: Admin, id_: str) -> None:
+    show(await admin.call("GET", f"/admin/v1/offices/{id_}"))
 
 
 def _state_command(name: str, state: str, text: str) -> None:
     @office.command(name, help=text)
     @click.argument("id_", metavar="ID")
     @click.option("--reason", default="operator", help="原因代码 reason code")
-    @config_option
-    @operator_option
-    @speaks
-    async def change(id_: str, reason: str, config: Path, operator: str) -> None:
+    @acts
+    async def change(admin: Admin, id_: str, reason: str) -> None:
         document = {"state": state, "reason": reason}
-        changed = await Admin(settings_of(config), operator).call("POST", f"/admin/v1/offices/{id_}/state", document)
+        changed = await admin.call("POST", f"/admin/v1/offices/{id_}/state", document)
         click.echo(f"{changed['id']}: {changed['state']}")
 
 
@@ -196,11 +188,8 @@ _state_command("compromise", "compromised", "凭据泄露 · its keys end for go
     "vouch", help="确认条目 · take an entry that is in doubt as it stands in the database, once you compared it"
 )
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@config_option
-@operator_option
-@speaks
-async def vouch(ids: tuple[str, ...], config: Path, operator: str) -> None:
-    admin = Admin(settings_of(config), operator)
+@acts
+async def vouch(admin: Admin, ids: tuple[str, ...]) -> None:
     for one in ids:
         told = await admin.call("POST", f"/admin/v1/offices/{one}/seal", {})
         click.echo(f"{told['id']}: {told['state']}, kid {_signing(told)}")

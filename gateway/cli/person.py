@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks, table
+from gateway.cli.frame import Admin, acts, json_option, show, table
 
 _STATES = {
     "asked": "已提出，须另一人在一日内确认 noted: a second person confirms within a day",
@@ -34,12 +33,9 @@ def person() -> None:
 @click.option("--joined", is_flag=True, help="已认定的 the pairs that are one")
 @click.option("--after", default="", help="续接 go on behind an answer")
 @click.option("--limit", default=50, help="条数 rows")
-@operator_option
-@config_option
 @json_option
-@speaks
-async def proposals(joined: bool, after: str, limit: int, operator: str, config: Path, as_json: bool) -> None:
-    admin = Admin(settings_of(config), operator)
+@acts
+async def proposals(admin: Admin, joined: bool, after: str, limit: int, as_json: bool) -> None:
     if joined:
         pairs = await admin.call("GET", "/admin/v1/persons/joined")
         columns = {
@@ -75,15 +71,10 @@ def _finding(name: str, path: str, help_text: str) -> None:
     @click.argument("first")
     @click.argument("second")
     @click.option("--reason", required=True, help="理由代码 a code, e.g. same-child-by-visit")
-    @operator_option
-    @config_option
     @json_option
-    @speaks
-    async def find(first: str, second: str, reason: str, operator: str, config: Path, as_json: bool) -> None:
-        body = {"first": first, "second": second, "reason": reason}
-        done: dict[str, Any] = await Admin(settings_of(config), operator).call(
-            "POST", f"/admin/v1/persons/{path}", body
-        )
+    @acts
+    async def find(admin: Admin, as_json: bool, **asked: str) -> None:
+        done: dict[str, Any] = await admin.call("POST", f"/admin/v1/persons/{path}", asked)
         if as_json:
             show(done)
             return

@@ -15,6 +15,7 @@ import click
 from gateway.cli.frame import (
     EXIT_NO,
     Admin,
+    acts,
     config_option,
     json_option,
     operator_option,
@@ -76,12 +77,10 @@ async def submit(which: str, note: str, operator: str, config: Path, as_json: bo
 
 
 @click.command("list", help="各版本所处阶段 · every policy and where it stands")
-@operator_option
-@config_option
 @json_option
-@speaks
-async def list_(operator: str, config: Path, as_json: bool) -> None:
-    found = await Admin(settings_of(config), operator).call("GET", "/admin/v1/policies")
+@acts
+async def list_(admin: Admin, as_json: bool) -> None:
+    found = await admin.call("GET", "/admin/v1/policies")
     if as_json:
         show(found)
         return
@@ -109,36 +108,26 @@ def _state(one: dict[str, Any]) -> str:
 
 @click.command("show", help="一个版本走过的每一步 · every step one policy has taken")
 @_policy
-@operator_option
-@config_option
 @json_option
-@speaks
-async def show_(policy: str, operator: str, config: Path, as_json: bool) -> None:
-    _print(await Admin(settings_of(config), operator).call("GET", f"/admin/v1/policies/{policy}"), as_json)
+@acts
+async def show_(admin: Admin, policy: str, as_json: bool) -> None:
+    _print(await admin.call("GET", f"/admin/v1/policies/{policy}"), as_json)
 
 
 @click.command("approve", help="批准 · approve what another person has handed in")
 @_policy
-@operator_option
-@config_option
 @json_option
-@speaks
-async def approve(policy: str, operator: str, config: Path, as_json: bool) -> None:
-    _print(
-        await Admin(settings_of(config), operator).call("POST", f"/admin/v1/policies/{policy}/approval", {}), as_json
-    )
+@acts
+async def approve(admin: Admin, policy: str, as_json: bool) -> None:
+    _print(await admin.call("POST", f"/admin/v1/policies/{policy}/approval", {}), as_json)
 
 
 @click.command("reject", help="驳回 · refuse what another person has handed in")
 @_policy
-@operator_option
-@config_option
 @json_option
-@speaks
-async def reject(policy: str, operator: str, config: Path, as_json: bool) -> None:
-    _print(
-        await Admin(settings_of(config), operator).call("POST", f"/admin/v1/policies/{policy}/rejection", {}), as_json
-    )
+@acts
+async def reject(admin: Admin, policy: str, as_json: bool) -> None:
+    _print(await admin.call("POST", f"/admin/v1/policies/{policy}/rejection", {}), as_json)
 
 
 @click.command(
@@ -147,40 +136,30 @@ async def reject(policy: str, operator: str, config: Path, as_json: bool) -> Non
 )
 @_policy
 @click.option("--from", "start", help="何时起生效 from when on, RFC 3339 with offset [立即 at once]")
-@operator_option
-@config_option
 @json_option
-@speaks
-async def activate(policy: str, start: str | None, operator: str, config: Path, as_json: bool) -> None:
+@acts
+async def activate(admin: Admin, policy: str, start: str | None, as_json: bool) -> None:
     document = {} if start is None else {"effective_from": start}
     _print(
-        await Admin(settings_of(config), operator).call("POST", f"/admin/v1/policies/{policy}/activation", document),
+        await admin.call("POST", f"/admin/v1/policies/{policy}/activation", document),
         as_json,
     )
 
 
 @click.command("rollback", help="回退 · bring back a policy that was in force before, at once")
 @_policy
-@operator_option
-@config_option
 @json_option
-@speaks
-async def rollback(policy: str, operator: str, config: Path, as_json: bool) -> None:
-    _print(
-        await Admin(settings_of(config), operator).call("POST", f"/admin/v1/policies/{policy}/rollback", {}), as_json
-    )
+@acts
+async def rollback(admin: Admin, policy: str, as_json: bool) -> None:
+    _print(await admin.call("POST", f"/admin/v1/policies/{policy}/rollback", {}), as_json)
 
 
 @click.command("retire", help="作罢 · give up a draft, or an activation that has not begun")
 @_policy
-@operator_option
-@config_option
 @json_option
-@speaks
-async def retire(policy: str, operator: str, config: Path, as_json: bool) -> None:
-    _print(
-        await Admin(settings_of(config), operator).call("POST", f"/admin/v1/policies/{policy}/retirement", {}), as_json
-    )
+@acts
+async def retire(admin: Admin, policy: str, as_json: bool) -> None:
+    _print(await admin.call("POST", f"/admin/v1/policies/{policy}/retirement", {}), as_json)
 
 
 def _print(version: dict[str, Any], as_json: bool) -> None:

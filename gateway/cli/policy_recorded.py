@@ -19,6 +19,7 @@ import click
 from gateway.cli.frame import (
     EXIT_NO,
     Admin,
+    acts,
     config_option,
     json_option,
     operator_option,
@@ -104,12 +105,10 @@ async def replay(asking: Asking, what: str) -> None:
 
 @click.command("stale-grants", help="久未使用的许可 · permits that no disclosure rested on for --days")
 @click.option("--days", default=90, help="天数 days")
-@operator_option
-@config_option
 @json_option
-@speaks
-async def stale_grants(days: int, operator: str, config: Path, as_json: bool) -> None:
-    found = await Admin(settings_of(config), operator).call("GET", "/admin/v1/policies:stale-grants", days=days)
+@acts
+async def stale_grants(admin: Admin, days: int, as_json: bool) -> None:
+    found = await admin.call("GET", "/admin/v1/policies:stale-grants", days=days)
     if as_json:
         show(found)
     else:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from gateway.cli.frame import Admin, config_option, json_option, operator_option, settings_of, show, speaks, table
+from gateway.cli.frame import Admin, acts, json_option, show, table
 from gateway.services.roles import ROLE_TITLES
 
 _ROLES = "; ".join(f"{role.value} {title}" for role, title in ROLE_TITLES.items())
@@ -18,12 +16,10 @@ def role() -> None:
 
 
 @role.command("list", help="现有角色 · every role now held")
-@operator_option
-@config_option
 @json_option
-@speaks
-async def list_(operator: str, config: Path, as_json: bool) -> None:
-    found = await Admin(settings_of(config), operator).call("GET", "/admin/v1/roles")
+@acts
+async def list_(admin: Admin, as_json: bool) -> None:
+    found = await admin.call("GET", "/admin/v1/roles")
     if as_json:
         show(found)
         return
@@ -36,12 +32,10 @@ async def list_(operator: str, config: Path, as_json: bool) -> None:
 @role.command("grant", help="授予角色 · give NAME a role; takes a security administrator")
 @click.argument("name")
 @click.argument("role_name", metavar="ROLE", type=click.Choice([one.value for one in ROLE_TITLES]))
-@operator_option
-@config_option
 @json_option
-@speaks
-async def grant(name: str, role_name: str, operator: str, config: Path, as_json: bool) -> None:
-    made = await Admin(settings_of(config), operator).call("POST", "/admin/v1/roles", {"name": name, "role": role_name})
+@acts
+async def grant(admin: Admin, name: str, role_name: str, as_json: bool) -> None:
+    made = await admin.call("POST", "/admin/v1/roles", {"name": name, "role": role_name})
     if as_json:
         show(made)
         return
@@ -51,12 +45,10 @@ async def grant(name: str, role_name: str, operator: str, config: Path, as_json:
 @role.command("revoke", help="撤销角色 · take a role from NAME; takes a security administrator")
 @click.argument("name")
 @click.argument("role_name", metavar="ROLE", type=click.Choice([one.value for one in ROLE_TITLES]))
-@operator_option
-@config_option
 @json_option
-@speaks
-async def revoke(name: str, role_name: str, operator: str, config: Path, as_json: bool) -> None:
-    made = await Admin(settings_of(config), operator).call("DELETE", f"/admin/v1/roles/{name}/{role_name}")
+@acts
+async def revoke(admin: Admin, name: str, role_name: str, as_json: bool) -> None:
+    made = await admin.call("DELETE", f"/admin/v1/roles/{name}/{role_name}")
     if as_json:
         show(made)
         return

@@ -37,6 +37,7 @@ OF_WHAT_WAITS = {
     "waiting_due": "delivery_inbox",
     "waiting_held": "delivery_held",
     "waiting_parked": "delivery_parked_by_recipient",
+    "bring_forward": "delivery_inbox",
 }
 # A sorted handful: one person's consents, or the moves of one notice's deliveries.
 SORTED = {"consents_of", "changes_of_notice"}

@@ -34,10 +34,11 @@ from gateway.ports.store import Store
 from gateway.services.attachments import Attachments
 from gateway.services.conflicts import ConflictsOnRecord
 from gateway.services.erase import Erase, LegalHolds
+from gateway.services.guardian_may_know import Clearings, GuardianMayKnow
 from gateway.services.hold import Generation, LogHold
 from gateway.services.hold_journal import JournalOfHolds
 from gateway.services.keep import Keeper
-from gateway.services.log_desk import Clearings, LogDesk
+from gateway.services.log_desk import LogDesk
 from gateway.services.log_reports import LogReports
 from gateway.services.people import People
 from gateway.services.prove import Prover
@@ -229,10 +230,15 @@ def join_log_services(
             ),
             people=people,
             notices=store.notices,
-            retention=store.retention,
-            keeper=keeper,
-            conflicts=conflicts,
-            clearings=clearings,
+            guardian_may_know=GuardianMayKnow(
+                people=people,
+                notices=store.notices,
+                retention=store.retention,
+                keeper=keeper,
+                conflicts=conflicts,
+                clearings=clearings,
+                clock=clock,
+            ),
             staff=staff,
             teller=teller,
             clock=clock,

@@ -8,26 +8,23 @@ leaves: who read, which questions, how many rows; never whom they asked about in
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from gateway.audit.findings import Wrong
 from gateway.audit.opening import open_slot, read_opening
 from gateway.audit.report import Report, as_csv, as_document
-from gateway.consent.conflict import Clearing, Conflict, Finding, guardian_conflicts
 from gateway.model.audit import OFFICER, EventName, LogValue, Slot
 from gateway.model.audit_events import EVENTS
 from gateway.model.canonical import canonical_json
 from gateway.model.errors import InvalidDocument, NotFound, Unavailable
-from gateway.model.identifiers import CaseId, EventId, NoticeId
+from gateway.model.identifiers import CaseId, EventId
 from gateway.ports.clock import Clock
 from gateway.ports.log_storage import LogQuery, LogStorage, StoredRecord
-from gateway.ports.retention_storage import RetentionStorage
 from gateway.ports.storage import NoticeStorage
-from gateway.services.conflicts import ConflictsOnRecord
 from gateway.services.export_log import export_files, export_records
-from gateway.services.keep import Keeper, OpenedNotice
+from gateway.services.guardian_may_know import GuardianMayKnow
 from gateway.services.log_reports import Asked, LogReports
 from gateway.services.log_walk import ROWS
 from gateway.services.people import FoundPerson, People
@@ -58,10 +55,6 @@ _PERSON_NOTES = (
     "没有遗漏可以证明：附件中的记录首尾相连，从最近一条逐条回溯到第一条，缺一条即核验不过。 The attachment proves that none was left out.",
     "对处理有异议的，可以向主管部门申请查阅、复制、更正、补充或者删除（个人信息保护法第44条至第47条）。",
 )
-
-
-# What two officers cleared (K6) of the guardians of a notice in a case.
-Clearings = Callable[[OpenedNotice, Mapping[str, Finding], CaseId], Awaitable[Sequence[Clearing]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +88,13 @@ class LogDesk:
         reports: LogReports,
         people: People,
         notices: NoticeStorage,
-        retention: RetentionStorage,
-        keeper: Keeper,
-        conflicts: ConflictsOnRecord,
-        clearings: Clearings,
+        guardian_may_know: GuardianMayKnow,
         staff: StaffDirectory,
         teller: Teller,
         clock: Clock,
     ) -> None:
         self._log, self._publisher, self._prover, self.reports = log, publisher, prover, reports
-        self._people, self._notices, self._retention, self._keeper = people, notices, retention, keeper
-        self._conflicts, self._clearings = conflicts, clearings
+        self._people, self._notices, self._guardian_may_know = people, notices, guardian_may_know
         self._staff, self._teller, self._clock = staff, teller, clock
 
     async def search(
@@ -226,7 +215,7 @@ class LogDesk:
                 raise
             child = None
         slots = () if child is None else self._slots(child)
-        is_open = child is not None and (for_guardian is None or await self._may_know(child, for_guardian))
+        is_open = child is not None and (for_guardian is None or await self._guardian_may_know(child, for_guardian))
         if child is None or not is_open:
             await self._told(EventName.LOG_REPORT_MADE, reader, ["guardian"], 0, format_, report="person", slots=slots)
             return _neutral(format_)
@@ -249,38 +238,6 @@ class LogDesk:
         return await self._prover.report_of_one_person(
             persons, envelope=_GUARDIAN_ENVELOPE.__contains__, personal=_GUARDIAN_PERSONAL.__contains__
         )
-
-    async def _may_know(self, child: FoundPerson, guardian: str) -> bool:
-        """Whether this person is a guardian of the child in some notice, and in conflict in none (DOMAIN 5.6 K1, K2, K6)."""
-        try:
-            asker = await self._people.named(guardian)
-        except NotFound:
-            return False
-        if await self._conflicts.of(asker.person):
-            return False
-        askers = {one.person for one in asker.everybody}
-        common = await self._naming(child) & await self._naming(asker)
-        is_guardian = False
-        for notice in common:
-            stored = await self._notices.load(notice)
-            if stored is None:
-                continue
-            opened = self._keeper.open(stored)
-            findings = guardian_conflicts(opened.data, at=stored.received_at)
-            if cleared := await self._clearings(opened, findings, stored.case):
-                findings = guardian_conflicts(opened.data, clearings=cleared, at=self._clock.now())
-            for ref, known in opened.persons.items():
-                if known.link.person in askers:
-                    if ref not in findings or findings[ref].conflict is not Conflict.NO:
-                        return False
-                    is_guardian = True
-        return is_guardian
-
-    async def _naming(self, person: FoundPerson) -> set[NoticeId]:
-        """The notices that name a person, or whoever is the same one."""
-        return {
-            naming.notice for one in person.everybody for naming in await self._retention.naming(one.person)
-        }  # fmt: skip
 
     def _slots(self, person: FoundPerson) -> tuple[Slot, ...]:
         return tuple(self._teller.person_slot(one.person, one.log_secret) for one in person.everybody)

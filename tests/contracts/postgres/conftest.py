@@ -53,3 +53,19 @@ async def store(database, clock):
 @pytest.fixture
 def units(store, clock):
     return Units(clock, store.delivery_ids)
+
+
+@pytest.fixture
+async def other(database, store, clock):
+    """A second node on the same database."""
+    opened = await PostgresStore.open(database, clock, readers=2)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def fresh(postgres):
+    """A new, empty database."""
+    url = await postgres.make_database()
+    yield url
+    await postgres.drop_database(url)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import hl7
@@ -51,7 +52,7 @@ class Agent:
     def end(self, how: signal.Signals) -> int:
         assert self.process is not None
         self.process.send_signal(how)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=60)
 
 
 @pytest.mark.slow
@@ -112,9 +113,9 @@ def gateway_says(gateway: GatewayProcess, agent: Agent) -> None:
         told = json.loads(gateway.here("log", "search", "--event", event, "--limit", "500", "--json").stdout)
         return list(told["records"] if isinstance(told, dict) else told)
 
-    for _ in range(600):  # the last acknowledgement follows the hospital's answer
-        if len(rows("delivery_acknowledged")) == NOTICES:
-            break
+    until = time.monotonic() + 60
+    while len(rows("delivery_acknowledged")) < NOTICES and time.monotonic() < until:
+        pass  # the last acknowledgement follows the hospital's answer
     assert len(rows("delivery_acknowledged")) == NOTICES, agent.log.read_text()
     told = [json.loads(line) for line in agent.log.read_text().splitlines()]
     given_back = [line["reason"] for line in told if line["event"] == "release_given_back"]

@@ -61,7 +61,7 @@ class Agent:
     def stop(self) -> list[int]:
         for process in self.processes:
             process.send_signal(signal.SIGTERM)
-        return [process.wait(timeout=30) for process in self.processes]
+        return [process.wait(timeout=60) for process in self.processes]
 
     def names(self, folder: str, ending: str) -> list[str]:
         found = self.folder / folder

@@ -141,7 +141,7 @@ class PostgresServer:
         self._spawn(options)
         until = time.monotonic() + READY_SECONDS
         ready = [str(_HOMES[-1] / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "hutong"]
-        while subprocess.run(ready, check=False, timeout=30).returncode != 0:
+        while subprocess.run(ready, check=False, timeout=60).returncode != 0:
             if time.monotonic() > until:
                 raise AssertionError(f"PostgreSQL did not start: {(self.folder / 'log').read_text()[-2000:]}")
             if not self.is_running:  # a process of the one that was killed before still ends: it is in its way
@@ -181,7 +181,7 @@ class PostgresServer:
         """End it and keep its data."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGQUIT)
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=60)
 
     def stop(self) -> None:
         self.halt()

@@ -28,6 +28,7 @@ from gateway.services.keep import Keeper
 from gateway.services.kin import Kin
 from gateway.services.participants import Participants
 from gateway.services.people import People
+from gateway.services.policy_marks import PolicyMarks
 from gateway.services.recall import Recall
 from gateway.services.receipts import ReceiptMaker
 from gateway.services.roles import LocalStaff
@@ -85,6 +86,7 @@ async def lay_ground(settings: Settings, documents: Documents, engines: Engines,
     directories = Directories(store.directory, documents.tree, documents.jurisdictions, holds=holds)
     await directories.refresh()
     policies = policies_of(settings, documents, engines, teller)
+    await policies.marks.begin(store.policies, settings.region)
     await policies.refresh()
     directories.follow_policies(policies.refresh)
     kin = Kin(store.persons)
@@ -180,6 +182,8 @@ def policies_of(settings: Settings, documents: Documents, engines: Engines, tell
         region=settings.region,
         teller=teller,
         clock=engines.clock,
+        marks=PolicyMarks(engines.keys),
+        doubt=lambda pack: engines.events.write("policy_in_doubt", policy=pack),
     )
 
 

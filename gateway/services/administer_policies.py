@@ -155,7 +155,12 @@ class AdministerPolicies:
         """
         await require(self._staff, by, Role.SECURITY_ADMINISTRATOR)
         version, now = await self.version(policy), self._clock.now()
+        if version.state is PolicyState.EFFECTIVE and not self._policies.marks.holds(version.policy):
+            self._policies.marks.put(version.policy)  # said to be in force, by no gateway that holds these keys
+            await self._put_in_force(version, len(version.steps), by, now, EventName.POLICY_ACTIVATED)
+            return version
         after = activated(version, by, now, at or now)
+        self._policies.marks.put(after.policy)
         if after.effective_from is not None and after.effective_from > now:
             record = self._record(
                 EventName.POLICY_ACTIVATED,
@@ -177,6 +182,7 @@ class AdministerPolicies:
         if current is None or current.policy == earlier.policy:
             raise WrongStep("this policy is in force")
         _, back = rolled_back(current, earlier, by, now)
+        self._policies.marks.put(back.policy)
         await self._put_in_force(back, len(earlier.steps), by, now, EventName.POLICY_ROLLED_BACK)
         return back
 
@@ -206,6 +212,7 @@ class AdministerPolicies:
             and version.effective_from is not None
             and version.effective_from <= now
             and version.policy != active
+            and self._policies.marks.holds(version.policy)
         ]
         if not due:
             return None

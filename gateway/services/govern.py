@@ -13,7 +13,7 @@ store made before), those of the files read at start hold: a report of harm is t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -36,6 +36,7 @@ from gateway.policy.safeguards import Safeguards
 from gateway.ports.clock import Clock
 from gateway.ports.registry_storage import Activation, PolicyChange, PolicyStorage
 from gateway.services.facts import china_day
+from gateway.services.policy_marks import PolicyMarks
 from gateway.services.tell import STAFF, Teller
 
 
@@ -92,7 +93,11 @@ class Policies:
         region: str,
         teller: Teller,
         clock: Clock,
+        marks: PolicyMarks,
+        doubt: Callable[[PolicyHash], None],
     ) -> None:
+        """`doubt` tells an operator of a pack that is said to be in force and is not one this gateway put there."""
+        self.marks, self._doubt = marks, doubt
         self._storage, self._fields, self._region = storage, _Fields(fields), region
         self._teller, self._clock, self._at_start = teller, clock, at_start
         self._now: _Compiled | None = None
@@ -134,13 +139,27 @@ class Policies:
         look, compiled = self._looks, self._now
         active = await self._storage.active_policy(self._region)
         if compiled is None or active != compiled.pack:
-            documents = None if active is None else await self._storage.documents(active)
+            documents = await self._in_force(active)
             compiled = None if documents is None else await asyncio.to_thread(self._compiled, documents, self._today())
         if look < self._shown:
             return
         self._shown = look
         if compiled is None or self._now is None or compiled.pack != self._now.pack:
             self._now, self._next = compiled, None
+
+    async def _in_force(self, active: PolicyHash | None) -> bytes | None:
+        """The documents of the newest pack that this gateway put in force: of the active one, unless that is in doubt."""
+        if active is None or (documents := await self._vouched(active)) is not None:
+            return None if active is None else documents
+        self._doubt(active)
+        for one in await self._storage.activations(self._region):
+            if (documents := await self._vouched(one.policy)) is not None:
+                return documents
+        return None
+
+    async def _vouched(self, pack: PolicyHash) -> bytes | None:
+        documents = await self._storage.documents(pack) if self.marks.holds(pack) else None
+        return documents if documents is not None and pack_hash(documents) == pack else None
 
     async def prepare(self) -> None:
         """Compile ahead what begins on the next day of change; called now and then, costs nothing in between."""
@@ -150,6 +169,7 @@ class Policies:
 
     async def install(self, files: Mapping[str, str], *, by: str) -> Policy:
         """Put the pack that comes with a new gateway in force. Raises InvalidDocument with file and line of what does not hold."""
+        await self.marks.begin(self._storage, self._region)
         now = self._clock.now()
         documents = canonical_json(dict(files))
         policy = self.prove_whole(documents, now)
@@ -163,6 +183,7 @@ class Policies:
             officer=by,
         )
         activation = Activation(hash_, self._region, now, by)
+        self.marks.put(hash_)
         await self._storage.change_policies(PolicyChange(((life, 0),), (record,), {hash_: documents}, activation))
         await self.refresh()
         return policy

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import aiohttp
@@ -12,7 +13,8 @@ import pytest
 
 from gateway.client.agency import Answered
 from gateway.engines.system.clock import SystemClock
-from gateway.model.errors import Unavailable
+from gateway.model.agency import Caller, OfficeState
+from gateway.model.errors import NotFound, Unavailable
 from gateway.model.identifiers import parse_office_id
 from gateway.ports.log_storage import LogQuery
 from gateway.services.roles import Role
@@ -135,6 +137,25 @@ async def test_absent_not_named_not_shown_and_not_addressed_are_one_answer(tmp_p
             for got in await whole.clients[office].pull(accept=CANONICAL):
                 if digest.encode() not in got.body:
                     assert await refused(whole.clients[office].attachment(got, digest)) == absent
+        assert await logged(whole, "attachment_released") == []
+
+
+async def test_no_document_leaves_under_another_lease_while_disclosures_wait_or_to_a_compromised_office(
+    tmp_path, monkeypatch
+):
+    async with town(tmp_path, ticket_seconds=0.3) as whole:
+        sender, police, services = whole.clients[SENDER], whole.clients[POLICE], whole.gateway.services
+        digest = await sender.upload(CONTENT)
+        await sender.submit(report("1", digest), CANONICAL)
+        item = await only(police)
+        fetch = services.fetch_attachment
+        assert (await refused(police.attachment(replace(item, lease_token="x" * 22), digest)))["status"] == 409
+        with monkeypatch.context() as held:
+            held.setattr(fetch._enforce, "_waits", lambda *_: "forensic-hold")
+            assert (await refused(police.attachment(item, digest)))["status"] == 404
+        await services.enrol.set_state(POLICE, OfficeState.COMPROMISED, reason="test", by="test")
+        with pytest.raises(NotFound):  # of a call that was let in before
+            await fetch(Caller(services.enrol.office(POLICE)), item.delivery, item.lease_token, digest)
         assert await logged(whole, "attachment_released") == []
 
 

@@ -157,3 +157,14 @@ async def test_a_withdrawn_notice_takes_its_handles_with_it_and_one_handle_has_s
         absent = await answered(contractor.relay(NONE, "在吗？"))
         assert await answered(contractor.relay(handle, "还在吗？")) == absent
         assert not whole.failures()
+
+
+async def test_a_message_waits_while_disclosures_wait(tmp_path, monkeypatch):
+    async with town(tmp_path) as whole:
+        await whole.clients[HOSPITAL].submit(report(), CANONICAL)
+        (release,) = await got(whole, POLICE)
+        handle = release["data"]["sender"]["contact_officer"]
+        monkeypatch.setattr(whole.gateway.services.pass_on._enforce, "_waits", lambda *_: "forensic-hold")
+        status, problem = await answered(whole.clients[POLICE].relay(handle, "请回电。", "m-1"))
+        assert (status, problem["code"]) == (503, "unavailable")
+        assert not await told(whole, "message_relayed")

@@ -181,7 +181,7 @@ def _enforcement(ground: Ground, gather: FactGatherer, projector: Projector) -> 
         teller=ground.teller,
         signer=CurrentSigner(lambda: keys.signing_key("releases"), {"typ": "hutong-release"}),
         doorbell=engines.doorbell,
-        waits=engines.proof.hold.waits,
+        waits=lambda delivery, now: engines.proof.hold.waits(delivery, now) or ground.policies.waits(delivery),
         clock=engines.clock,
         report=lambda error: engines.events.error("content_in_doubt", error),
     )

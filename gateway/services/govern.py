@@ -22,9 +22,11 @@ import orjson
 
 from gateway.model.audit import EventName
 from gateway.model.canonical import canonical_json
+from gateway.model.delivery import Delivery
 from gateway.model.errors import InvalidDocument, Unavailable
 from gateway.model.fields import FieldSpec
 from gateway.model.identifiers import FieldId, PolicyHash
+from gateway.model.notice import REPORTS
 from gateway.policy.compile import compile_policy, next_change
 from gateway.policy.compiled import Policy
 from gateway.policy.document import load_document
@@ -38,6 +40,8 @@ from gateway.ports.registry_storage import Activation, PolicyChange, PolicyStora
 from gateway.services.facts import china_day
 from gateway.services.policy_marks import PolicyMarks
 from gateway.services.tell import STAFF, Teller
+
+IN_DOUBT = "policy-in-doubt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ class Policies:
         self._teller, self._clock, self._at_start = teller, clock, at_start
         self._now: _Compiled | None = None
         self._next: _Compiled | None = None  # for the day on which other rules begin, made ahead of it
+        self.is_in_doubt = False  # what is said to be in force is not what this gateway put there
         self._looks, self._shown = 0, 0  # how many looks began, and which of them last said what is in force
 
     @property
@@ -120,6 +125,12 @@ class Policies:
             now = self._now = ready
         return now.policy
 
+    def waits(self, delivery: Delivery) -> str:
+        """Why an ordinary delivery may not go out now, empty when it may: while the policy is in doubt the one before decides,
+        of reports and urgency 2 alone, as during a hold."""
+        is_ordinary = delivery.notice_type not in REPORTS and delivery.urgency != 2
+        return IN_DOUBT if self.is_in_doubt and is_ordinary else ""
+
     def routing(self) -> RoutingTables:
         """The tables in force. Never raises: what comes in must not wait for a policy."""
         now = self._now
@@ -137,25 +148,25 @@ class Policies:
         """
         self._looks += 1
         look, compiled = self._looks, self._now
-        active = await self._storage.active_policy(self._region)
+        active, is_in_doubt = await self._storage.active_policy(self._region), False
         if compiled is None or active != compiled.pack:
-            documents = await self._in_force(active)
+            documents, is_in_doubt = await self._in_force(active)
             compiled = None if documents is None else await asyncio.to_thread(self._compiled, documents, self._today())
         if look < self._shown:
             return
-        self._shown = look
+        self._shown, self.is_in_doubt = look, is_in_doubt
         if compiled is None or self._now is None or compiled.pack != self._now.pack:
             self._now, self._next = compiled, None
 
-    async def _in_force(self, active: PolicyHash | None) -> bytes | None:
-        """The documents of the newest pack that this gateway put in force: of the active one, unless that is in doubt."""
+    async def _in_force(self, active: PolicyHash | None) -> tuple[bytes | None, bool]:
+        """The documents of the newest pack that this gateway put in force, and whether another one is said to be."""
         if active is None or (documents := await self._vouched(active)) is not None:
-            return None if active is None else documents
+            return None if active is None else documents, False
         self._doubt(active)
         for one in await self._storage.activations(self._region):
             if (documents := await self._vouched(one.policy)) is not None:
-                return documents
-        return None
+                return documents, True
+        return None, True
 
     async def _vouched(self, pack: PolicyHash) -> bytes | None:
         documents = await self._storage.documents(pack) if self.marks.holds(pack) else None

@@ -3,8 +3,9 @@
 Which pack is in force, what it says and who approved it are rows. Whoever could write them, without a key, could let a pack
 decide that nobody approved. So a mark for each pack that this gateway puts in force, or takes on for a later instant, is in the
 key store, apart from the data, before the transaction that says so. In force is the newest activation with a mark whose
-documents are those of its hash; others count for nothing and an operator is told. After a crash between mark and transaction
-an approved pack has its mark and is not in force.
+documents are those of its hash; another one counts for nothing and an operator is told. While one is said to be in force that
+has no mark, ordinary deliveries wait (`Policies.waits`). After a crash between mark and transaction an approved pack has its
+mark and is not in force.
 
 Packs that were in force before there were marks get theirs once, as they stand, at the first start. One that a node of an older
 release activates beside this one, or that is newer than a restored copy of the keys, has none: a security administrator

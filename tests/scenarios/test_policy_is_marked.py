@@ -3,11 +3,14 @@
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 from gateway.audit.opening import read_opening
 from gateway.model.canonical import canonical_json
+from gateway.model.identifiers import NoticeType
 from gateway.policy.life import pack_hash
 from gateway.ports.log_storage import LogQuery
+from gateway.services.govern import IN_DOUBT
 from tests.support.family import notice
 from tests.support.town import CANONICAL, town
 
@@ -30,9 +33,20 @@ async def decided_by(whole, number):
     return read_opening(found[0].opening).fields["policy"]
 
 
-async def test_a_pack_that_was_put_in_force_in_the_database_decides_nothing(tmp_path):
+async def a_delivery(whole):
+    store = whole.gateway.engines.store
+    found = await store.log.search(LogQuery(event="disclosure_decided"), None, 1)
+    return await store.deliveries.delivery(read_opening(found[0].opening).fields["delivery"])
+
+
+async def test_a_pack_that_was_put_in_force_in_the_database_decides_nothing(tmp_path, monkeypatch):
     async with town(tmp_path) as whole:
-        first = await decided_by(whole, 1)
+        first, administer = await decided_by(whole, 1), whole.gateway.services.administer_policies
+
+        async def no_beat():
+            return None
+
+        monkeypatch.setattr(administer, "enter_into_force", no_beat)
         with closing(sqlite3.connect(tmp_path / "data" / "store.db", timeout=10)) as store, store:
             ((documents,),) = store.execute("SELECT documents FROM policy_version")
             files = json.loads(documents)
@@ -50,7 +64,10 @@ async def test_a_pack_that_was_put_in_force_in_the_database_decides_nothing(tmp_
             )
             store.execute("UPDATE epoch SET policy = policy + 1")
         assert await decided_by(whole, 2) == first
-        administer = whole.gateway.services.administer_policies
+        ordinary = replace(await a_delivery(whole), notice_type=NoticeType("TRN"), urgency=1)
+        waits = whole.gateway.services.policies.waits
+        assert (waits(ordinary), waits(replace(ordinary, urgency=2))) == (IN_DOUBT, "")
+        monkeypatch.undo()
         restored = await administer.enter_into_force()
         assert restored.policy == pack_hash(documents), "the beat puts right what is said to be in force"
         whole.gateway.engines.events.flush()

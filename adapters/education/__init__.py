@@ -184,6 +184,7 @@ class Education(TableAdapter):
                 held = person.pop(_ASIDE, None)
                 is_guardian = guardian_by_relation(person.get("relation")) if held is None else held
                 person["roles"] = ["guardian"] if is_guardian else ["other"]
+        super().after_reading(tree, reading)
         kind = (text_of(tree.get("事件类型")) or "").strip()
         if kind == "转学":
             since = reading.data.get("occurred_at", "")[:10]

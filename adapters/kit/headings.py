@@ -30,6 +30,22 @@ _CHILD = frozenset(
     {"", "学生", "儿童", "幼儿", "未成年人", "本人", "个人", "留守儿童", "困境儿童", "农村留守儿童", "孤儿"}
 )
 _FAMILY = frozenset({"家庭", "家庭成员", "家庭主要成员", "亲属"})
+# A column that names a person whom no rule knows.
+_SOMEBODY = re.compile(
+    r"(?!是否|有无|与|曾).*(?:姓名|名字|户主|家长|父亲|母亲|父母|配偶|家庭成员|主任|校长|园长|教师|老师|社工|民警|干部|对象|组长|书记|"
+    r"[^本]人|人员|[辅网]导?[导格]员)(?:\(.*\))?"
+)
+# A title of a table of other people than children. Joined by a word, it is one of both.
+_WHO = (
+    "(?:监护人|家长|父母|家庭主?要?成员|教师|老师|教职工|教职员工?|职工|员工|干部|户主|志愿者|社工|工作人员|联系人|帮扶人)"
+    "(?:基本|基础|详细)?(?:信息|情况|资料)?"
+)
+_OTHERS = re.compile(
+    rf"(?:^|[^及其和与同、/\-—]){_WHO}(?:登记|花名|统计|汇总|一览|采集|调查)?(?:表|册|名单|名册|台账|档案)|^{_WHO}$"
+)
+_NUMBERING = re.compile(r"[(（]?[一二三四五六七八九十0-9]{1,3}[)）]?[、.．]?")
+# What no heading says: a sex, a date, a number of a person or a telephone.
+_DATUM = re.compile(r"男|女|[0-9]{4}[-/.年][0-9]{1,2}\b.*|[0-9]{8,}[xX]?")
 
 
 def heading(text: str) -> str:
@@ -38,14 +54,21 @@ def heading(text: str) -> str:
     return _MARKS.sub("", plain).removeprefix("\ufeff").rstrip(":")
 
 
+class Doubtful(str):
+    """The heading of a column that does not say whose it is."""
+
+
 @dataclass(frozen=True)
 class Vocabulary:
-    """The headings that a mapping knows. `naming`: those of a child's name; `personal`: all that tell of the child;
-    `coded`: those of a code, a 是 or a 否, which a list of codes has as well; `examples`: what a register begins with."""
+    """The headings that a mapping knows. `naming`: those of a child's name; `personal`: all that tell of the child; `others`:
+    those that name somebody else; `shared`: those of `personal` that anybody may have; `coded`: those of a code, a 是 or a 否,
+    which a list of codes has as well; `examples`: what a register begins with."""
 
     known: frozenset[str]
     naming: frozenset[str] = frozenset()
     personal: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
+    shared: frozenset[str] = frozenset()
     coded: frozenset[str] = frozenset()
     examples: Sequence[str] = field(default=())
 
@@ -89,11 +112,37 @@ class Vocabulary:
         return {name for name in names if name in self}
 
     def are_headings(self, names: Sequence[str]) -> bool:
-        """Enough known headings for a record, and not codes alone: a sheet that lists what 性别 and 民族 may say has no people."""
+        """Enough known headings for a record, and not codes alone: a sheet that lists what 性别 and 民族 may say has no people.
+
+        Columns of nobody knows whom make no record, and what stands beside its value is a form for one person.
+        """
         known = self.knows(names)
-        if len(known) < 2 or known <= self.coded:
+        if len(known) < 2 or known <= self.coded or self.holds_values(names):
+            return False
+        if not self.say_whose(names):
             return False
         return (len(known) >= _SURELY and not self.naming.isdisjoint(names)) or len(known) * 2 >= sum(map(bool, names))
+
+    def say_whose(self, names: Sequence[str]) -> bool:
+        """Whether some of the columns are certainly those of a child, or of the notice."""
+        certain = {name for name in self.settled(names) if name in self and not isinstance(name, Doubtful)}
+        return len(certain) > 1 or not certain.isdisjoint(self.naming)
+
+    def holds_values(self, names: Sequence[str]) -> bool:
+        return any(_DATUM.fullmatch(name) for name in names)
+
+    def begin_other_table(self, cells: Sequence[str], names: Sequence[str]) -> bool:
+        """Whether a row below the headings of a register has headings of a table that is none."""
+        known = self.knows(names)
+        return len(known) > 1 and not known.isdisjoint(self.shared | self.naming) and not self.holds_values(names)
+
+    def are_of_others(self, titles: Sequence[str], names: Sequence[str]) -> bool:
+        """Whether a plain 姓名 is that of a teacher or a guardian by what stands above the headings."""
+        named = [name for name in names if name in self.naming or self._names_other(name)]
+        return named == [_BARE_NAME] and any(_OTHERS.search(_bare(title)) for title in titles)
+
+    def _names_other(self, name: str) -> bool:
+        return name in self.others or (name not in self.known and _SOMEBODY.fullmatch(name) is not None)
 
     def below(self, groups: Sequence[str], names: Sequence[str]) -> list[str] | None:
         """The headings of a row under a row that groups them; None where that row is no such one, as a title."""
@@ -148,19 +197,39 @@ class Vocabulary:
         return label + sub
 
     def settled(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The columns as they are read. A second name, or a plain 姓名 beside 学生姓名, is that of somebody else, as is a
-        plain 身份证号 beside 学生身份证号: what tells of a person from such a name to the next tells of nobody known."""
+        """The columns as they are read; Doubtful where it is not said whose they are.
+
+        A second name, or a plain 姓名 beside 学生姓名, is that of somebody else, as is a plain 身份证号 beside 学生身份证号: what
+        tells of a person from such a name to the next tells of nobody known. So does what anybody has (身份证号, 联系电话) right
+        of 监护人姓名 or 班主任, up to what only a child has (学籍号), and all of it where no column names a child.
+        """
         own = {name.removeprefix(word) for word in _CHILD if word for name in names if name.startswith(word)}
         has_own = any(name in self.naming and name != _BARE_NAME for name in names)
         seen: set[str] = set()
-        is_other = False
+        is_named = is_other = False
+        doubted: frozenset[str] = frozenset()
         out = []
         for name in names:
             if name in self.naming:
                 is_other = name in seen or (has_own and name == _BARE_NAME)
+                is_named = is_named or not is_other
+                doubted = self.personal if is_other else frozenset()
+            elif self._names_other(name):
+                doubted = self.shared if is_named and not is_other else self.personal
+            elif is_named and not is_other and name in self.personal and name not in self.shared:
+                doubted = frozenset()
+            is_doubtful = name in doubted or (name in own and name in self.personal)
+            said = f"{name}(2)" if is_doubtful and name in seen else name
+            out.append(Doubtful(said) if is_doubtful else name)
             seen.add(name)
-            out.append(f"{name}(2)" if (is_other or name in own) and name in self.personal else name)
         return tuple(out)
+
+
+def _bare(title: str) -> str:
+    """A title without blanks and the number it has."""
+    plain = heading(title)
+    numbered = _NUMBERING.match(plain)
+    return plain[numbered.end() :] if numbered else plain
 
 
 def _about(label: str) -> str:

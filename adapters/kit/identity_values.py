@@ -16,7 +16,7 @@ _INVISIBLE = re.compile(
     "[\xad\u200b-\u200f\u202a-\u202e\u2060\ufeff]"
 )  # as chat programs and web pages put round numbers
 _SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}")
-_CITIZEN_ID = re.compile(r"[0-9]{17}[0-9X]")
+CITIZEN_ID = re.compile(r"[0-9]{17}[0-9X]")
 _CITIZEN_ID_15 = re.compile(r"[0-9]{15}")
 _FLOATING = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}|[0-9]+\.[0-9]*")
 _DOTTED = re.compile(r"(?:[0-9]{1,4}\.){1,3}[0-9]{3,8}(?![0-9.])")
@@ -49,10 +49,10 @@ def ruined_number(text: str, expected_length: int = 18) -> str | None:
 def read_citizen_id(text: str) -> Any:
     """18 characters with a capital X. A wrong check digit is kept and noted; a ruined number is not taken."""
     plain = text
-    is_whole = _CITIZEN_ID.fullmatch(plain) is not None
+    is_whole = CITIZEN_ID.fullmatch(plain) is not None
     if not is_whole:
         plain = half_width(text).strip().upper().replace(" ", "")
-        is_whole = _CITIZEN_ID.fullmatch(plain) is not None
+        is_whole = CITIZEN_ID.fullmatch(plain) is not None
     if is_whole:
         if check_digit_holds(plain):
             return plain
@@ -63,7 +63,7 @@ def read_citizen_id(text: str) -> Any:
         raise Unmappable("placeholder", "says that there is no number")
     if not is_whole and _INVISIBLE.search(plain):
         bare = _INVISIBLE.sub("", plain)
-        if _CITIZEN_ID.fullmatch(bare) and check_digit_holds(bare):
+        if CITIZEN_ID.fullmatch(bare) and check_digit_holds(bare):
             return Noted(bare, "invisible-characters", "characters that nobody sees stood in an identity number")
     if _CITIZEN_ID_15.fullmatch(plain) and not ("01" <= plain[8:10] <= "12" and "01" <= plain[10:12] <= "31"):
         raise Unmappable("ruined-number", "an identity number of 15 digits without a day of birth, most likely cut off")
@@ -80,9 +80,9 @@ def read_citizen_id(text: str) -> Any:
 
 def write_citizen_id(value: Any) -> str:
     """Only what reading takes as a resident identity: masked and foreign numbers travel in the extension block."""
-    if not isinstance(value, str) or not (_CITIZEN_ID.fullmatch(value) or _CITIZEN_ID_15.fullmatch(value)):
+    if not isinstance(value, str) or not (CITIZEN_ID.fullmatch(value) or _CITIZEN_ID_15.fullmatch(value)):
         raise Unwritable
-    if _CITIZEN_ID.fullmatch(value) and not check_digit_holds(value) and ruined_number(value):
+    if CITIZEN_ID.fullmatch(value) and not check_digit_holds(value) and ruined_number(value):
         raise Unwritable
     return value
 

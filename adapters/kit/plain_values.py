@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from adapters.kit.conversion import Converter, Noted, Unmappable, Unwritable, remembered
-from adapters.kit.text_values import half_width
+from adapters.kit.text_values import arabic, half_width
 
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
 _DIVISION = re.compile(r"[0-9]{6}|[0-9]{9}|[0-9]{12}")
@@ -74,34 +74,6 @@ _AGE = re.compile(
     r"(?P<about>约|大约|大概|近)?\s*(?:(?P<bare>[0-9]{1,3})|(?:(?P<y>[0-9]{1,3})\s*(?:周?岁|Y|y|a))?(?P<half>半)?\s*"
     r"(?:(?P<m>[0-9]{1,3})\s*(?:个?月|M|mo))?\s*(?:(?P<d>[0-9]{1,3})\s*(?:天|日|D|d))?)\s*(?P<more>左右|多|余)?"
 )
-_HANZI_DIGITS = {
-    "一": "1",
-    "二": "2",
-    "两": "2",
-    "三": "3",
-    "四": "4",
-    "五": "5",
-    "六": "6",
-    "七": "7",
-    "八": "8",
-    "九": "9",
-}
-
-
-_HANZI_NUMBER = re.compile(r"[一二两三四五六七八九]?十[一二三四五六七八九]?|[一二两三四五六七八九]")
-
-
-def _number(found: re.Match[str]) -> str:
-    said = found.group()
-    tens, ten, ones = said.partition("十")
-    if not ten:
-        return "".join(_HANZI_DIGITS[char] for char in said)
-    return str(int(_HANZI_DIGITS.get(tens, "1")) * 10 + int(_HANZI_DIGITS.get(ones, "0")))
-
-
-def _arabic(text: str) -> str:
-    """Chinese numerals up to 99 as digits, enough for ages."""
-    return text if text.isascii() else _HANZI_NUMBER.sub(_number, text)
 
 
 def read_age(text: str) -> Any:
@@ -114,7 +86,7 @@ def read_age(text: str) -> Any:
 
 @remembered
 def _age_said(text: str) -> dict[str, Any] | Noted:
-    plain = _arabic(half_width(text).strip())
+    plain = arabic(half_width(text).strip())
     found = _AGE.fullmatch(plain)
     if found is None or not any(found[name] for name in ("bare", "y", "m", "d")):
         raise Unmappable("age-form", "not an age")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from adapters.kit.adapter import RowsAdapter
 from adapters.kit.documents import wrong
 from adapters.kit.headings import Vocabulary, heading
-from adapters.kit.lens import CustomField
+from adapters.kit.identity_values import CITIZEN_ID, check_digit_holds
+from adapters.kit.lens import CustomField, Reading, text_of
 from adapters.kit.mapping import AgencyMapping, FieldRule
 from adapters.kit.native import Tree
 from adapters.kit.tables import TableCodec
@@ -16,6 +18,11 @@ from gateway.model.errors import Problem
 from gateway.ports.translation import Encoded
 
 _EXAMPLES = 8
+_OF_AGE = "2007"  # whoever was born in that year or before was of age when the first of these registers came
+_AGES = ("/age", "/birth_date", "/id_no")
+_CHILDS = re.compile(
+    "学|校|园|年级|班|幼儿|儿童|未成年|子女|留守|孤|就读|家庭|一补"
+)  # what only a child has, or a whole family
 
 
 def _vocabulary(mapping: AgencyMapping, customs: Mapping[str, CustomField]) -> Vocabulary:
@@ -24,26 +31,46 @@ def _vocabulary(mapping: AgencyMapping, customs: Mapping[str, CustomField]) -> V
     def says(rule: FieldRule, member: str) -> Any:
         return getattr(customs.get(rule.argument) if rule.action == "custom" else None, member, ())
 
-    def names_child(rule: FieldRule) -> bool:
-        return any(choice.to == ("name",) for choice in rule.choices) or "name" in says(rule, "fills")
+    def names(rule: FieldRule) -> bool:
+        is_reporter = rule.action == "vault" and rule.argument == "name"
+        return is_reporter or any(choice.to == ("name",) for choice in rule.choices) or "name" in says(rule, "fills")
 
     rules = [(rule, group.constants.get("roles") == ["minor"]) for group in mapping.groups for rule in group.fields]
     child = [rule for rule, is_of_child in rules if is_of_child]
+    other = [rule for rule, is_of_child in rules if not is_of_child]
 
     def headings(chosen: list[FieldRule]) -> frozenset[str]:
         return frozenset(path[0] for rule in chosen for path in rule.aliases)
 
+    personal, of_others = headings(child), headings(other)
     return Vocabulary(
-        headings([rule for rule, _ in rules]) | {mapping.kind_at[0]},
-        naming=headings([rule for rule in child if names_child(rule)]),
-        personal=headings(child),
+        personal | of_others | {mapping.kind_at[0]},
+        naming=headings([rule for rule in child if names(rule)]),
+        personal=personal,
+        others=headings([rule for rule in other if names(rule)]),
+        shared=frozenset(name for name in personal if _CHILDS.search(name) is None),
         coded=headings([rule for rule, _ in rules if rule.is_coded or says(rule, "is_coded")]),
         examples=[rule.native[0] for rule in child if rule.action != "drop"][:_EXAMPLES],
     )
 
 
+def _is_of_age(person: Tree) -> bool:
+    """Whether all that a row says of somebody's age agrees on that; without a day that the row is of."""
+    said = [person["age"].get("years", 0) >= 18] if "age" in person else []
+    years = [str(person.get("birth_date", ""))[:4]]
+    number = str(person.get("id_no", ""))
+    if CITIZEN_ID.fullmatch(number) and check_digit_holds(number):
+        years.append(number[6:10])
+    said.extend(year <= _OF_AGE for year in years if year)
+    return bool(said) and all(said)
+
+
 class TableAdapter(RowsAdapter):
-    """CSV and XLSX with one mapping; headings are those of the mapping, spelled as `heading` spells them."""
+    """CSV and XLSX with one mapping; headings are those of the mapping, spelled as `heading` spells them.
+
+    Registers of whole households and of callers have grown-ups under the child's headings. In a row that does not say what
+    kind of notice it is, whoever is of age is no minor, and a ledger of minors takes no such row.
+    """
 
     codec: TableCodec
 
@@ -66,6 +93,26 @@ class TableAdapter(RowsAdapter):
                 ],
             )
         super().__init__(mapping, TableCodec(vocabulary, title, sheet), customs)
+
+    def after_reading(self, tree: Tree, reading: Reading) -> None:
+        super().after_reading(tree, reading)
+        if text_of(tree.get(self.mapping.kind_at[0])) is not None:
+            return
+        for person in reading.persons:
+            if "minor" in person["roles"] and _is_of_age(person):
+                person["roles"] = ["other"]
+                where = next(
+                    (at for target, pointer, at in reading.sources if target is person and pointer in _AGES), ()
+                )
+                reading.gap("adult", where, "by age this person is not a minor", "persons.roles")
+
+    def refusal(self, reading: Reading) -> Problem | None:
+        if self.mapping.implicit_type != "LED" or any("minor" in one["roles"] for one in reading.persons):
+            return None
+        adult = next((gap for gap in reading.gaps if gap.code == "adult"), None)
+        return adult and Problem(
+            "adult", adult.position, adult.message, "send the rows of minors; check the age of this one"
+        )
 
     def to_bytes(self, tree: Tree, media_type: str) -> Encoded:
         chosen = self.written_media_type(media_type)

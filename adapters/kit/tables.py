@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from adapters.kit.csv_reader import SEPARATORS, Torn, read_csv
 from adapters.kit.foreign_files import refuse_documents, refuse_pages
-from adapters.kit.headings import EXTENSION, PREFIX, Vocabulary
+from adapters.kit.headings import EXTENSION, PREFIX, Doubtful, Vocabulary
 from adapters.kit.json_codec import charset_parameter, text_of_bytes
 from adapters.kit.native import DEFAULT_LIMITS, Limits, NativeItem, Position, Tree, Unreadable
 from adapters.kit.registers import Columns, not_a_record, records
@@ -152,6 +152,11 @@ class TableCodec:
             if not name:
                 if cell.strip():
                     notes.append(Gap("unmapped", f"{where}, column {index + 1}", "a cell without a heading"))
+                continue
+            if isinstance(name, Doubtful):
+                whose = "the headings do not say whose this is"
+                notes.append(Gap("person-undetermined", f"{where}, column {name}", whose))
+                known += 1
                 continue
             if "\n" in cell and _are_rows(cell, len(columns)):
                 notes.append(

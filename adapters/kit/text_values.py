@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from adapters.kit.conversion import Unmappable, Unwritable
+from adapters.kit.conversion import Noted, Unmappable, Unwritable
 
 _FULL_WIDTH = {0xFF01 + i: 0x21 + i for i in range(94)} | {0x3000: 0x20}
 # Characters that some format changes on its way: controls, what XML cannot carry, and spreadsheets' own escapes.
@@ -18,9 +18,31 @@ NOTHING = frozenset(
 )  # fmt: skip
 
 
+_SEVERAL = re.compile(r"[\u4e00-\u9fff]\s*[、，,；;/／&\r\n]\s*[\u4e00-\u9fff]")
+
+
 def half_width(text: str) -> str:
     """Full-width digits, letters and signs as their ASCII forms."""
     return text if text.isascii() else text.translate(_FULL_WIDTH)
+
+
+_HANZI_DIGITS = dict(zip("〇○零一二两三四五六七八九", "0001223456789", strict=True))
+_HANZI_NUMBER = re.compile(
+    "[〇○零一二三四五六七八九]{4}|[一二两三四五六七八九]?十[一二三四五六七八九]?|[一二两三四五六七八九]"
+)
+
+
+def arabic(text: str) -> str:
+    """Chinese numerals as digits: up to 99, as of ages, months and days, and years of four characters."""
+    return text if text.isascii() else _HANZI_NUMBER.sub(_number, text)
+
+
+def _number(found: re.Match[str]) -> str:
+    said = found.group()
+    tens, ten, ones = said.partition("十")
+    if not ten:
+        return "".join(_HANZI_DIGITS[char] for char in said)
+    return str(int(_HANZI_DIGITS.get(tens, "1")) * 10 + int(_HANZI_DIGITS.get(ones, "0")))
 
 
 def is_awkward(text: str) -> bool:
@@ -45,10 +67,12 @@ def write_text(value: Any) -> str:
 
 
 def read_name(text: str) -> Any:
-    """A person's name. Where a form says 无 or /, there is nobody, or nobody known."""
+    """A person's name. Where a form says 无 or /, there is nobody, or nobody known; several in one cell are not told apart."""
     name = read_text(text)
     if half_width(name) in NOTHING:
         raise Unmappable("placeholder", "says that there is no name")
+    if not name.isalnum() and _SEVERAL.search(name):
+        return Noted(name, "several-people", "may name more than one person; kept as sent")
     return name
 
 

@@ -11,30 +11,39 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 from adapters.kit.conversion import Noted, Unmappable, Unwritable, remembered
-from adapters.kit.text_values import half_width
+from adapters.kit.text_values import arabic, half_width
 
 CHINA = timezone(timedelta(hours=8))
-# What is written without separators has its digits in pairs: of nine digits nobody knows which one is too many.
+_ZONE = r"(?:Z|[+-][0-9]{2}:?[0-9]{2})"
+# What is written without separators has its digits in pairs: of nine digits nobody knows which one is too many. What stands
+# behind a date is a time of day and nothing else: a second date there is somebody else's.
 _DATE = re.compile(
-    r"(?P<y>[0-9]{4})(?:年|[-/.])(?:(?P<m>[0-9]{1,2})(?:(?:月|[-/.])(?:(?P<d>[0-9]{1,2})日?)?)?)?"
-    r"(?:(?:[T\s]+|(?<=日))[0-9]{1,2}[:时]?[0-9]{2}.*|Z|[+-][0-9]{2}:?[0-9]{2})?",
-    re.DOTALL,
+    r"(?P<y>[0-9]{4})(?:年|[-/.])(?:(?P<m>[0-9]{1,2})(?:(?:月|[-/.])(?:(?P<d>[0-9]{1,2})[日号]?)?)?)?"
+    r"(?:(?:T|[ \t]+|(?<=[日号]))[0-9]{1,2}[:时]?[0-9]{2}(?:[:分]?[0-9]{2}(?:[.,][0-9]{1,9})?)?[分秒]?(?: ?[AaPp][Mm])?)?"
+    rf" ?{_ZONE}?"
 )
 _COMPACT_DATE = re.compile(
     r"(?P<y>[0-9]{4})(?:(?P<m>[0-9]{2})(?:(?P<d>[0-9]{2})"
-    r"(?:[T\s]*(?:[0-9]{2}|[0-9]{2}:?[0-9]{2}(?::?[0-9]{2}(?:[.,]?[0-9]{1,9})?)?))?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?)?"
+    r"(?:(?:T|(?P<apart>[ \t]+))?[0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:(?(apart)[.,]|[.,]?)[0-9]{1,9})?)?)?)?"
+    rf"{_ZONE}?)?)?"
 )
+_HANZI_DATE = re.compile(
+    "(?P<y>[〇○零一二三四五六七八九]{4})年(?P<m>[一二三四五六七八九十]{1,2})月(?:(?P<d>[一二三四五六七八九十]{1,3})[日号])?"
+)  # of the calendar in use: a day of the lunar one is 初三, or has neither 日 nor 号
 _INSTANT = re.compile(
-    r"(?P<Y>[0-9]{4})[-/.年](?P<M>[0-9]{1,2})[-/.月](?P<D>[0-9]{1,2})日?"
+    r"(?P<Y>[0-9]{4})[-/.年](?P<M>[0-9]{1,2})[-/.月](?P<D>[0-9]{1,2})[日号]?"
     r"(?:[T\s]*(?P<h>[0-9]{1,2})(?:[:时]?(?P<m>[0-9]{2})分?(?::?(?P<s>[0-9]{2})秒?(?:[.,](?P<f>[0-9]{1,9}))?)?)?)?"
     r"\s*(?P<z>Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
 _COMPACT_INSTANT = re.compile(
     r"(?P<Y>[0-9]{4})(?P<M>[0-9]{2})(?P<D>[0-9]{2})"
-    r"(?:[T\s]*(?P<h>[0-9]{2})(?::?(?P<m>[0-9]{2})(?::?(?P<s>[0-9]{2})(?:[.,]?(?P<f>[0-9]{1,9}))?)?)?)?"
+    r"(?:(?:T|(?P<apart>[ \t]+))?(?P<h>[0-9]{2})"
+    r"(?::?(?P<m>[0-9]{2})(?::?(?P<s>[0-9]{2})(?:(?(apart)[.,]|[.,]?)(?P<f>[0-9]{1,9}))?)?)?)?"
     r"(?P<z>Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
 
+# What programs make of a day here where they count in UTC: it was the day after.
+_MIDNIGHT_HERE = re.compile(r"(?<=[T ])16:?00(?::?00(?:[.,]0+)?)?(?:Z|\+00:?00)$")
 _WHOLE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
@@ -59,6 +68,8 @@ def _is_whole_date(text: str) -> bool:
 @remembered
 def _read_any_date(text: str) -> str:
     plain = half_width(text).strip()
+    if not plain.isascii() and (said := _HANZI_DATE.fullmatch(plain)):
+        plain = "-".join(arabic(part) for part in said.groups() if part)
     found = _COMPACT_DATE.fullmatch(plain) or _DATE.fullmatch(plain)
     if plain.isdigit() and "30000" <= plain <= "60000" and len(plain) == 5:
         raise Unmappable("ruined-date", "a spreadsheet made a number of days of a date: format the cells as dates")
@@ -69,6 +80,8 @@ def _read_any_date(text: str) -> str:
         raise Unmappable("ruined-date", "a spreadsheet makes 2015.1 of October as of January")
     if month is None or int(month) == 0:
         return year
+    if _MIDNIGHT_HERE.search(plain):
+        return str(_read_any_instant(text))[:10]
     if not 1 <= int(month) <= 12:
         raise Unmappable("date-form", "no such month")
     if day is None or int(day) == 0:

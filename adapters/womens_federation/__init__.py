@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from adapters.kit.codetables import shared_tables
-from adapters.kit.converters import NOTHING, Unwritable, write_name, write_text
+from adapters.kit.converters import Noted, Unmappable, Unwritable, read_name, write_name, write_text
 from adapters.kit.lens import CustomField, Reading, fill, text_of
 from adapters.kit.mapping import load_mapping
 from adapters.kit.native import Position, Tree, get_at
@@ -31,11 +31,15 @@ class _NameOrAlias:
 
     def read(self, value: Any, target: Tree, at: Position, reading: Reading) -> None:
         text = (text_of(value) or "").strip()
-        if not text or not text.strip("*＊"):
+        if not text:
             return
-        if text in NOTHING:
-            reading.gap("placeholder", at, "says that there is no name", "persons.name")
+        try:
+            said = read_name(text)
+        except Unmappable as error:
+            reading.gap(error.code, at, error.message, "persons.name")
             return
+        if isinstance(said, Noted):
+            reading.gap(said.code, at, said.message, "persons.name")
         plain = _ALIAS.sub("", text)
         path = ("alias",) if plain != text and plain else ("name",)
         if fill(target, path, plain or text):
@@ -106,6 +110,7 @@ class _Consent:
 
 class WomensFederation(TableAdapter):
     def after_reading(self, tree: Tree, reading: Reading) -> None:
+        super().after_reading(tree, reading)
         for person in reading.persons:
             county = person.pop("~county", None)
             if county is not None:

@@ -97,18 +97,34 @@ def test_under_headings_of_two_lines_the_guardian_is_not_the_child(name, write):
 @pytest.mark.parametrize(
     ("register", "row"),
     [
-        ("姓名 身份证号 监护人 姓名(2) 联系电话(2)", "李小测 {id} 父亲 李大测 13900139001"),
-        ("姓名(2) 联系电话(2) 学生姓名 身份证号", "李大测 13900139001 李小测 {id}"),
-        ("儿童姓名 儿童身份证号 监护人姓名 身份证号(2)", "李小测 {id} 李大测 999999198503010012"),
+        ("姓名 身份证号 监护人 姓名(2)? 联系电话?", "李小测 {id} 父亲 李大测 13900139001"),
+        ("姓名? 联系电话? 学生姓名 身份证号", "李大测 13900139001 李小测 {id}"),
+        ("儿童姓名 儿童身份证号 监护人姓名 身份证号?", "李小测 {id} 李大测 999999198503010012"),
+        ("姓名 身份证号 班主任 联系电话?", "李小测 {id} 王师测 13900139001"),
+        ("姓名 身份证号 家长姓名 性别? 年龄? 联系电话?", "李小测 {id} 李大测 男 39 13900139001"),
+        (
+            "户主姓名 性别? 学校名称? 姓名 身份证号 报告人 联系电话?",
+            "李大测 男 测试单位 李小测 {id} 王报测 13900139001",
+        ),
     ],
 )
 def test_a_name_that_could_be_anybodys_and_its_number_are_not_the_childs(register, row):
+    """`?` marks the columns that do not say whose they are."""
     read_as = register.split(" ")
-    columns = [name.removesuffix("(2)") for name in read_as]
+    columns = [name.removesuffix("?").removesuffix("(2)") for name in read_as]
     (item,) = items(as_csv([columns, row.format(id=ID).split(" ")]))
     assert people(item)[0] == {"name": "李小测", "id_no": ID}
-    others = {f"row 2, column {name}" for name in read_as if name.endswith("(2)")}
-    assert others <= {gap.position for gap in item.gaps}
+    doubted = {f"row 2, column {name[:-1]}" for name in read_as if name.endswith("?")}
+    assert {gap.position for gap in item.gaps if gap.code == "person-undetermined"} == doubted
+
+
+@pytest.mark.parametrize("agency", ["education", "womens_federation"])
+@pytest.mark.parametrize("whose", ["户主姓名", "教师姓名", "申请人姓名", "社区矫正对象", "班主任"])
+def test_an_identity_that_no_heading_gives_to_a_child_makes_no_child(agency, whose):
+    (item,) = items(
+        as_csv([[whose, "性别", "身份证号", "年龄"], ["李大测", "男", "999999198503010012", "39"]]), agency=agency
+    )
+    assert said(item) == ("no-known-columns", "row 1")
 
 
 @pytest.mark.parametrize(
@@ -218,3 +234,86 @@ def test_what_comes_nearest_to_headings_is_said():
     assert said(item) == ("no-known-columns", "row 2")
     assert "学生姓名" in item.problems[0].message
     assert "李小测" not in str(item)
+
+
+_CHILD, _ADULT = ["李小测", "男", ID], ["王大测", "女", "999999198503010011"]
+_HEADS = ["姓名", "性别", "身份证号"]
+
+
+@pytest.mark.parametrize(
+    ("below", "where"),
+    [
+        ([["二、监护人名单"], [*_HEADS, "联系电话"], [*_ADULT, "13900139001"]], 4),
+        ([["家庭成员"], ["姓名", "关系", "身份证号"], ["王大测", "母亲", _ADULT[2]]], 4),
+        ([["教师姓名", "性别", "身份证号", "职务"], [*_ADULT, "校长"]], 3),
+        ([["编码", "教师姓名", "性别", "身份证号"], ["7", *_ADULT]], 3),
+    ],
+)
+def test_a_second_table_of_other_people_makes_no_children(below, where):
+    found = items(as_csv([_HEADS, _CHILD, *below, [], _HEADS, ["李二测", "女", ""]]))
+    assert [people(one)[0]["name"] for one in found if isinstance(one, SubmittedNotice)] == ["李小测", "李二测"]
+    assert ("no-known-columns", f"row {where}") in [said(one) for one in found if isinstance(one, RefusedItem)]
+    assert "王大测" not in str([one for one in found if isinstance(one, SubmittedNotice)])
+
+
+@pytest.mark.parametrize(
+    ("title", "is_read"),
+    [
+        ("某小学教职工花名册", False),
+        ("留守儿童监护人信息登记表", False),
+        ("留守儿童及其监护人名单", True),
+        ("某小学学生花名册", True),
+        ("职工子女登记表", True),
+    ],
+)
+def test_whose_names_these_are_is_said_by_the_title(title, is_read):
+    (item,) = items(as_csv([[title], ["填报单位：某镇", "", "2026年3月"], _HEADS, _CHILD]))
+    assert isinstance(item, SubmittedNotice) == is_read
+    sheet = as_xlsx([_HEADS, _CHILD], lambda book: setattr(book.active, "title", title))
+    assert isinstance(items(sheet, XLSX)[0], SubmittedNotice) == is_read
+
+
+def test_a_form_for_one_person_is_told_from_a_register():
+    (item,) = items(
+        as_csv([["登记表"], ["姓名", "李小测", "性别", "男"], ["身份证号", ID], ["监护人", "王大测", "电话", "无"]])
+    )
+    assert said(item) == ("no-known-columns", "row 2")
+    assert "form for one person" in item.problems[0].message
+
+
+def test_groups_of_a_table_above_do_not_reach_into_the_next():
+    rows = [["学生信息", "", "父亲情况"], ["姓名", "性别", "姓名"], ["李小测", "男", "李大测"]]
+    first, second = items(as_csv([*rows, ["性别", "身份证号", "姓名"], ["女", ID, "李二测"]]))
+    assert [one["name"] for one in people(first)] == ["李小测", "李大测"]
+    assert people(second) == [{"sex": "2", "id_no": ID, "name": "李二测"}]
+
+
+def test_grown_ups_of_a_household_are_no_minors():
+    rows = [
+        ["户主姓名", "姓名", "与户主关系", "身份证号"],
+        ["王大测", "王大测", "户主", _ADULT[2]],
+        ["王大测", "李小测", "子", ID],
+    ]
+    adult, child = items(as_csv(rows))
+    assert said(adult) == ("adult", "row 2, column 身份证号")
+    assert people(child) == [{"name": "李小测", "id_no": ID}]
+    (caller,) = items(as_csv([["姓名", "年龄", "反映问题"], ["王大测", 39, "被打"]]), agency="womens_federation")
+    assert [one["roles"] for one in caller.data["persons"]] == [["other"]]
+    assert ("adult", "row 2, column 年龄") in {(gap.code, gap.position) for gap in caller.gaps}
+    (told,) = items(as_csv([["姓名", "年龄", "事件类型"], ["李小测", 19, "欺凌"]]))
+    assert [one["roles"] for one in told.data["persons"]] == [["minor"]]  # a report is never judged by an age
+
+
+@pytest.mark.parametrize("agency", ["education", "womens_federation"])
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("李小测、李二测", "several-people"), ("李小测\n李二测", "several-people"), ("**", "masked-value")],
+)
+def test_a_name_that_is_none_or_several_is_named(agency, name, code):
+    (item,) = items(as_csv([["姓名", "性别"], [name, "男"]]), agency=agency)
+    assert (code, "row 2, column 姓名") in {(gap.code, gap.position) for gap in item.gaps}
+
+
+def test_headings_without_rows_are_refused_below_them():
+    book = as_xlsx([["某校花名册"], [], _HEADS], lambda book: setattr(book.active, "title", "一月"))
+    assert said(items(book, XLSX)[0]) == ("empty", "sheet 一月, row 4")

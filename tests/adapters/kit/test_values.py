@@ -109,3 +109,33 @@ def test_a_number_with_characters_that_nobody_sees_is_taken_without_them_and_tha
     found = CONVERTERS["citizen_id"].read("\u202d999999201503010016\u202c")
     assert (found.value, found.code) == ("999999201503010016", "invisible-characters")
     assert outcome(time_values.read_date, "2015.2") == "2015-02"
+
+
+@pytest.mark.parametrize(
+    "text", ["2015-03-01\n2016-04-05", "20150301 20160405", "2015-03-01、2016", "2015-03-01 2016-04-05"]
+)
+def test_a_second_date_is_no_time_of_day(text):
+    assert outcome(time_values.read_date, text) == ("date-form", "not a date")
+    assert outcome(time_values.read_moment, text)[0] == "datetime-form"
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("二〇一五年三月一日", "2015-03-01"),
+        ("二○一五年十二月二十一号", "2015-12-21"),
+        ("二零一五年十月", "2015-10"),
+        ("2015年3月1号", "2015-03-01"),
+        ("2015-03-01T16:00:00.000Z", "2015-03-02"),  # midnight here, as programs write it that count in UTC
+        ("2015-03-01T00:00:00Z", "2015-03-01"),
+    ],
+)
+def test_a_date_as_people_and_programs_write_it(text, day):
+    assert outcome(time_values.read_date, text) == day
+
+
+@pytest.mark.parametrize(
+    "text", ["农历二〇一五年三月一日", "二〇一五年三月初一", "二〇一五年三月十五", "二〇一五年腊月一日"]
+)
+def test_a_day_of_the_lunar_calendar_is_not_read_as_one_of_ours(text):
+    assert outcome(time_values.read_date, text) == ("date-form", "not a date")

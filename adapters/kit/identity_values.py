@@ -18,6 +18,7 @@ _INVISIBLE = re.compile(
 _SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}")
 CITIZEN_ID = re.compile(r"[0-9]{17}[0-9X]")
 _CITIZEN_ID_15 = re.compile(r"[0-9]{15}")
+_MASKED = re.compile(r"[*＊●•]|[xX]{2}")
 _FLOATING = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}|[0-9]+\.[0-9]*")
 _DOTTED = re.compile(r"(?:[0-9]{1,4}\.){1,3}[0-9]{3,8}(?![0-9.])")
 _DIALLED_ON = re.compile(r"\s*(?:x|ext\.?|extension)\s*([0-9]{1,8})\s*$", re.IGNORECASE)
@@ -71,7 +72,7 @@ def read_citizen_id(text: str) -> Any:
         return Noted(plain, "fifteen-digit-id", "an identity number of the old 15-digit form")
     if _SCIENTIFIC.fullmatch(plain) or re.fullmatch(r"[0-9]+\.0*", plain):
         raise Unmappable("ruined-number", "a spreadsheet turned an identity number into a floating-point number")
-    if "*" in plain:
+    if _MASKED.search(plain):
         raise Unmappable("masked-value", "the sender masked this value")
     if plain.isdigit() and 15 < len(plain) < 18:
         raise Unmappable("ruined-number", "an identity number lost digits, most likely leading zeros")
@@ -138,6 +139,8 @@ def read_phone(text: str) -> Any:
         raise Unmappable("placeholder", "says that there is no number")
     if _is_floating(plain):
         raise Unmappable("ruined-number", "a spreadsheet turned a telephone number into a floating-point number")
+    if _MASKED.search(plain):
+        raise Unmappable("masked-value", "the sender masked this value")
     if not plain.isascii():
         return read_text(plain)
     if _DOTTED.match(plain):
@@ -147,6 +150,11 @@ def read_phone(text: str) -> Any:
 
 def write_phone(value: Any) -> str:
     text = write_text(value)
-    if half_width(text) != text or text in NOTHING or (not text.isdigit() and _is_floating(text)):
+    if (
+        half_width(text) != text
+        or text in NOTHING
+        or _MASKED.search(text)
+        or (not text.isdigit() and _is_floating(text))
+    ):
         raise Unwritable
     return text

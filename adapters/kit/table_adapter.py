@@ -19,6 +19,8 @@ from gateway.ports.translation import Encoded
 
 _EXAMPLES = 8
 _OF_AGE = "2007"  # whoever was born in that year or before was of age when the first of these registers came
+_NAMING = frozenset({"name", "alias", "id_no", "birth_date", "student_no", "key"})
+_UNSAID = "@unsaid"  # of an envelope that does not say what kind of notice it is
 _AGES = ("/age", "/birth_date", "/id_no")
 _CHILDS = re.compile(
     "学|校|园|年级|班|幼儿|儿童|未成年|子女|留守|孤|就读|家庭|一补"
@@ -98,6 +100,7 @@ class TableAdapter(RowsAdapter):
         super().after_reading(tree, reading)
         if text_of(tree.get(self.mapping.kind_at[0])) is not None:
             return
+        reading.envelope[_UNSAID] = "kind"
         for person in reading.persons:
             if "minor" in person["roles"] and _is_of_age(person):
                 person["roles"] = ["other"]
@@ -107,12 +110,19 @@ class TableAdapter(RowsAdapter):
                 reading.gap("adult", where, "by age this person is not a minor", "persons.roles")
 
     def refusal(self, reading: Reading) -> Problem | None:
-        if self.mapping.implicit_type != "LED" or any("minor" in one["roles"] for one in reading.persons):
+        """A ledger's row is about a minor whom it names; a report is taken whatever it leaves unsaid."""
+        if self.mapping.implicit_type != "LED" or _UNSAID not in reading.envelope:
             return None
+        minors = [person for person in reading.persons if "minor" in person["roles"]]
         adult = next((gap for gap in reading.gaps if gap.code == "adult"), None)
-        return adult and Problem(
-            "adult", adult.position, adult.message, "send the rows of minors; check the age of this one"
-        )
+        if adult is not None and not minors:
+            return Problem("adult", adult.position, adult.message, "send the rows of minors; check the age of this one")
+        if any(not _NAMING.isdisjoint(person) for person in minors):
+            return None
+        return Problem(
+            "no-person", reading.locate(()), "this row does not say which child it is about",
+            "give name, number or birth date in every row: merged cells say it in their first row alone",
+        )  # fmt: skip
 
     def to_bytes(self, tree: Tree, media_type: str) -> Encoded:
         chosen = self.written_media_type(media_type)

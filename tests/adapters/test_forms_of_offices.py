@@ -304,13 +304,37 @@ def test_grown_ups_of_a_household_are_no_minors():
     assert [one["roles"] for one in told.data["persons"]] == [["minor"]]  # a report is never judged by an age
 
 
+def test_a_ledger_row_that_names_no_child_is_refused_and_a_report_is_not():
+    columns = ["姓名", "性别", "监护人姓名", "监护人联系电话", "事件类型"]
+    rows = [
+        columns,
+        ["李小测", "男", "李大测", "13900139001", ""],
+        ["", "", "王大测", "13900139002", ""],
+        ["", "男", "", "", ""],
+    ]
+    child, merged, nobody, told = items(as_csv([*rows, ["", "男", "", "", "欺凌"]]))
+    assert people(child)[1] == {"name": "李大测", "phone": "13900139001"}
+    assert said(merged) == ("no-person", "row 3")
+    assert said(nobody)[1] == "row 4"
+    assert people(told) == [{"sex": "1"}]
+
+
+@pytest.mark.parametrize("masked", ["99999920150301XXXX", "999999********0016", "99999920150301●●●●"])
+def test_a_masked_number_is_nobodys(masked):
+    columns = ["姓名", "身份证号", "联系电话"]
+    (item,) = items(as_csv([columns, ["李小测", masked, "138****0001"]]))
+    assert people(item) == [{"name": "李小测"}]
+    masks = {gap.position for gap in item.gaps if gap.code == "masked-value"}
+    assert masks == {"row 2, column 身份证号", "row 2, column 联系电话"}
+
+
 @pytest.mark.parametrize("agency", ["education", "womens_federation"])
 @pytest.mark.parametrize(
     ("name", "code"),
     [("李小测、李二测", "several-people"), ("李小测\n李二测", "several-people"), ("**", "masked-value")],
 )
 def test_a_name_that_is_none_or_several_is_named(agency, name, code):
-    (item,) = items(as_csv([["姓名", "性别"], [name, "男"]]), agency=agency)
+    (item,) = items(as_csv([["姓名", "身份证号"], [name, ID]]), agency=agency)
     assert (code, "row 2, column 姓名") in {(gap.code, gap.position) for gap in item.gaps}
 
 

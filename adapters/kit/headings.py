@@ -27,7 +27,7 @@ _MOST_COLUMNS = 512  # of a form that people fill in
 _BARE_NAME = "姓名"
 _GENERAL = re.compile(r"(?:的?(?:基本|基础|详细)?(?:信息|情况|资料|概况)|基本|基础)$")
 _CHILD = frozenset(
-    {"", "学生", "儿童", "幼儿", "未成年人", "本人", "个人", "留守儿童", "困境儿童", "农村留守儿童", "孤儿"}
+    {"", "学生", "儿童", "幼儿", "未成年人", "本人", "个人", "被监护人", "留守儿童", "困境儿童", "农村留守儿童", "孤儿"}
 )
 _FAMILY = frozenset({"家庭", "家庭成员", "家庭主要成员", "亲属"})
 # A column that names a person whom no rule knows.
@@ -111,7 +111,7 @@ class Vocabulary:
     def knows(self, names: Sequence[str]) -> set[str]:
         return {name for name in names if name in self}
 
-    def are_headings(self, names: Sequence[str]) -> bool:
+    def are_headings(self, names: Sequence[str], is_grouped: bool = False) -> bool:
         """Enough known headings for a record, and not codes alone: a sheet that lists what 性别 and 民族 may say has no people.
 
         Columns of nobody knows whom make no record, and what stands beside its value is a form for one person.
@@ -121,7 +121,8 @@ class Vocabulary:
             return False
         if not self.say_whose(names):
             return False
-        return (len(known) >= _SURELY and not self.naming.isdisjoint(names)) or len(known) * 2 >= sum(map(bool, names))
+        enough = 2 if is_grouped else _SURELY  # a row that groups them is no record's
+        return (len(known) >= enough and not self.naming.isdisjoint(names)) or len(known) * 2 >= sum(map(bool, names))
 
     def say_whose(self, names: Sequence[str]) -> bool:
         """Whether some of the columns are certainly those of a child, or of the notice."""
@@ -146,9 +147,10 @@ class Vocabulary:
 
     def below(self, groups: Sequence[str], names: Sequence[str]) -> list[str] | None:
         """The headings of a row under a row that groups them; None where that row is no such one, as a title."""
-        if len(names) > _MOST_COLUMNS:
+        if len(names) > _MOST_COLUMNS or self.holds_values(groups):
             return None
-        is_one = any(sub and label and self._is_group(label, sub) for label, sub in _pairs(groups, names))
+        is_one = names.count(_BARE_NAME) > 1 and sum(1 for label in groups if label and ":" not in label) > 1
+        is_one = is_one or any(sub and label and self._is_group(label, sub) for label, sub in _pairs(groups, names))
         return self._joined(groups, names) if is_one else None
 
     def second_line(self, names: Sequence[str], cells: Sequence[str]) -> list[str] | None:
@@ -192,6 +194,8 @@ class Vocabulary:
         for joined in (label + sub, about + sub):
             if joined in self.known:
                 return joined
+        if sub in self.personal and sub not in self.shared and sub != _BARE_NAME:
+            return sub  # 学生姓名, 年级: says by itself whose it is
         if about in _CHILD or (about in _FAMILY and sub not in self.known):
             return sub
         return label + sub

@@ -142,8 +142,8 @@ class _Sheet:
             return False
         names = known.line(cells)
         grouped = known.below(known.line(self._above), names)
-        found = next((those for those in (grouped, names) if those and known.are_headings(those)), None)
-        if found is not None:
+        found = grouped or names
+        if known.are_headings(found, is_grouped=grouped is not None):
             self.begins = self.begins or number
             titles = [f"{self.title}表", *self._titles]
             self._titles.clear()

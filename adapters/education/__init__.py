@@ -186,6 +186,8 @@ class Education(TableAdapter):
                 person["roles"] = ["guardian"] if is_guardian else ["other"]
         super().after_reading(tree, reading)
         kind = (text_of(tree.get("事件类型")) or "").strip()
+        if not kind:
+            fill(reading.data, ("ledger", "change"), "change")  # a class list says what the school has on record now
         if kind == "转学":
             since = reading.data.get("occurred_at", "")[:10]
             done = {"code": "A07", **({"from": since} if since else {}), "outcome": "done"}

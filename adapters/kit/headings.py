@@ -132,6 +132,10 @@ class Vocabulary:
     def holds_values(self, names: Sequence[str]) -> bool:
         return any(_DATUM.fullmatch(name) for name in names)
 
+    def are_values(self, cells: Sequence[str]) -> bool:
+        """Whether cells say more of somebody than a title, a date or who fills the form in."""
+        return sum(1 for cell in cells if cell and _DATUM.fullmatch(cell.strip())) > 1
+
     def begin_other_table(self, cells: Sequence[str], names: Sequence[str]) -> bool:
         """Whether a row below the headings of a register has headings of a table that is none."""
         known = self.knows(names)

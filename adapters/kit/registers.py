@@ -101,14 +101,14 @@ def not_a_record(where: str, message: str) -> Unreadable:
 
 class _Sheet:
     """One sheet as its rows go by. `nearest`: the row that had most of the known headings, how many and which; `begins`: the
-    row of its first headings; `refused`: what to say of a table whose headings were just read, where it is no register."""
+    row of its first headings; `unread`: one above it that is no title; `refused`: what to say of a table whose headings were just read, where it is no register."""
 
     def __init__(self, title: str, vocabulary: Vocabulary) -> None:
         self.title = title
         self.is_hidden = isinstance(title, HiddenTitle)
         self.is_done = False
         self.columns: Columns | None = None
-        self.begins = 0
+        self.begins = self.unread = 0
         self.refused: Unreadable | None = None
         self.nearest: tuple[int, int, tuple[str, ...]] = (0, -1, ())
         self._vocabulary = vocabulary
@@ -162,6 +162,7 @@ class _Sheet:
                 self.nearest, self._is_form = nearest, known.holds_values(names)
                 self._is_nobodys = not known.say_whose(names)
             self._wide += sum(map(bool, cells)) > 1
+            self.unread = self.unread or (number if known.are_values(cells) else 0)
         self._pass_by(cells)
         return False
 
@@ -218,6 +219,9 @@ class _Sheet:
         return Unreadable("no-known-columns", where, near, f"have one row of headings, such as {examples}")
 
     def left_out(self) -> Iterator[Unreadable | Gap]:
+        if self.begins and self.unread and not self.is_hidden:
+            lost = "what stands above the headings is no title; nothing of it was read"
+            yield Gap("before-header", place(self.title, self.unread), lost)
         if self.begins or self.is_hidden or self._wide < 2:
             return
         if not set(self.nearest[2]) <= self._vocabulary.coded:

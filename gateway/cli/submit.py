@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from gateway.cli.frame import json_option, show, speaks
+from gateway.cli.frame import EXIT_REFUSED, json_option, show, speaks
 from gateway.client.agency import AgencyClient, Profile
 from gateway.config import LimitSettings
 from gateway.http.in_chinese import both
 
+_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MEDIA_TYPES = {
     ".json": "application/cloudevents+json",
     ".hl7": "application/hl7-v2+er7",
@@ -22,7 +25,9 @@ MEDIA_TYPES = {
     ".cda": "application/cda+xml",
     ".xml": "application/xml",
     ".csv": "text/csv",
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".tsv": "text/csv",
+    # what is no xlsx is refused by what it holds, with what to do
+    **dict.fromkeys((".xlsx", ".xlsm", ".xls", ".xlsb", ".et", ".ods"), _WORKBOOK),
     ".jsonl": "application/jsonl",
 }
 
@@ -42,7 +47,7 @@ SUFFIXES = {
     "+json": ".json",
     "+jsonl": ".jsonl",
     "text/csv": ".csv",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+    _WORKBOOK: ".xlsx",
 }
 
 ROW_TYPES = frozenset({MEDIA_TYPES[".csv"], MEDIA_TYPES[".xlsx"], MEDIA_TYPES[".jsonl"]})
@@ -103,15 +108,29 @@ async def submit(
                 click.echo(f"  各行进度 rows follow: hutong bulk show {taken['file']} --as {office}")
             return
         answer = await (client.check(body, kind) if is_check else client.submit(body, kind))
+    items = answer if isinstance(answer, list) else [answer]
     if as_json:
         show(answer)
-        return
-    for receipt in answer if isinstance(answer, list) else [answer]:
+    else:
+        for item in items:
+            _tell(item)
+    if any(item.get("problems") for item in items):
+        raise SystemExit(EXIT_REFUSED)
+
+
+def _tell(receipt: Mapping[str, Any]) -> None:
+    """A receipt; or, of one of several notices, why it was refused while others may have been taken."""
+    if not receipt.get("problems"):
         click.echo(f"{receipt.get('type', 'refused')} {receipt.get('notice', '')} {receipt.get('id', '')}".rstrip())
         for gap in receipt.get("gaps", ()):
             click.echo(f"  缺口 gap {gap['position']}: [{gap['code']}] {both(gap.get('message', ''))}".rstrip())
         for flag in receipt.get("flags", ()):
             click.echo(f"  标记 flag {flag}")
+        return
+    click.echo(f"拒收 refused {receipt.get('position', '')}: {both(receipt.get('title', ''))}".rstrip())
+    for problem in receipt["problems"]:
+        where = f"{problem['native']} = {problem['position']}" if "native" in problem else problem["position"]
+        click.echo(f"  {where}: [{problem['code']}] {both(problem['message'])} → {both(problem['remedy'])}")
 
 
 def media_type_of(file: Path, body: bytes, otherwise: str = "application/octet-stream") -> str:

@@ -346,3 +346,17 @@ def test_a_name_that_is_none_or_several_is_named(agency, name, code):
 def test_headings_without_rows_are_refused_below_them():
     book = as_xlsx([["某校花名册"], [], _HEADS], lambda book: setattr(book.active, "title", "一月"))
     assert said(items(book, XLSX)[0]) == ("empty", "sheet 一月, row 4")
+
+
+def test_what_is_lost_above_the_headings_is_named():
+    above = [["教师姓名", "性别", "身份证号"], _ADULT, [], ["填报日期：", "2026-03-01"]]
+    (item,) = items(as_csv([*above, _HEADS, _CHILD]))
+    assert people(item) == [{"name": "李小测", "sex": "1", "id_no": ID}]
+    assert ("before-header", "row 2") in {(gap.code, gap.position) for gap in item.gaps}
+    (plain,) = items(as_csv([["某校", "2026-03-01"], _HEADS, _CHILD]))
+    assert "before-header" not in {gap.code for gap in plain.gaps}
+
+
+def test_a_class_list_says_what_a_ledger_asks_for():
+    (item,) = items(as_csv([_HEADS, _CHILD]))
+    assert (item.type, item.data["ledger"]) == ("LED", {"change": "change"})

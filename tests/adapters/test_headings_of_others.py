@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import date
 from typing import Any
 
 import pytest
 
 from adapters.registry import load_adapters
-from gateway.model.notice import SubmittedNotice
+from gateway.engines.files.documents import default_rules
+from gateway.model.notice import SubmittedNotice, ValidNotice
 from gateway.ports.translation import RefusedItem
+from gateway.validation.validate import validate
 from tests.adapters.builders import office
 
 ADAPTERS = load_adapters()
+RULES, TODAY = default_rules(), date(2026, 12, 31)
 _VALUES = {
     "姓名": "李小测", "儿童姓名": "李小测", "未成年人姓名": "李小测", "幼儿姓名": "李小测", "性别": "男", "出生日期": "2015-03-01",
     "身份证件类型": "居民身份证", "身份证件号": "999999201503010016", "身份证号": "999999201503010016",
@@ -86,6 +90,7 @@ def test_people_and_numbers_of_a_foreign_register_are_those_of_its_cells(name):
         assert item.reporter == {"name": "王某测", "phone": "13700137002"}
         assert "王某测" not in str(item.data)
     _everything_is_somewhere(item, cells)
+    assert isinstance(validate(item, RULES, TODAY), ValidNotice)  # and intake takes it
 
 
 def _everything_is_somewhere(item: SubmittedNotice, cells: dict[str, str]) -> None:

@@ -126,6 +126,22 @@ def test_a_suspended_office_may_still_report_and_nothing_else(gateway, tmp_path)
     gateway.here("office", "resume", "health.440113")
 
 
+def test_of_several_rows_each_that_is_refused_is_told_with_its_place_and_remedy(gateway, tmp_path):
+    gateway.add_office("education.440113", "education")
+    file = tmp_path / "register.csv"
+    rows = ["姓名,性别,身份证号,监护人姓名,联系电话", "李小测,男,999999201503010016,王大测,13900139001", "合计,1人,,,"]
+    file.write_text("\n".join(rows), encoding="utf-8")
+    order = ("submit", str(file), "--as", "education.440113", "--profile", str(gateway.profiles))
+    done = gateway.here(*order, config=False, check=False)
+    assert done.returncode == 3
+    assert "accepted" in done.stdout and "row 2, column 联系电话: [person-undetermined]" in done.stdout
+    assert "row 3: [not-a-record]" in done.stdout and "表中不要写合计" in done.stdout
+    old = tmp_path / "register.xls"
+    old.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+    told = gateway.here(*(str(old) if word == str(file) else word for word in order), config=False, check=False)
+    assert told.returncode == 3 and "[old-format]" in told.stderr
+
+
 def test_what_is_changed_of_an_office_replaces_and_the_rest_stays_its_suspension_too(gateway):
     office = "judiciary.440113"
     gateway.add_office(office, "judiciary")

@@ -168,7 +168,7 @@ class _Sheet:
 
     def _pass_by(self, cells: list[str]) -> None:
         self._above = cells
-        if len(cells) == 1 or sum(map(bool, cells)) == 1:
+        if cells.count("") == len(cells) - 1:
             self._titles.append(next(filter(None, cells)))
 
     def _keep(self, names: Sequence[str]) -> None:

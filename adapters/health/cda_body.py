@@ -24,7 +24,7 @@ _ICD_SYSTEMS = re.compile(r"2\.16\.840\.1\.113883\.6\.(?:3|90|260)|2\.16\.156\.1
 _TEXTS = {INJURY: ("harm", "injury", "text"), SEXUAL: ("harm", "sexual_detail"), "QKMS": ("harm", "narrative")}
 _LABELS = {INJURY: "体表损伤描述", SEXUAL: "性侵细节", "QKMS": "情况描述"}
 _ANOTHER = "about a relative or another subject, and not about the patient"
-_WITHDRAWN = frozenset({"nullified", "cancelled"})
+_NOT_FOUND = "planned, asked for or withdrawn, and not found"
 _Aside = tuple[str, str]
 _BLANKS = re.compile(r"[ \t\r\n\u00a0]+")
 
@@ -45,26 +45,34 @@ def _is_about_another(node: Any) -> bool:
 
 
 def _set_aside(node: Any) -> _Aside | None:
-    """Why what an act and everything in it says is not to be taken: code and message of the gap."""
+    """Why nothing in an act is to be taken: code and message of the gap."""
     if _is_about_another(node):
         return "other-person", _ANOTHER
     if node.get("negationInd") in ("true", "1"):
         return "refuted", "a diagnosis that is stated not to be there"
-    status = next(_named(node, "statusCode"), None)
-    if node.get("moodCode") not in (None, "EVN") or (status is not None and status.get("code") in _WITHDRAWN):
-        return "refuted", "planned, asked for or withdrawn, and not found"
-    return None
+    return ("refuted", _NOT_FOUND) if _status(node) == "nullified" else None
+
+
+def _status(node: Any) -> str:
+    return next((str(status.get("code")) for status in _named(node, "statusCode")), "")
 
 
 def _values(entry: Any) -> Iterator[tuple[Any, _Aside | None]]:
-    """Each `value` below an entry in the order of the document, and why it is not to be taken."""
-    stack: list[tuple[Any, _Aside | None]] = [(entry, None)]
+    """Each `value` below an entry in the order of the document, and why it is not to be taken.
+
+    Mood and status are an act's own: what a planned treatment is to be given for was found.
+    """
+    stack: list[tuple[Any, _Aside | None, _Aside | None]] = [(entry, None, None)]
     while stack:
-        node, aside = stack.pop()
+        node, inherited, own = stack.pop()
         if node.tag in (f"{{{V3}}}value", "value"):
-            yield node, aside
-        aside = aside or _set_aside(node)
-        stack.extend((child, aside) for child in reversed(node) if child.tag.__class__ is str)
+            yield node, own
+            continue
+        inherited = inherited or _set_aside(node)
+        own = inherited
+        if own is None and (node.get("moodCode") not in (None, "EVN") or _status(node) == "cancelled"):
+            own = "refuted", _NOT_FOUND
+        stack.extend((child, inherited, own) for child in reversed(node) if child.tag.__class__ is str)
 
 
 class Body:

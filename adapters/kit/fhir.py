@@ -226,7 +226,7 @@ class FhirCodec:
         logical = resource.get("id")
         names = {url} if url else set()
         if isinstance(logical, str):
-            names.add(f"{kind}/{logical}")
+            names.add(logical if logical.startswith(f"{kind}/") else f"{kind}/{logical}")
             if url.endswith(f"/{kind}/{logical}"):
                 graph.bases[place] = url.removesuffix(f"/{kind}/{logical}")
         for name in names:

@@ -373,6 +373,11 @@ def test_what_a_document_says_of_a_relative_or_takes_back_is_not_said_of_the_chi
     assert [found.code for found in notice.gaps] == [gap]
 
 
+def test_what_a_planned_treatment_is_for_was_found():
+    planned = f'<entry><substanceAdministration moodCode="INT"><entryRelationship>{_found()}</entryRelationship></substanceAdministration></entry>'
+    assert one(document("<name>李小测</name>", _body(planned))).data["harm"] == {"injury": {"codes": ["T74.1"]}}
+
+
 def test_a_large_entry_takes_time_by_its_size():
     def seconds(size: int) -> float:
         parts = "".join(f"<component>{_found()}</component>" for _ in range(size))

@@ -146,6 +146,12 @@ def twin(logical: str, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def test_an_id_that_repeats_its_type_is_found_as_its_sender_means_it():
+    mother = {**MOTHER, "patient": {"reference": "Patient/b"}}
+    notice = one(bundle({**twin("b", "某某之女"), "id": "Patient/b", "~url": "urn:uuid:1"}, mother))
+    assert notice.data["persons"][1]["of"] == "p1"
+
+
 @pytest.mark.parametrize("written", ["Patient/b", "http://his.example/fhir/Patient/b", "Patient/b/_history/2"])
 def test_a_reference_finds_its_patient_however_it_is_written(written):
     mother = {**MOTHER, "patient": {"reference": written}}

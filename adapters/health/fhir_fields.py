@@ -39,6 +39,9 @@ _HL7_IDS = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _RESIDENT_WORDS = ("身份证", "居民身份", "公民身份", "resident-id", "resident_id", "idcard", "cn-id")
 _DOCUMENTS = {"PPN": "PASS", "BR": "BIRTH", "BCT": "BIRTH", "NI": "ID", "NNCHN": "ID", "CIN": "ID"}
 _NATIONAL = re.compile(r"NN[A-Z]{3}")  # the national number of another country
+_ABROAD = re.compile(
+    r"https?://(?![^/]*\.cn(?:[:/]|$))|2\.16\.(?!156)|1\.2\.(?!156)"
+)  # whose system is of another country
 _OTHER_DOCUMENTS = frozenset({"SS", "SB", "NIIP", "HC", "JHN", "MC", "MA", "DL", "SSN"})
 _DIVISION = re.compile(r"[0-9]{6}(?:[0-9]{3}){0,2}")
 
@@ -87,7 +90,8 @@ class Identifiers:
             return "ID"
         for kind_system, code, display in types:
             if code in _DOCUMENTS:
-                return _DOCUMENTS[code]
+                is_foreign = code == "NI" and _ABROAD.match(system) and not CITIZEN.fullmatch(number)
+                return "OTH" if is_foreign else _DOCUMENTS[code]
             if "2.3.1.2" in kind_system or "cv02.01.101" in kind_system.lower():
                 return shared_tables()["id_type@health"].find(code) or "OTH"
             if any(mark in (display + code).lower() for mark in _RESIDENT_WORDS):

@@ -407,3 +407,21 @@ def test_the_kind_of_a_number_by_national_profiles(coding, kind):
     number = {"type": {"coding": [coding]}, "value": "999999201903010018"}
     item = one({"resourceType": "Patient", "identifier": [number], "birthDate": "2019-03-01"})
     assert (item.data["persons"][0]["id_type"], item.data["persons"][0]["id_no"]) == (kind, number["value"])
+
+
+@pytest.mark.parametrize(
+    ("system", "number", "kind"),
+    [
+        ("http://ns.health.example.au/id/1.0", "8003600000000001", "OTH"),  # another country's national number
+        ("http://ns.health.example.au/id/1.0", "999999201903010018", "ID"),
+        ("urn:oid:2.16.840.1.113883.4.99", "12345", "OTH"),
+        ("http://his.example.cn/id", "9999992019030100", None),  # a resident number that lost digits
+        ("", "9999992019030100", None),
+    ],
+)
+def test_a_national_number_of_another_country_is_no_ruined_resident_number(system, number, kind):
+    said = {"type": {"coding": [{"code": "NI"}]}, "system": system, "value": number}
+    item = one({"resourceType": "Patient", "identifier": [said], "birthDate": "2019-03-01"})
+    (person,) = item.data["persons"]
+    assert (person.get("id_type"), person.get("id_no")) == (kind, number if kind else None)
+    assert ("ruined-number" in {gap.code for gap in item.gaps}) is (kind is None)

@@ -282,9 +282,10 @@ def _drop_diagnoses(reading: Reading) -> None:
         if not harm[name]:
             del harm[name]
         dropped = [entry for entry in reading.sources if entry[0] is reading.data and entry[1] == f"/harm/{name}/codes"]
-        for entry in dropped:
-            reading.sources.remove(entry)
-            reading.gap("other-person", entry[2], "a diagnosis of somebody who is not a minor")
+        taken = {id(entry) for entry in dropped}
+        reading.sources[:] = [entry for entry in reading.sources if id(entry) not in taken]
+        for _, _, at in dropped:
+            reading.gap("other-person", at, "a diagnosis of somebody who is not a minor")
     if not harm:
         reading.data.pop("harm", None)
 

@@ -133,7 +133,8 @@ def check(agency: str, files: tuple[Path, ...], seed: int, effort: int, as_json:
 
 
 @adapter.command(
-    "decode", help="解码 · FILE as the adapter understands it: canonical JSON, gaps at native positions, outcome"
+    "decode",
+    help="解码 · FILE as the adapter understands it: canonical JSON, gaps at native positions, what intake refuses",
 )
 @agency_argument
 @file_argument
@@ -156,7 +157,7 @@ def decode(agency: str, file: Path, media_type: str, office: str, allow_real: bo
     else:
         for number, one in enumerate(told, 1):
             _print_item(number, one)
-    if any(one["outcome"] == "refused" for one in told):
+    if any(one["outcome"] == "refused" or one["intake"] for one in told):
         sys.exit(EXIT_NO)
 
 
@@ -263,7 +264,8 @@ def _synthetic_only(documents: list[Any]) -> None:
 
 def _told(item: SubmittedNotice | RefusedItem) -> dict[str, Any]:
     if isinstance(item, RefusedItem):
-        return {"outcome": "refused", "position": item.position, "problems": [in_both(p.told()) for p in item.problems]}
+        problems = [in_both(p.told()) for p in item.problems]
+        return {"outcome": "refused", "position": item.position, "problems": problems, "intake": []}
     gaps = [{"code": g.code, "position": g.position, "message": g.message, "target": g.target} for g in item.gaps]
     return {
         "outcome": "accepted-with-gaps" if gaps else "accepted",
@@ -275,6 +277,7 @@ def _told(item: SubmittedNotice | RefusedItem) -> dict[str, Any]:
         "vault": sorted(item.reporter),
         "sealed": sorted(item.sealed),
         "gaps": gaps,
+        "intake": [in_both(p.told()) for p in _intake(item)],
         "provenance": {entry.pointer: entry.source for entry in item.provenance},
     }
 
@@ -292,6 +295,11 @@ def _print_item(number: int, one: dict[str, Any]) -> None:
         return
     click.echo(f"#{number} {words[one['outcome']]}  {one['type']}  {one['id']}")
     click.echo(json.dumps(one["data"], ensure_ascii=False, indent=2))
+    for problem in one["intake"]:
+        where = problem.get("native") or problem["position"]
+        click.echo(
+            f"  网关将拒收 intake refuses {where}: [{problem['code']}] {problem['message']} → {problem['remedy']}"
+        )
     if one["vault"]:
         click.echo(f"  入保险库 to the vault: {' '.join(one['vault'])}")
     for gap in one["gaps"]:

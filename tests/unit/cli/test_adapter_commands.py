@@ -134,3 +134,11 @@ def test_check_ends_with_zero_for_a_conforming_adapter():
 )
 def test_a_json_file_is_told_by_what_is_in_it(document, kind):
     assert media_type_of(Path("notice.json"), json.dumps(document).encode()) == kind
+
+
+def test_decode_says_what_intake_would_refuse_at_its_place_in_the_message(tmp_path):
+    file = tmp_path / "adult.hl7"
+    file.write_text("MSH|^~\\&|HIS||X||20261101||ADT^A01|1|P|2.4\rPID|1||7||王测||19800101|F\r")
+    done = hutong("adapter", "decode", "health", str(file))
+    assert done.exit_code == 1
+    assert "网关将拒收 intake refuses PID: [missing-person]" in done.output

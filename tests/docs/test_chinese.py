@@ -7,6 +7,7 @@ functions that make them. What only developers of the schemas and code tables se
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -71,8 +72,23 @@ def texts(node: ast.AST | None, named: dict[str, list[str]]) -> list[str]:
             return []
 
 
+def of_schemas() -> Iterator[tuple[str, str]]:
+    """(remedy, where): what a schema tells whoever breaks it."""
+    for file in (ROOT / "schemas").rglob("*.json"):
+        stack = [json.loads(file.read_text(encoding="utf-8"))]
+        while stack:
+            part = stack.pop()
+            if isinstance(part, dict):
+                if isinstance(remedy := part.get("x-remedy"), str):
+                    yield remedy, file.name
+                stack.extend(part.values())
+            elif isinstance(part, list):
+                stack.extend(part)
+
+
 def said() -> Iterator[tuple[str, str]]:
     """(text, where)."""
+    yield from ((text, where) for text, where in of_schemas() if not CHINESE.search(text))
     errors = error_names()
     for file, tree in trees().items():
         if file in FOR_DEVELOPERS:
@@ -109,7 +125,9 @@ def _unsaid(given: Iterable[ast.AST], named: dict[str, list[str]], where: str) -
 
 
 def every_text() -> set[str]:
-    return {text for tree in trees().values() for node in ast.walk(tree) for text in texts(node, {})}
+    return {text for text, _ in of_schemas()} | {
+        text for tree in trees().values() for node in ast.walk(tree) for text in texts(node, {})
+    }
 
 
 def test_every_error_is_said_in_chinese() -> None:

@@ -91,37 +91,26 @@ def _words(field: LogField) -> Encode:
 
 
 def _field_forms(field: LogField) -> Encode:
-    match = re.compile(PATTERNS[Form.FIELDS]).fullmatch
-
-    @lru_cache(4096)
-    def encode(value: tuple[tuple[str, str], ...]) -> bytes:
-        if type(value) is not tuple or len(value) > 512:
-            raise _refuse(field)
-        for pair in value:
-            if len(pair) != 2 or match(pair[0]) is None or pair[1] not in FACET_SETS:
-                raise _refuse(field)
-        if any(a[0] >= b[0] for a, b in itertools.pairwise(value)):
-            raise ValueError(f"log field `{field.name}` is not sorted, or names a field twice")
-        return b"{" + ",".join(f'"{name}":"{shown}"' for name, shown in value).encode() + b"}"
-
-    return encode
+    return _pairs(field, 512, re.compile(PATTERNS[Form.FIELDS]).fullmatch, FACET_SETS.__contains__)
 
 
 def _facts(field: LogField) -> Encode:
     """Values come from closed lists of the vocabulary; the pattern only keeps text and numbers of people out."""
-    name = re.compile(_FACT).fullmatch
-    word = re.compile(_FACT_VALUE).fullmatch
+    return _pairs(field, 64, re.compile(_FACT).fullmatch, re.compile(_FACT_VALUE).fullmatch)
+
+
+def _pairs(field: LogField, most: int, is_name: Callable[[str], object], may_say: Callable[[str], object]) -> Encode:
+    """Names with what is said of each, sorted by name."""
 
     @lru_cache(4096)
     def encode(value: tuple[tuple[str, str], ...]) -> bytes:
-        if type(value) is not tuple or len(value) > 64:
+        if type(value) is not tuple or len(value) > most:
             raise _refuse(field)
-        for pair in value:
-            if len(pair) != 2 or name(pair[0]) is None or word(pair[1]) is None:
-                raise _refuse(field)
+        if any(len(pair) != 2 or not is_name(pair[0]) or not may_say(pair[1]) for pair in value):
+            raise _refuse(field)
         if any(a[0] >= b[0] for a, b in itertools.pairwise(value)):
-            raise ValueError(f"log field `{field.name}` is not sorted, or names a fact twice")
-        return b"{" + ",".join(f'"{fact}":"{one}"' for fact, one in value).encode() + b"}"
+            raise ValueError(f"log field `{field.name}` is not sorted, or says something twice")
+        return b"{" + ",".join(f'"{name}":"{said}"' for name, said in value).encode() + b"}"
 
     return encode
 

@@ -6,6 +6,7 @@ not prove who they are. A limit passed is `TooManyRequests`, a retry with Retry-
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -124,7 +125,7 @@ class Strangers:
     def __init__(self, settings: HttpSettings, clock: Clock) -> None:
         self._rate = settings.strangers_per_minute / 60
         self._burst, self._kept, self._clock = settings.strangers_per_minute, settings.kept_peers, clock
-        self._peers: dict[str, TokenBucket] = {}
+        self._peers = OrderedDict[str, TokenBucket]()
         self._counts: dict[tuple[int, str], int] = {}
         self.total = 0
 
@@ -140,7 +141,7 @@ class Strangers:
         bucket = self._peers.get(peer)
         if bucket is None:
             if len(self._peers) >= self._kept:
-                del self._peers[next(iter(self._peers))]
+                self._peers.popitem(last=False)
             bucket = self._peers[peer] = TokenBucket(self._rate, self._burst, self._clock.monotonic())
         if not bucket.take(self._clock.monotonic()):
             raise TooManyRequests("too many requests without valid credentials", retry_after=bucket.wait())

@@ -3,11 +3,12 @@
 A bounded memory of aliases with their persons and keys. It may be wrong in both ways (somebody unknown here is in the
 store; somebody known here was un-merged or erased), and that does no harm: the writer compares
 every alias in the notice's own transaction and answers `Stale("person")`, after which the store is asked and the
-notice prepared again.
+notice prepared again. Ordered, since a plain dict walks past all that were ever deleted to find its oldest.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
 from gateway.model.identifiers import KeyId, PersonId
@@ -16,7 +17,7 @@ from gateway.ports.storage import PersonLink
 KEPT_ALIASES = 100_000  # about 30 MB; the children a county's offices write about in months
 
 
-class Acquaintance(dict[bytes, tuple[PersonId, KeyId]]):
+class Acquaintance(OrderedDict[bytes, tuple[PersonId, KeyId]]):
     """Keyed alias -> person and key. The oldest are forgotten first."""
 
     def meet(self, persons: Iterable[PersonLink]) -> None:
@@ -34,4 +35,4 @@ class Acquaintance(dict[bytes, tuple[PersonId, KeyId]]):
     def _keep(self, known: Mapping[bytes, tuple[PersonId, KeyId]]) -> None:
         self.update(known)
         while len(self) > KEPT_ALIASES:
-            del self[next(iter(self))]
+            self.popitem(last=False)

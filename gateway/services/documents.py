@@ -19,12 +19,13 @@ def documents_in(*bodies: JsonObject) -> frozenset[str]:
     """The digests by which bodies name documents: of attachments, orders, judgments, investigation material."""
     found: set[str] = set()
     waiting: list[Any] = [body for body in bodies if body]
-    while waiting:  # every notice comes past here, so text and numbers are not even visited
-        value = waiting.pop()
-        if isinstance(value, dict):
+    for value in waiting:  # it grows meanwhile; every notice comes past here, so text and numbers are not even visited
+        if type(value) is dict:
             named = value.get("digest")
-            if isinstance(named, str) and is_digest(named):
+            if type(named) is str and is_digest(named):
                 found.add(named)
             value = value.values()
-        waiting += [below for below in value if isinstance(below, (dict, list))]
+        for below in value:
+            if type(below) is dict or type(below) is list:
+                waiting.append(below)
     return frozenset(found)

@@ -6,6 +6,8 @@ same persons within seconds. Kept are the persons spoken of lately; whoever is n
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from gateway.model.audit import Link
 
 MOST = 16_384
@@ -16,8 +18,11 @@ class Chains:
 
     __slots__ = ("_changed", "_kept")
 
-    def __init__(self, kept: dict[bytes, Link] | None = None, changed: dict[bytes, Link | None] | None = None) -> None:
-        self._kept = {} if kept is None else kept
+    def __init__(
+        self, kept: OrderedDict[bytes, Link] | None = None, changed: dict[bytes, Link | None] | None = None
+    ) -> None:
+        # ordered, since a plain dict walks past all that were ever deleted to find its oldest
+        self._kept = OrderedDict[bytes, Link]() if kept is None else kept
         self._changed = {} if changed is None else changed
 
     def copy(self) -> Chains:
@@ -43,4 +48,4 @@ class Chains:
                 kept[subject] = link
         self._changed = {}
         while len(kept) > MOST:
-            del kept[next(iter(kept))]
+            kept.popitem(last=False)

@@ -61,9 +61,12 @@ _MOST_ROWS = 128  # of 13 columns at most: far below SQLite's 32,766 variables
 
 
 @lru_cache(1024)
-def _repeated(query: str, row: tuple[int, int], times: int) -> str:
-    """An INSERT of one row of variables as an INSERT of several."""
-    start, end = row
+def _repeated(query: str, times: int) -> str | None:
+    """An INSERT of one row of variables as an INSERT of several; None for any other query."""
+    found = _VALUES.search(query)
+    if found is None:
+        return None
+    start, end = found.span(1)
     return query[:start] + ", ".join([query[start:end]] * times) + query[end:]
 
 
@@ -88,14 +91,13 @@ class Statements:
         statement the interpreter's lock changes hands, and that costs more than the insert."""
         self._fault(name)
         query, left = self._queries[name], list(rows)
-        values = _VALUES.search(query)
-        if values is None:
-            self._connection.executemany(query, left)
-            return
         start = 0
         while start < len(left):
             size = min(1 << (len(left) - start).bit_length() - 1, _MOST_ROWS)  # powers of two: few texts, kept prepared
-            text = query if size == 1 else _repeated(query, values.span(1), size)
+            text = _repeated(query, size)
+            if text is None:
+                self._connection.executemany(query, left)
+                return
             self._connection.execute(text, list(chain.from_iterable(left[start : start + size])))
             start += size
 

@@ -2,7 +2,7 @@
 
 UUIDv7 (RFC 9562 5.7): milliseconds, then a counter that starts at a random place
 in every millisecond (method 1 and 2 of its section 6.2), then 32 random bits. Ids
-of one process rise strictly, also when the clock is set back. A delivery id is the
+of one process rise strictly, also when the clock is set back. The time is read once a millisecond. A delivery id is the
 scattered form of such an id: ordered for the store that holds the key, random for
 everyone else; without a key it is a random UUID.
 """
@@ -17,6 +17,7 @@ from gateway.crypto.scatter import Scatter
 from gateway.model.identifiers import CaseId, DeliveryId, EventId, NoticeId, PersonId
 from gateway.ports.clock import Clock
 
+_READ_SECONDS = 0.001  # a notice takes half a dozen ids, and to read the time costs as much as the rest of one
 _DRAWN_BYTES = 4096  # a call of the system for every few notices instead of twenty for each
 _COUNTER_BITS = 42
 _COUNTER_START_BITS = 40  # leaves room for 2**41 ids before a millisecond has to be borrowed
@@ -30,6 +31,7 @@ class SystemIds:
         self._deliveries = deliveries
         self._lock = threading.Lock()
         self._drawn, self._next = b"", 0
+        self._now_ms, self._read_again = 0, float("-inf")
         self._last_ms = 0
         self._counter = 0
 
@@ -63,11 +65,13 @@ class SystemIds:
         return self._drawn[start:end]
 
     def _ordered(self) -> bytes:
-        now_ms = int(self._clock.now().timestamp() * 1000 + 0.5)
         with self._lock:
             random = int.from_bytes(self._drawn_bytes(9), "big")
-            if now_ms > self._last_ms:
-                self._last_ms, self._counter = now_ms, random >> 32 & (1 << _COUNTER_START_BITS) - 1
+            if (moment := self._clock.monotonic()) >= self._read_again:
+                self._now_ms = int(self._clock.now().timestamp() * 1000 + 0.5)
+                self._read_again = moment + _READ_SECONDS
+            if self._now_ms > self._last_ms:
+                self._last_ms, self._counter = self._now_ms, random >> 32 & (1 << _COUNTER_START_BITS) - 1
             else:
                 self._counter += 1
                 if self._counter >> _COUNTER_BITS:

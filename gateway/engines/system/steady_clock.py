@@ -33,6 +33,7 @@ class SteadyClock:
     ) -> None:
         """`elapsed` is a clock in seconds that nobody sets and that goes on while the machine sleeps; else the monotonic one."""
         self._wall, self._tolerance, self._longest_gap = wall, tolerance, longest_gap
+        self._tolerance_seconds = tolerance.total_seconds()
         self._elapsed = elapsed or wall.monotonic
         self._anchor = wall.now(), self._elapsed()
         self._after: datetime | None = None  # the newest record, where the wall clock stood long after it at the start
@@ -72,9 +73,8 @@ class SteadyClock:
         """The time, and what the wall clock says: the same but where that has jumped."""
         wall, seconds = self._wall.now(), self._elapsed()
         since, began = self._anchor
-        steady = since + timedelta(milliseconds=int((seconds - began) * 1000))
-        if abs(wall - steady) > self._tolerance:
-            return steady, wall
+        if abs((wall - since).total_seconds() - (seconds - began)) > self._tolerance_seconds:
+            return since + timedelta(milliseconds=int((seconds - began) * 1000)), wall
         if seconds - began >= AGAIN_SECONDS:
             self._anchor = wall, seconds
         return wall, wall

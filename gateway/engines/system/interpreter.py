@@ -2,7 +2,8 @@
 
 Nearly all that is made at the start stays (schemas, divisions, policy): looking for
 garbage every 700 objects costs a fifth of the start. Afterwards it is set aside, so
-that the collector need not look at it again, and comes seldom.
+that the collector need not look at it again, and comes seldom; and it is put on huge
+pages.
 
 The store's writer is a thread beside the event loop, and gets the interpreter's lock
 from a loop that computes only when the switch interval is over: once for every
@@ -13,6 +14,8 @@ from __future__ import annotations
 
 import gc
 import sys
+
+from gateway.engines.system.huge_pages import settle_on_huge_pages
 
 SWITCH_SECONDS = 0.0002
 _AT_START, _SERVING = (100_000, 20, 50), (10_000, 20, 50)
@@ -28,3 +31,4 @@ def set_for_serving() -> None:
     gc.freeze()
     gc.set_threshold(*_SERVING)
     sys.setswitchinterval(SWITCH_SECONDS)
+    settle_on_huge_pages()

@@ -56,6 +56,18 @@ async def test_whom_an_office_wrote_to_or_got_something_from_in_the_case_it_is_t
     assert not is_told(by_case, SCHOOL)
 
 
+async def test_of_whose_notice_nothing_was_handed_to_it_an_office_is_not_told():
+    by_case, named = rule_to(Source.ACTIVE).id, rule_to(Source.COMPETENT).id
+
+    class Withheld:
+        async def summarise(self, case):
+            status = SimpleNamespace(recipient=CITY, rule=named, attempts=0)
+            return [SimpleNamespace(sender=OTHER, deliveries=[status])]
+
+    is_told = await Participants(Withheld(), lambda: TABLES).told(CITY, CASE, [by_case])
+    assert not is_told(by_case, OTHER)
+
+
 async def test_recipients_that_follow_from_the_notice_are_named_without_a_question():
     notices = Nobody()
     rule = rule_to(Source.COMPETENT).id

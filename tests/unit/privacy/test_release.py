@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from gateway.model.identifiers import CaseId, NoticeId, OfficeId
-from gateway.privacy.pseudonym import ReleaseSecret, case_handle, message_handle, pseudonyms
+from gateway.privacy.pseudonym import ReleaseSecret, case_handle, message_handle, pseudonyms, relay_handles
 from gateway.privacy.release import ReleaseNotes, Withheld, content_digest, release
 from tests.unit.privacy.building import PROJECTOR, SECRET, context, decision
 
@@ -82,6 +82,12 @@ def test_names_of_different_uses_and_paths_never_meet():
     name = pseudonyms(SECRET, OfficeId("police.440113"), "P02", "1")
     assert name("ab", "c") != name("a", "bc")
     assert name("a", "b") != pseudonyms(SECRET, OfficeId("police.44011"), "3P02", "1")("a", "b")
+
+
+def test_one_contact_has_another_handle_for_each_recipient_and_in_each_case():
+    police, health = OfficeId("police.440113"), OfficeId("health.440113")
+    named = {relay_handles(SECRET, *to)("p", "v") for to in ((police, "c-1"), (police, "c-2"), (health, "c-1"))}
+    assert len(named) == 3
 
 
 def test_a_short_secret_is_refused_and_a_secret_is_never_printed():

@@ -17,6 +17,18 @@ from adapters.kit.lens import Reading, fill
 from adapters.kit.native import Position, Tree, as_list
 
 
+def _in_our_codes(table: str, codes: list[Any], **members: str) -> list[Tree]:
+    """A resource for each code; none where one of them is of no table of ours."""
+    spellings = shared_tables()[table].spellings
+    if not all(isinstance(code, str) and code in spellings for code in codes):
+        return []
+    return [
+        {**members, "subject": SUBJECT,
+         "code": {"coding": [{"system": OURS + table, "code": code, "display": spellings[code][1]}]}}
+        for code in codes
+    ]  # fmt: skip
+
+
 class Flags:
     """Our flags carry M-flags and harm types; others are gaps."""
 
@@ -42,17 +54,13 @@ class Flags:
     def write(self, rest: Tree, native: Tree) -> None:
         harm = group_of(rest, "harm")
         out: list[Tree] = []
-        for system, (table, name) in self._HOMES.items():
+        for table, name in self._HOMES.values():
             codes = harm.get(name)
-            if not isinstance(codes, list) or not codes or len(set(map(str, codes))) < len(codes):
+            if not isinstance(codes, list) or len(set(map(str, codes))) < len(codes):
                 continue
-            spellings = shared_tables()[table].spellings
-            if all(code in spellings for code in codes):
-                out.extend(
-                    {"status": "active", "subject": SUBJECT,
-                     "code": {"coding": [{"system": system, "code": code, "display": spellings[code][1]}]}}
-                    for code in codes
-                )  # fmt: skip
+            flags = _in_our_codes(table, codes, status="active")
+            if flags:
+                out += flags
                 del harm[name]
         if out:
             native["Flag"] = out
@@ -132,15 +140,11 @@ class Services:
             items = rest.get(name)
             codes = [item.get("code") if isinstance(item, dict) else item for item in as_list(items)]
             plain = all(not isinstance(item, dict) or set(item) == {"code"} for item in as_list(items))
-            spellings = shared_tables()[table].spellings
-            if codes and plain and all(isinstance(c, str) and c in spellings for c in codes) and (
-                table == "measure" or len(set(codes)) == len(codes)
-            ):  # fmt: skip
-                out.extend(
-                    {"status": "active", "intent": "order", "subject": SUBJECT,
-                     "code": {"coding": [{"system": OURS + table, "code": code, "display": spellings[str(code)][1]}]}}
-                    for code in codes
-                )  # fmt: skip
+            if not plain or (table == "need" and len(set(map(str, codes))) < len(codes)):
+                continue
+            asked = _in_our_codes(table, codes, status="active", intent="order")
+            if asked:
+                out += asked
                 del rest[name]
         if out:
             native["ServiceRequest"] = out

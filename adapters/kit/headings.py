@@ -18,9 +18,9 @@ EXTENSION = "扩展"
 PREFIX = EXTENSION + ":"
 _SURELY = 5  # as many known headings, a child's name among them, are no record, whatever else there are columns for
 _MARKS = re.compile(r"[\s*★▲※]+")
-# What a form says of how to fill a column in, and never of whom: `身份证号(18位)` is one, `姓名(父亲)` is none.
+# What a form says of how to fill a column in, and never of whom but the child: `身份证号(18位)` is one, `姓名(父亲)` is none.
 _HINT = re.compile(
-    r"\((?:[^()]*(?:必填|选填|必录|可选|填写(?!人)|格式|下拉|选择|单选|文本|岁|[0-9]+位|yyyy)[^()]*|[例如][^()]*)\)",
+    r"\((?:学生|儿童|幼儿|未成年人|本人|[^()]*(?:必填|选填|必录|可选|填写(?!人)|格式|曾用名|全名|汉字|中文|户口|身份证|下拉|选择|单选|文本|岁|[0-9]+位|yyyy)[^()]*|[例如][^()]*)\)",
     re.IGNORECASE,
 )
 _MOST_COLUMNS = 512  # of a form that people fill in

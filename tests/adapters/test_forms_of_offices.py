@@ -165,7 +165,7 @@ def test_the_separator_is_that_of_the_headings_whatever_the_title_says(separator
 
 
 def test_headings_with_hints_are_known_and_with_a_person_in_brackets_are_not():
-    columns = ["姓名\n(必填)", "性别 *", "身份证号码（18位）", "出生日期(YYYY-MM-DD)：", "联系电话（父亲）"]
+    columns = ["姓名\n(与户口本一致)", "性别 *", "身份证号码（学生）", "出生日期(YYYY-MM-DD)：", "联系电话（父亲）"]
     (item,) = items(as_csv([columns, ["李小测", "男", ID, "2015-03-01", "13900139001"]]))
     assert people(item) == [{"name": "李小测", "sex": "1", "id_no": ID, "birth_date": "2015-03-01"}]
     assert "row 2, column 联系电话(父亲)" in {gap.position for gap in item.gaps}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 
-from gateway.client.agency import AgencyClient, Inbound, Profile
+from gateway.client.agency import AgencyClient, Answered, Inbound, Profile
 from gateway.ports.log_storage import LogQuery, LogStorage
 
 DUE_AGAIN_SECONDS = 30  # for what is due a second after its ticket ran out; the poll ends when it comes
 
 
 class PatientClient(AgencyClient):
-    """Its `pull` is that of an office that asks again: what ran out of its ticket's time is waited for, and nothing else is."""
+    """An office that asks again: what ran out of its ticket's time is waited for, and nothing else is."""
 
     def __init__(self, log: LogStorage, profile: Profile, *, officer: str = "") -> None:
         super().__init__(profile, officer=officer)
@@ -25,6 +25,16 @@ class PatientClient(AgencyClient):
             if known == before or len(items) == limit:
                 return items
             wait_seconds = DUE_AGAIN_SECONDS
+
+    async def attachment(self, inbound: Inbound, digest: str) -> bytes:
+        known = await self._ran_out()
+        while True:
+            try:
+                return await super().attachment(inbound, digest)
+            except Answered:
+                before, known = known, await self._ran_out()
+                if known == before:
+                    raise
 
     async def _ran_out(self) -> set[int]:
         """The records that say that a ticket of this office's ran out."""

@@ -198,3 +198,12 @@ def test_a_row_of_every_column_in_rich_text_is_read():
 def test_no_encoding_hides_what_is_counted(gap):
     raw = workbook('<row><c t="str"><v>1</v></c></row>', head=f'<?xml version="1.0"{gap}encoding="utf-7"?>')
     assert refused(raw)[0] == "not-xlsx"
+
+
+def test_a_workbook_says_nothing_of_when_by_whom_or_with_what_it_was_written():
+    with zipfile.ZipFile(io.BytesIO(write_xlsx("登记表", ["姓名"], [["李小测"]], "1月"))) as archive:
+        members = archive.infolist()
+    assert sorted(one.filename for one in members) == [
+        "[Content_Types].xml", "_rels/.rels", "xl/_rels/workbook.xml.rels", "xl/workbook.xml", "xl/worksheets/sheet1.xml",
+    ]  # fmt: skip
+    assert {(one.date_time, one.comment, one.extra) for one in members} == {((1980, 1, 1, 0, 0, 0), b"", b"")}

@@ -120,7 +120,9 @@ class HealthFhir(MappedAdapter):
             reading.gap("empty", (kind, person.get(OWN, 0)), "nothing that would tell this person from another")
             reading.persons.remove(person)
         numbers = [int(person.get(OWN, 0)) for person in reading.persons if person["roles"] == ["minor"]]
-        settle_people(reading, reading.envelope.pop(DAY), lambda index: ("Patient", numbers[index], "birthDate"))
+        settle_people(
+            reading, reading.envelope.pop(DAY), lambda index: ("Patient", numbers[index], "birthDate"), is_parted=True
+        )
         join_relatives(reading)
 
     def refusal(self, reading: Reading) -> Problem | None:

@@ -239,7 +239,7 @@ def protect_sexual_detail(reading: Reading) -> None:
             del harm["injury"]
 
 
-def mark_adults(reading: Reading, day: str, where: Callable[[int], Position]) -> None:
+def mark_adults(reading: Reading, day: str, where: Callable[[int], Position], *, is_parted: bool) -> None:
     """A patient of 18 or more on `day` (or by the stated age) is `other`: these notices are about minors.
 
     Where no minor is left, the notice is about the patient's children, if the message names any under age: a mother who
@@ -250,10 +250,10 @@ def mark_adults(reading: Reading, day: str, where: Callable[[int], Position]) ->
     for index, person in adults:
         person["roles"] = ["other"]
         reading.gap("adult", where(index), "the patient is not a minor", "persons.roles")
-    if adults and len(adults) == len(patients):
+    if adults and (len(adults) == len(patients) or not is_parted):
         _drop_diagnoses(reading)
-        if len(adults) == 1:
-            _turn_to_the_children(reading, adults[0][1], day)
+    if len(adults) == len(patients) == 1:
+        _turn_to_the_children(reading, adults[0][1], day)
 
 
 def is_of_age(born: str, day: str) -> bool | None:
@@ -327,16 +327,17 @@ def join_relatives(reading: Reading) -> None:
             person["~unrelated"] = True
 
 
-def settle_people(reading: Reading, day: str, born: Callable[[int], Position]) -> None:
+def settle_people(reading: Reading, day: str, born: Callable[[int], Position], *, is_parted: bool = False) -> None:
     """What every clinical format asks of people once all of them are read: roles, adults, names, compartments.
 
     `born` is where the birth date of the index-th patient stands, `day` the day on which age counts.
+    `is_parted`: what is about an adult beside a child was set aside before, since the format says whose it is.
     """
     _part_from_former(reading)
     settle_roles(reading.persons)
     note_observation(reading)
     name_the_unknown(reading)
-    mark_adults(reading, day, born)
+    mark_adults(reading, day, born, is_parted=is_parted)
     name_children(reading)
     protect_sexual_detail(reading)
 

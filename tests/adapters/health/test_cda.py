@@ -373,6 +373,16 @@ def test_what_a_document_says_of_a_relative_or_takes_back_is_not_said_of_the_chi
     assert [found.code for found in notice.gaps] == [gap]
 
 
+def test_a_diagnosis_is_not_taken_where_it_may_be_the_mothers_beside_her_child():
+    mother = "<recordTarget><patientRole><patient><name>王测</name><birthTime value='19900101'/></patient></patientRole></recordTarget>"
+    notice = one(
+        document("<name>某某之女</name><birthTime value='20260227'/>", mother + _body(f"<entry>{_found()}</entry>"))
+    )
+    assert [person["roles"] for person in notice.data["persons"]] == [["minor"], ["other"]]
+    assert "harm" not in notice.data
+    assert "other-person" in {gap.code for gap in notice.gaps}
+
+
 def test_what_a_planned_treatment_is_for_was_found():
     planned = f'<entry><substanceAdministration moodCode="INT"><entryRelationship>{_found()}</entryRelationship></substanceAdministration></entry>'
     assert one(document("<name>李小测</name>", _body(planned))).data["harm"] == {"injury": {"codes": ["T74.1"]}}

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from gateway.assembly_engines import Documents, Engines
 from gateway.config import Settings
+from gateway.http.in_chinese import both
 from gateway.model.agency import Office
 from gateway.model.consent import ConsentRules
 from gateway.policy.vocabulary import Vocabulary
@@ -156,7 +157,7 @@ async def lay_ground(settings: Settings, documents: Documents, engines: Engines,
             GuardianshipOnRecord(store.notices, keeper.open, kin),
             consent_rules,
         ),
-        receipts=ReceiptMaker(lambda: keys.signing_key("receipts"), settings.name),
+        receipts=ReceiptMaker(lambda: keys.signing_key("receipts"), settings.name, both),
         formats=Formats(documents.adapters),
         authenticate=Authenticate(
             settings=TokenSettings.of(settings, url),

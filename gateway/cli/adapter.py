@@ -37,6 +37,7 @@ from gateway.cli.frame import (
 )
 from gateway.cli.submit import media_type_of
 from gateway.engines.files.documents import default_rules
+from gateway.http.in_chinese import both
 from gateway.http.problems import in_both
 from gateway.model.agency import Office
 from gateway.model.errors import InvalidDocument, NotPermitted, Problem
@@ -266,7 +267,7 @@ def _told(item: SubmittedNotice | RefusedItem) -> dict[str, Any]:
     if isinstance(item, RefusedItem):
         problems = [in_both(p.told()) for p in item.problems]
         return {"outcome": "refused", "position": item.position, "problems": problems, "intake": []}
-    gaps = [{"code": g.code, "position": g.position, "message": g.message, "target": g.target} for g in item.gaps]
+    gaps = [{"code": g.code, "position": g.position, "message": both(g.message), "target": g.target} for g in item.gaps]
     return {
         "outcome": "accepted-with-gaps" if gaps else "accepted",
         "type": item.type,

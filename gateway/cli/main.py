@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import click
 
 from gateway import __version__
+from gateway.cli.wrong_usage import in_both_languages
 
 # name -> (module, attribute, one line)
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -67,6 +69,14 @@ class _Lazy(click.Group):
         module, attribute, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(f"gateway.cli.{module}"), attribute)
         return command
+
+    def make_context(self, *given: Any, **more: Any) -> click.Context:
+        with in_both_languages():
+            return super().make_context(*given, **more)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with in_both_languages():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("命令 Commands"):

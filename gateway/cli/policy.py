@@ -27,6 +27,7 @@ from gateway.cli.policy_source import (
 from gateway.engines.files.beside import problems_beside
 from gateway.engines.files.documents import default_catalogue
 from gateway.engines.files.packs import law_file, schema_files
+from gateway.http.problems import in_both
 from gateway.model.errors import InvalidDocument, Problem
 from gateway.policy import answers
 from gateway.policy.export_cedar import export_cedar
@@ -55,7 +56,7 @@ async def check(asking: Asking) -> None:
         told["problems"] += answers.problems_of(beside)
         told["holds"] = not told["problems"]
     if asking.as_json:
-        show(told)
+        show(told | {"problems": [in_both(problem) for problem in told["problems"]]})
     elif not told["holds"]:
         problems = tuple(Problem(**problem) for problem in told["problems"])
         fail(InvalidDocument("the policy does not keep what it declares", problems=problems))

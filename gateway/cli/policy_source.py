@@ -67,7 +67,9 @@ async def source_of(which: str, operator: str, config: Path) -> Source:
     if folder.is_dir():
         return Source({f"{folder}/{name}": text for name, text in pack_files(folder).items()}, "", folder)
     if which != IN_FORCE and not _is_hash(which):
-        raise InvalidDocument(f"there is no policy `{which}`", remedy=WORDS)
+        raise InvalidDocument(
+            f"there is no policy `{which}`", remedy="name a folder, shipped, in-force or the beginning of a hash"
+        )
     settings = settings_of(config)
     files = await Admin(settings, operator).call("GET", f"/admin/v1/policies/{which}/files")
     return Source(files, settings.region)

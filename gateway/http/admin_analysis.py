@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.http.admin_answers import answer, document_of, files_of, operator_of
+from gateway.http.problems import in_both
 from gateway.model.errors import InvalidDocument
 from gateway.model.identifiers import EventId
 from gateway.services.administer_policies import IN_FORCE
@@ -22,7 +23,8 @@ from gateway.services.analyse_policies import AnalysePolicies, Which
 def analysis_routes(analyse: AnalysePolicies) -> list[web.RouteDef]:
     async def check(request: web.Request) -> web.Response:
         document = await document_of(request)
-        return answer(await analyse.check(_which(document), **_common(request, document)))
+        told = await analyse.check(_which(document), **_common(request, document))
+        return answer(told | {"problems": [in_both(problem) for problem in told["problems"]]})
 
     async def test(request: web.Request) -> web.Response:
         document = await document_of(request)

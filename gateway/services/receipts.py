@@ -17,6 +17,7 @@ from typing import Any
 from gateway.crypto.signing import SigningKey, b64url
 from gateway.model.canonical import canonical_json
 from gateway.model.identifiers import GATEWAY_URN, NoticeId, OfficeId, office_urn
+from gateway.model.notice import Gap
 
 
 class ReceiptKind(StrEnum):
@@ -45,10 +46,11 @@ def _prefix(algorithm: str, kid: str) -> str:
 
 
 class ReceiptMaker:
-    """Signs receipts with the key that is in use at that moment; `name` is the gateway's own name, the issuer."""
+    """Signs receipts with the key that is in use at that moment; `name` is the gateway's own name, the issuer. `say` puts
+    what an adapter says of a gap into the languages of those who read it."""
 
-    def __init__(self, key_of: Callable[[], SigningKey], name: str) -> None:
-        self._key_of, self._issuer = key_of, f"{GATEWAY_URN}:{name}"
+    def __init__(self, key_of: Callable[[], SigningKey], name: str, say: Callable[[str], str]) -> None:
+        self._key_of, self._issuer, self._say = key_of, f"{GATEWAY_URN}:{name}", say
 
     def sign(self, kind: ReceiptKind, to: OfficeId, at: datetime, claims: Mapping[str, Any]) -> str:
         return self._sign(kind.value, to, at, claims)
@@ -85,16 +87,20 @@ class ReceiptMaker:
         body: bytes,
         *,
         flags: tuple[str, ...] = (),
-        gaps: tuple[Mapping[str, str], ...] = (),
+        gaps: tuple[Gap, ...] = (),
     ) -> bytes:
         """The body of a 202, canonical JSON: stored with the notice and repeated byte for byte."""
         told: dict[str, Any] = {"notice": notice, "id": native_id, "body_sha256": hashlib.sha256(body).hexdigest()}
         if flags:
             told["flags"] = list(flags)
         if gaps:
-            told["gaps"] = [dict(gap) for gap in gaps]
+            told["gaps"] = self.gaps(gaps)
         receipt = self.sign(ReceiptKind.ACCEPTED, to, at, told)
         return canonical_json({**told, "type": ReceiptKind.ACCEPTED.value, "receipt": receipt})
+
+    def gaps(self, gaps: tuple[Gap, ...]) -> list[dict[str, str]]:
+        """What of a notice was not taken over, as its sender reads it."""
+        return [{"code": gap.code, "position": gap.position, "message": self._say(gap.message)} for gap in gaps]
 
     def file(self, to: OfficeId, at: datetime, told: Mapping[str, Any]) -> bytes:
         """The body of a 202 for a bulk file: it names the file and the digest of its bytes, and covers all its rows."""

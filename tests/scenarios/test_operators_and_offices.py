@@ -2,6 +2,7 @@
 
 import json
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -51,6 +52,13 @@ def pull(gateway, office, *options):
         found.append(item)
         text = text[end:].strip()
     return found
+
+
+def test_a_signed_receipt_says_in_both_languages_what_was_not_taken_over(gateway, tmp_path):
+    told = submit(gateway, "gap-1", tmp_path, **{"|P|2.4|": "|T|2.4|"})
+    said = "报文未标为正式数据 / the message is not marked as production data"
+    assert [gap["message"] for gap in told["gaps"]] == [said]
+    assert jwt.decode(told["receipt"], options={"verify_signature": False})["gaps"] == told["gaps"]
 
 
 def test_a_handle_that_leads_nowhere_is_told_plainly_on_the_command_line(gateway):

@@ -42,6 +42,7 @@ class Hospital:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)  # a thread waits in it, and closing alone would let it go on listening
         self._server.close()
         for one in self._open:
             one.close()

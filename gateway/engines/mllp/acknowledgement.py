@@ -9,6 +9,8 @@ HL7 v2 chapter 2, original mode, in the sender's own delimiters and version:
 
 Answers hold positions, codes and the notice's id, never a value of the message
 besides its own control id and addresses, which the sender needs to match it.
+What is wrong is said in Chinese with English beside where MSH-18 names a charset
+that has Chinese, in English alone where an engine may expect ASCII.
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ from gateway.ports.submission import Pushed
 from gateway.privacy.times import BEIJING
 
 _UNSAFE = bytes(range(32)) + b"\x7f"
+# GB2312's bytes are those of GBK and GB 18030, and none of them looks like a delimiter
+_CHARSETS = {b"UNICODE UTF-8": "utf-8", b"UTF-8": "utf-8", b"UNICODE": "utf-8", b"GB 18030-2000": "gb2312",
+             b"GB18030": "gb2312", b"GBK": "gb2312", b"GB2312": "gb2312"}  # fmt: skip
 MAX_ECHO_BYTES = 200
 MAX_ERRORS = 20
 
@@ -102,10 +107,11 @@ def _place(problem: Problem) -> str:
 
 
 def _escaped(text: str, head: Heading) -> bytes:
-    """Text in ASCII, without the sender's delimiters: every charset an engine may expect has these."""
-    if not text.isascii():  # of a text in two languages, the one that every engine can show
+    """Text in the sender's charset, without its delimiters; in ASCII, which every charset has, where that holds no Chinese."""
+    for mark in (head.separator + head.encoding).decode("latin-1"):
+        text = text.replace(mark, " ")
+    try:
+        return text.encode(_CHARSETS.get(head.charset.strip().upper(), "ascii")).translate(None, _UNSAFE)
+    except UnicodeEncodeError:  # of a text in two languages, the one that every engine can show
         text = " / ".join(part for part in text.split(" / ") if part.isascii()) or text
-    raw = text.encode("ascii", "replace").translate(None, _UNSAFE)
-    for mark in {head.separator, *(head.encoding[n : n + 1] for n in range(len(head.encoding)))}:
-        raw = raw.replace(mark, b" ")
-    return raw
+        return text.encode("ascii", "replace").translate(None, _UNSAFE)

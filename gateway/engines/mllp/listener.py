@@ -106,7 +106,9 @@ class MllpListener:
         head = heading(large.head)
         self._tell("mllp_message_too_large")
         if head is not None:
-            problem = Problem("too-large", "MSH", f"more than {self._limits.max_message_bytes} bytes", "send less")
+            limit = self._limits.max_message_bytes
+            what = f"超过 {limit} 字节 / more than {limit} bytes"
+            problem = Problem("too-large", "MSH", what, "减少内容 / send less")
             writer.write(framed(refused(head, self._now(), (problem,))))
             async with asyncio.timeout(self._limits.frame_seconds):
                 await writer.drain()
@@ -115,7 +117,8 @@ class MllpListener:
         head = heading(message)
         if head is None:
             self._tell("mllp_refused", code="not-hl7")
-            problem = Problem("not-hl7", "MSH", "no MSH segment at the beginning", "send HL7 v2 ER7")
+            what = "开头没有 MSH 段 / no MSH segment at the beginning"
+            problem = Problem("not-hl7", "MSH", what, "发送 HL7 v2 ER7 / send HL7 v2 ER7")
             return refused(Heading(), self._now(), (problem,))
         digest = hashlib.sha256(message).hexdigest()
         try:
@@ -123,14 +126,15 @@ class MllpListener:
             self._keep(digest, pushed)
         except Unavailable:
             self._tell("mllp_unavailable", digest=digest[:16])
-            return rejected(head, self._now(), "unavailable: send the same message again")
+            return rejected(head, self._now(), "请重发同一报文 / unavailable: send the same message again")
         except Tampered:
             self._tell("mllp_tampered", digest=digest[:16])
-            return rejected(head, self._now(), "the answer of the gateway did not verify: a person has to look")
+            why = "网关的答复未通过核验，须人工处理 / the answer of the gateway did not verify: a person has to look"
+            return rejected(head, self._now(), why)
         except (Refusal, OSError) as failed:
             code = failed.code if isinstance(failed, Refusal) else "disk"
             self._tell("mllp_failed", digest=digest[:16], code=code)
-            return rejected(head, self._now(), f"{code}: a person has to look")
+            return rejected(head, self._now(), f"{code}: 须人工处理 / {code}: a person has to look")
         if pushed.is_accepted:
             self._tell("mllp_accepted", digest=digest[:16], notices=list(pushed.notices))
             return accepted(head, self._now(), pushed)

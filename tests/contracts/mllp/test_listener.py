@@ -114,6 +114,23 @@ async def test_aa_names_what_was_not_taken_over_and_counts_notices_it_has_no_roo
     assert str(answer["MSH.F7"]) == "20260301080000+0800"
 
 
+@pytest.mark.parametrize(
+    ("charset", "codec", "said"),
+    [
+        ("UNICODE UTF-8", "utf-8", "没有这一天 / no such day"),
+        ("GB 18030-2000", "gb18030", "没有这一天 / no such day"),
+        ("", "ascii", "no such day"),
+        ("8859/1", "ascii", "no such day"),
+    ],
+)
+async def test_what_is_wrong_is_said_in_chinese_too_where_the_senders_charset_has_it(charset, codec, said):
+    gateway = Gateway(Pushed(b"{}", (), (Problem("bad-date", "PID-7", "没有这一天 / no such day"),)))
+    async with listening(gateway) as (port, _):
+        raw = MESSAGE.format("m1").replace("UNICODE UTF-8", charset).encode(codec, "ignore")
+        (answer,) = await answers(port, framed(raw), 1)
+    assert str(hl7.parse(answer[1:-2].decode(codec))["ERR.F7"]) == said
+
+
 async def test_a_receipt_that_cannot_be_kept_is_no_aa():
     gateway = Gateway()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def test_check_prints_file_line_and_rows_of_a_fault_and_exits_with_one(tmp_path:
     assert f"{wrong}/disclosure/persons.yaml:" in told.stderr and "education" in told.stderr
     listed = json.loads(CliRunner().invoke(policy, ["check", "--json", wrong, *DAY]).output)
     assert {problem["code"] for problem in listed["problems"]} >= {"proof-implies"}
+    assert all(re.match("[\u3400-\u9fff].* / ", problem["message"], re.DOTALL) for problem in listed["problems"])
 
 
 def test_a_draft_begins_as_a_copy_and_never_over_something(tmp_path: Path) -> None:

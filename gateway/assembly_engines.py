@@ -28,6 +28,7 @@ from gateway.engines.files.geography import read_divisions, read_jurisdictions, 
 from gateway.engines.files.keystore import FileKeyStore
 from gateway.engines.files.objects import FileObjects
 from gateway.engines.files.packs import safeguards_text
+from gateway.engines.files.root_change import FileRootKeys
 from gateway.engines.files.root_key import RootKey, RootKeyFile, RootPassphrase
 from gateway.engines.http_courier.courier import CourierSettings, HttpCourier
 from gateway.engines.system.clock import SystemClock
@@ -40,6 +41,7 @@ from gateway.policy.routing_rules import RoutingTables
 from gateway.policy.safeguards import Safeguards, load_safeguards
 from gateway.ports.broker import Doorbell
 from gateway.ports.clock import Clock, Ids, TimeInDoubt
+from gateway.ports.keys import RootKeys
 from gateway.ports.log_storage import LogQuery
 from gateway.ports.object_storage import ObjectStorage
 from gateway.ports.store import Store
@@ -89,6 +91,7 @@ class Engines:
     time: TimeInDoubt
     ids: Ids
     keys: FileKeyStore
+    root: RootKeys
     store: Store
     objects: ObjectStorage
     proof: LogProof
@@ -118,7 +121,8 @@ async def open_engines(settings: Settings, log_stream: Stream, clock: Clock | No
     clock = clock or (wall if settings.is_clustered else steady_clock(settings, wall, wall.since_boot))
     time: TimeInDoubt = clock if isinstance(clock, SteadyClock) else TrustedClock(clock)
     async with AsyncExitStack() as stack:
-        keys = open_keys(settings, root_key(settings))
+        root = root_key(settings)
+        keys = open_keys(settings, root)
         stack.callback(keys.close)
         store = await open_record(settings, clock)
         stack.push_async_callback(store.close)
@@ -150,6 +154,7 @@ async def open_engines(settings: Settings, log_stream: Stream, clock: Clock | No
             time,
             ids,
             keys,
+            FileRootKeys(keys, root),
             store,
             FileObjects(settings.objects, settings.limits.disk_reserve_bytes),
             proof,

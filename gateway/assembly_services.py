@@ -164,7 +164,7 @@ def _joined(ground: Ground, intake: Intake, handover: Handover) -> Services:
         ),
         clear_conflict=ground.clear_conflict,
         unmapped=UnmappedFields(log=store.log, notices=store.notices, keeper=ground.keeper, teller=teller, clock=clock),
-        gateway_keys=GatewayKeys(keys=keys, log=store.log, staff=staff, teller=teller, clock=clock),
+        gateway_keys=GatewayKeys(keys=keys, root=engines.root, log=store.log, staff=staff, teller=teller, clock=clock),
         join_persons=JoinPersons(
             storage=store.persons,
             kin=ground.kin,

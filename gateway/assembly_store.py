@@ -12,7 +12,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from gateway.config import Settings
-from gateway.engines.files.keystore import FileKeyStore, open_key_store
+from gateway.engines.files.keystore import FileKeyStore
+from gateway.engines.files.root_change import open_under_either
 from gateway.engines.files.root_key import RootKey
 from gateway.engines.sqlite.store import SqliteStore
 from gateway.model.errors import HutongError, Unavailable
@@ -64,7 +65,7 @@ async def migrate_record(settings: Settings, *, only_before: bool = False) -> in
 
 
 def open_keys(settings: Settings, root: RootKey) -> FileKeyStore:
-    return open_key_store(settings.key_directory, root, is_shared=settings.is_clustered)
+    return open_under_either(settings.key_directory, root, is_shared=settings.is_clustered)
 
 
 def cluster_doorbell(settings: Settings) -> PostgresDoorbell | None:

@@ -8,7 +8,7 @@ from gateway.cli.frame import Admin, acts, json_option, show, table
 from gateway.services.gateway_keys import ALGORITHMS, USES
 
 
-@click.group(help="网关密钥 · list the keys this gateway signs with, rotate one")
+@click.group(help="网关密钥 · list the keys this gateway signs with, rotate one, change the root key")
 def key() -> None:
     pass
 
@@ -35,3 +35,19 @@ async def rotate(admin: Admin, use: str, algorithm: str, as_json: bool) -> None:
         show(made)
     else:
         click.echo(f"已换用 in use: {made['use']} {made['algorithm']} {made['kid']}")
+
+
+@key.command(
+    "change-root",
+    help="更换根密钥 · open the key store with another root key from now on, while the gateway runs. See ops/runbooks/rotate-keys.md",
+)
+@acts
+@json_option
+async def change_root(admin: Admin, as_json: bool) -> None:
+    made = await admin.call("POST", "/admin/v1/root-key")
+    if as_json:
+        show(made)
+        return
+    click.echo(f"根密钥已更换 the root key was changed: {made['name'][:16]}")
+    click.echo("现在备份 copy now: hutong backup DIR --root-key · hutong backup DIR --keys")
+    click.echo("此前的密钥备份只能用旧根密钥打开 older copies of the keys open with the old root key alone")

@@ -43,7 +43,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "legal-hold": ("legal_hold", "legal_hold", "证据保全 · set or lift a legal hold"),
     "consent": ("consent", "consent", "同意 · record, withdraw, show"),
     "usage": ("usage", "usage", "使用与处置 · tell how a release was used, or that it was destroyed"),
-    "key": ("key", "key", "网关密钥 · list the keys this gateway signs with, rotate one"),
+    "key": ("key", "key", "网关密钥 · list the keys this gateway signs with, rotate one, change the root key"),
     "conflict": ("conflict", "conflict", "利益冲突 · clear an unknown conflict of a guardian, with two persons"),
     "person": ("person", "person", "人员 · who may be one person: proposals, join, part, decline, with two officers"),
     "emergency": ("emergency", "emergency", "紧急破例 · list, review"),

@@ -20,7 +20,16 @@ def key_routes(keys: GatewayKeys) -> list[web.RouteDef]:
         made = await keys.rotate(request.match_info["use"], algorithm=algorithm, by=operator_of(request))
         return answer(_document(made), 201)
 
-    return [web.get("/admin/v1/keys", in_use), web.post("/admin/v1/keys/{use}", rotate)]
+    async def change_root(request: web.Request) -> web.Response:
+        document = await document_of(request)
+        name = await keys.change_root(str(document.get("passphrase", "")), by=operator_of(request))
+        return answer({"use": "root", "name": name}, 201)
+
+    return [
+        web.post("/admin/v1/root-key", change_root),
+        web.get("/admin/v1/keys", in_use),
+        web.post("/admin/v1/keys/{use}", rotate),
+    ]
 
 
 def _document(key: KeyInUse) -> dict[str, Any]:

@@ -60,3 +60,33 @@ class KeyStore(Protocol):
         """Public JWKs of all signing keys, the retired included: old signatures stay verifiable. A list to publish: it says
         of none for what it may sign now. Reading it, a store that several nodes share sees what another changed."""
         ...
+
+
+class RootChange(Protocol):
+    """A change of the root key that is prepared. What the log calls the old one and the new one: 64 hexadecimal digits that
+    say nothing of either."""
+
+    @property
+    def before(self) -> str: ...
+    @property
+    def after(self) -> str: ...
+
+
+class RootKeys(Protocol):
+    """What the key store itself is opened with. Whatever is interrupted, the old root key or the new one opens it."""
+
+    def prepare(self, passphrase: str) -> RootChange:
+        """Make the new root key; the old one still opens. `passphrase` where it is one, else empty.
+
+        Raises InvalidDocument for a passphrase that is missing, too short or out of place, Unavailable while another node
+        changes it.
+        """
+        ...
+
+    def change(self, change: RootChange) -> None:
+        """From here on the new one alone opens, durably. Raises Unavailable when the key store is out of reach."""
+        ...
+
+    def drop(self, change: RootChange) -> None:
+        """Let go of what was prepared. After `change` this does nothing."""
+        ...

@@ -8,6 +8,9 @@ published at `/.well-known/jwks.json`, so that everything it signed verifies as 
 3. put it in use, durably. This node signs with it from its next signature on, every other node of a cluster as soon as
    it sees that the key store changed, which is before the next notice it opens.
 
+The root key, which opens the key store, is changed in the same order: made, in the log, put in use. It is
+named there by a digest that says nothing of it.
+
 The log names keys by the thumbprint of RFC 7638 in hexadecimal digits. The keys of the log itself are notes' keys, with a
 life of their own (`hutong log trust`).
 """
@@ -21,7 +24,7 @@ from gateway.crypto.signing import from_b64url, new_signing_key
 from gateway.model.audit import EventName
 from gateway.model.errors import InvalidDocument
 from gateway.ports.clock import Clock
-from gateway.ports.keys import KeyStore
+from gateway.ports.keys import KeyStore, RootKeys
 from gateway.ports.log_storage import LogStorage
 from gateway.services.roles import Role, StaffDirectory, require
 from gateway.services.tell import Teller
@@ -40,8 +43,10 @@ class KeyInUse:
 
 
 class GatewayKeys:
-    def __init__(self, *, keys: KeyStore, log: LogStorage, staff: StaffDirectory, teller: Teller, clock: Clock) -> None:
-        self._keys, self._log, self._staff = keys, log, staff
+    def __init__(
+        self, *, keys: KeyStore, root: RootKeys, log: LogStorage, staff: StaffDirectory, teller: Teller, clock: Clock
+    ) -> None:
+        self._keys, self._root, self._log, self._staff = keys, root, log, staff
         self._teller, self._clock = teller, clock
         self._turn = asyncio.Lock()  # so that the log tells one chain of keys
 
@@ -65,6 +70,24 @@ class GatewayKeys:
             await self._log.append([self._teller.event(EventName.KEY_ROTATED, self._clock.now(), told, officer=by)])
             await asyncio.to_thread(self._keys.use_signing_key, use, new)
             return self._in_use(use)
+
+    async def change_root(self, passphrase: str, *, by: str) -> str:
+        """Open the key store with another root key from now on; answers its name in the log. Takes a security administrator.
+
+        `passphrase` is the new one where the store is opened with one, and empty where with a file.
+        Raises RoleMissing, InvalidDocument for a passphrase that is missing, too short or out of place, Unavailable when
+        log or key store are away: then the old one opens it.
+        """
+        await require(self._staff, by, Role.SECURITY_ADMINISTRATOR)
+        async with self._turn:
+            change = await asyncio.to_thread(self._root.prepare, passphrase)
+            try:
+                told = {"key": change.before, "new_key": change.after, "use": "root"}
+                await self._log.append([self._teller.event(EventName.KEY_ROTATED, self._clock.now(), told, officer=by)])
+                await asyncio.to_thread(self._root.change, change)
+            finally:
+                self._root.drop(change)
+            return change.after
 
     def _in_use(self, use: str) -> KeyInUse:
         key = self._keys.signing_key(use)

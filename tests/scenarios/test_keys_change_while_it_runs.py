@@ -49,6 +49,10 @@ async def test_keys_are_rotated_while_notices_cross(tmp_path):
             new[use] = (await services.gateway_keys.rotate(use, algorithm=algorithm, by="security-admin")).kid
         assert not set(new.values()) & set(old.values())
 
+        with pytest.raises(RoleMissing):
+            await services.gateway_keys.change_root("", by="somebody")
+        roots = [await services.gateway_keys.change_root("", by="security-admin") for _ in range(2)]
+
         again = await sender.submit(report(1), CANONICAL)  # with the token of before, answered by the receipt of before
         second = await sender.submit(report(2), CANONICAL)
         assert again["receipt"] == first["receipt"]
@@ -63,5 +67,9 @@ async def test_keys_are_rotated_while_notices_cross(tmp_path):
             json.loads(one.opening)["envelope"]["fields"]
             for one in await store.log.search(LogQuery(event=EventName.KEY_ROTATED), None, 10)
         ]
-        assert {one["use"]: one["new_key"] for one in told} == {use: from_b64url(kid).hex() for use, kid in new.items()}
+        signing = {one["use"]: one["new_key"] for one in told if one["use"] != "root"}
+        assert signing == {use: from_b64url(kid).hex() for use, kid in new.items()}
+        changed = sorted((one["key"], one["new_key"]) for one in told if one["use"] == "root")
+        assert sorted(after for _, after in changed) == sorted(roots)
+        assert (roots[0], roots[1]) in changed
         assert not running_town.failures()

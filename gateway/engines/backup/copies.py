@@ -30,12 +30,14 @@ from gateway.engines.file_drop.durable import sync_folder, write_durably
 from gateway.engines.files.key_file import KEYS_FILE, forget_stock
 from gateway.engines.files.lock import LOCK_FILE
 from gateway.engines.files.objects import KEPT, PARTIAL, UPLOADS
+from gateway.engines.files.root_change import NEW as NEW_ROOT
 from gateway.model.errors import InvalidDocument, Tampered, Unavailable
 
 MANIFEST = "manifest.json"
 FORMAT = "hutong-backup/v1"
 DATA, KEYS, ROOT = "data", "keys", "root-key"
 ROOT_KEY_FILE = "root.key"  # as `RootKeyFile` is kept beside the keys
+_ROOT_KEYS = frozenset({ROOT_KEY_FILE, ROOT_KEY_FILE + NEW_ROOT})  # while it is being changed there are two
 KEYS_LIFE = timedelta(days=7)
 _DATABASE_MARK = b"SQLite format 3\0"
 _LEFT_OUT = frozenset({LOCK_FILE, "admin.sock", MANIFEST})
@@ -68,11 +70,7 @@ def make_copy(source: Path, target: Path, kind: str, at: datetime) -> Copy:
     files, log_size = {}, None
     for path in _files(source):
         name = path.relative_to(source).as_posix()
-        if (
-            (name == ROOT_KEY_FILE) is not (kind == ROOT)
-            or path.name in _LEFT_OUT
-            or name.endswith((*_JOURNALS, PARTIAL))
-        ):
+        if (name in _ROOT_KEYS) is not (kind == ROOT) or path.name in _LEFT_OUT or name.endswith((*_JOURNALS, PARTIAL)):
             continue
         place = target / name
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -135,9 +133,9 @@ def put_back(folder: Path, target: Path, kind: str) -> Copy:
         raise InvalidDocument(f"this is a backup of {copy.kind}", remedy=f"give a backup of {kind}")
     there = {one.name for one in target.iterdir()} - {LOCK_FILE} if target.exists() else set()
     if kind == ROOT:  # the keys and their root key come one after the other
-        there &= {ROOT_KEY_FILE}
+        there &= _ROOT_KEYS
     elif kind == KEYS and ROOT_KEY_FILE not in copy.files:
-        there -= {ROOT_KEY_FILE}
+        there -= _ROOT_KEYS
     if there:
         raise InvalidDocument("there is something in the folder already", remedy="move it away first, never over it")
     target.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -45,7 +45,7 @@ from gateway.engines.files.key_file import (
 from gateway.engines.files.lock import OwnerLock
 from gateway.engines.files.root_key import RootKey, check_private
 from gateway.model.canonical import canonical_json
-from gateway.model.errors import Unavailable
+from gateway.model.errors import InvalidDocument, Unavailable
 from gateway.model.identifiers import KeyId
 from gateway.ports.keys import DataKey
 
@@ -206,11 +206,21 @@ class FileKeyStore:
 
     # Beyond the port.
 
-    def change_root(self, new: RootKey) -> None:
-        """Wrap the key-encryption key under another root key; the old one opens nothing from then on."""
+    def root_salt(self) -> bytes:
+        """What the root key in use is stretched with; no secret."""
+        return self._guarded(lambda: bytes(self._connection.execute(QUERIES["property"], ("salt",)).fetchone()[0]))
+
+    def opens_with(self, root: RootKey) -> bool:
+        """Whether this root key opens the store now."""
+        try:
+            return self._guarded(lambda: read_kek(self._connection, root)) == self._kek
+        except InvalidDocument:
+            return False
+
+    def change_root(self, new: RootKey, salt: bytes) -> None:
+        """Wrap the key-encryption key under another root key; the old one opens nothing from then on (`root_change`)."""
 
         def write() -> None:
-            salt = secrets.token_bytes(16)
             wrapped = wrap(AESGCM(new.key(salt)), self._kek, b"kek")
             with transaction(self._connection):
                 self._connection.execute(QUERIES["set_property"], ("salt", salt))

@@ -126,7 +126,7 @@ def test_a_passphrase_is_a_root_key_too(folder):
 def test_after_a_change_of_the_root_key_only_the_new_one_opens(keys, root, folder, tmp_path, opened):
     (key,) = keys.take(1)
     new = RootKeyFile.create(tmp_path / "new.key")
-    keys.change_root(new)
+    keys.change_root(new, bytes(16))
     opened.pop().close()
     with pytest.raises(InvalidDocument, match="root key"):
         open_key_store(folder, root)

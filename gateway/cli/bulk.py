@@ -15,6 +15,9 @@ from gateway.client.agency import AgencyClient, Profile
 office_option = click.option("--as", "office", required=True, metavar="OFFICE", help="以此单位身份 as this office")
 
 
+_STAGES = {"reports": "先找报告 reports first", "rest": "逐行处理 working off rows", "done": "完成 done"}
+
+
 @click.group(help="批量文件 · bulk files of many rows, sent with `hutong submit --bulk`")
 def bulk() -> None:
     pass
@@ -58,7 +61,8 @@ async def show_(file: str, office: str, profile: Path, as_json: bool) -> None:
         return
     rows = found.get("rows", "?")
     click.echo(
-        f"{found['state']} {found['stage']}  行 rows {rows}  受理 accepted {found['accepted']}  拒收 refused {found['refused']}"
+        f"{_STAGES[found['stage']]}  至第 {found['at_row']} 行 at row  共 rows {rows}  "
+        f"受理 accepted {found['accepted']}  拒收 refused {found['refused']}"
     )
 
 

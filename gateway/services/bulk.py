@@ -55,6 +55,7 @@ from gateway.services.submit import Submit
 from gateway.services.tell import Teller
 
 CHUNK_ROWS = 500
+LOOK_ROWS = 10 * CHUNK_ROWS  # so often the look for reports says how far it is
 AT_ONCE = 64  # rows under way: enough to keep a commit full while the next is prepared
 PIECE_BYTES = 1 << 20
 PATIENCE = timedelta(milliseconds=250)
@@ -242,10 +243,10 @@ class BulkFiles:
         if office is None or not isinstance(adapter, RowAdapter):
             await self._give_up(stored, stage)
             return
-        if stage is Stage.REPORTS and not skip:
-            count = await self._rows_without_reports(adapter, body, stored.media_type)
-            if count is not None:
-                await self._files.advance(Advance(stored.id, Stage.REST, 0, count))
+        if stage is Stage.REPORTS:
+            skip, is_all = await self._look_for_reports(stored, adapter, body, skip)
+            if is_all:
+                await self._files.advance(Advance(stored.id, Stage.REST, 0, skip))
                 return
         rows = enumerate(adapter.decode_rows(body, stored.media_type, office))
         done = 0
@@ -263,15 +264,19 @@ class BulkFiles:
             return
         await self._finish(stored, done)
 
-    async def _rows_without_reports(self, adapter: RowAdapter, body: bytes, media_type: str) -> int | None:
-        """How many rows there are when none is a report; None when one is."""
-        types, count = adapter.row_types(body, media_type), 0
+    async def _look_for_reports(
+        self, stored: StoredFile, adapter: RowAdapter, body: bytes, skip: int
+    ) -> tuple[int, bool]:
+        """Before how many rows there is no report to accept, and whether these are all rows. Writes down how far it is."""
+        types, count = adapter.row_types(body, stored.media_type), 0
         while chunk := await asyncio.to_thread(lambda: list(islice(types, CHUNK_ROWS))):
-            if not REPORTS.isdisjoint(chunk):
-                return None
+            if not REPORTS.isdisjoint(chunk[max(0, skip - count) :]):
+                return max(skip, count), False
             count += len(chunk)
+            if count > skip and count % LOOK_ROWS == 0:
+                await self._files.advance(Advance(stored.id, Stage.REPORTS, count, None))
             await self._let_pass()
-        return count
+        return count, True
 
     async def _finish(self, stored: StoredFile, rows: int) -> None:
         now, so_far = self._clock.now(), await self._files.file(stored.id)
@@ -389,6 +394,7 @@ def _status(stored: StoredFile) -> dict[str, Any]:
         "stage": stored.stage.value,
         "received_at": stored.received_at.isoformat(timespec="milliseconds"),
         "bytes": stored.size,
+        "at_row": stored.next_row,
         "accepted": stored.accepted,
         "refused": stored.refused,
         "receipt": orjson.loads(stored.receipt)["receipt"],

@@ -21,8 +21,7 @@ def key_routes(keys: GatewayKeys) -> list[web.RouteDef]:
         return answer(_document(made), 201)
 
     async def change_root(request: web.Request) -> web.Response:
-        document = await document_of(request)
-        name = await keys.change_root(str(document.get("passphrase", "")), by=operator_of(request))
+        name = await keys.change_root(by=operator_of(request))
         return answer({"use": "root", "name": name}, 201)
 
     return [

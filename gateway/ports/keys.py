@@ -75,11 +75,10 @@ class RootChange(Protocol):
 class RootKeys(Protocol):
     """What the key store itself is opened with. Whatever is interrupted, the old root key or the new one opens it."""
 
-    def prepare(self, passphrase: str) -> RootChange:
-        """Make the new root key; the old one still opens. `passphrase` where it is one, else empty.
+    def prepare(self) -> RootChange:
+        """Make the new root key; the old one still opens.
 
-        Raises InvalidDocument for a passphrase that is missing, too short or out of place, Unavailable while another node
-        changes it.
+        Raises InvalidDocument where it cannot be changed, Unavailable while another node changes it.
         """
         ...
 

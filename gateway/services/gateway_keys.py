@@ -71,16 +71,15 @@ class GatewayKeys:
             await asyncio.to_thread(self._keys.use_signing_key, use, new)
             return self._in_use(use)
 
-    async def change_root(self, passphrase: str, *, by: str) -> str:
+    async def change_root(self, *, by: str) -> str:
         """Open the key store with another root key from now on; answers its name in the log. Takes a security administrator.
 
-        `passphrase` is the new one where the store is opened with one, and empty where with a file.
-        Raises RoleMissing, InvalidDocument for a passphrase that is missing, too short or out of place, Unavailable when
-        log or key store are away: then the old one opens it.
+        Raises RoleMissing, InvalidDocument where it cannot be changed, Unavailable when log or key store are away: then the old
+        one opens it.
         """
         await require(self._staff, by, Role.SECURITY_ADMINISTRATOR)
         async with self._turn:
-            change = await asyncio.to_thread(self._root.prepare, passphrase)
+            change = await asyncio.to_thread(self._root.prepare)
             try:
                 told = {"key": change.before, "new_key": change.after, "use": "root"}
                 await self._log.append([self._teller.event(EventName.KEY_ROTATED, self._clock.now(), told, officer=by)])

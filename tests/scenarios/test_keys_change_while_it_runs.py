@@ -50,8 +50,8 @@ async def test_keys_are_rotated_while_notices_cross(tmp_path):
         assert not set(new.values()) & set(old.values())
 
         with pytest.raises(RoleMissing):
-            await services.gateway_keys.change_root("", by="somebody")
-        roots = [await services.gateway_keys.change_root("", by="security-admin") for _ in range(2)]
+            await services.gateway_keys.change_root(by="somebody")
+        roots = [await services.gateway_keys.change_root(by="security-admin") for _ in range(2)]
 
         again = await sender.submit(report(1), CANONICAL)  # with the token of before, answered by the receipt of before
         second = await sender.submit(report(2), CANONICAL)

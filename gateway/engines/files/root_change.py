@@ -8,8 +8,10 @@ With a root key in a file:
    finds that `root.key` does not open the store while `root.key.new` does, and goes on with step 4.
 4. `root.key.new` takes the name `root.key`, durably.
 
-With a passphrase there is step 3 alone: before it the old one opens, after it the new one. Nothing beneath changes, so no
-key is made, lost or destroyed, and nodes that have the store open notice nothing.
+Nothing beneath changes, so no key is made, lost or destroyed, and nodes that have the store open notice nothing.
+
+A passphrase is not changed here: it opens the private keys of the log's checkpoints too, which every running node reads again when
+a hold begins.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from pathlib import Path
 
 from gateway.engines.file_drop.durable import sync_folder
 from gateway.engines.files.keystore import FileKeyStore, open_key_store
-from gateway.engines.files.root_key import KEY_BYTES, RootKey, RootKeyFile, RootPassphrase
+from gateway.engines.files.root_key import KEY_BYTES, RootKey, RootKeyFile
 from gateway.model.errors import InvalidDocument, Unavailable
 from gateway.ports.keys import RootChange
 
@@ -36,7 +38,7 @@ class _Prepared:
     after: str
     root: RootKey
     salt: bytes
-    handle: int | None
+    handles: list[int]  # the lock of the new file, until it is let go of
 
 
 class FileRootKeys:
@@ -45,47 +47,33 @@ class FileRootKeys:
     def __init__(self, keys: FileKeyStore, root: RootKey) -> None:
         self._keys, self._root = keys, root
 
-    def prepare(self, passphrase: str) -> RootChange:
-        """Step 1. `passphrase` is the new one where the store is opened with one, and empty where with a file.
-
-        Raises InvalidDocument for a passphrase that is missing, too short or out of place, Unavailable while another node
-        changes the root key.
-        """
-        salt = secrets.token_bytes(16)
-        before, after = _name(self._keys.root_salt()), _name(salt)
-        if isinstance(self._root, RootKeyFile):
-            if passphrase:
-                raise InvalidDocument(
-                    "this key store is opened with a file, not with a passphrase",
-                    remedy="leave HUTONG_NEW_KEY_PASSPHRASE empty",
-                )
-            handle = self._new_file(self._root)
-            return _Prepared(before, after, RootKeyFile(_new(self._root)), salt, handle)
-        if not passphrase:
+    def prepare(self) -> RootChange:
+        """Step 1. Raises InvalidDocument where the store is opened with a passphrase, Unavailable while another node changes the
+        root key."""
+        if not isinstance(self._root, RootKeyFile):
             raise InvalidDocument(
-                "this key store is opened with a passphrase", remedy="put the new one into HUTONG_NEW_KEY_PASSPHRASE"
+                "this key store is opened with a passphrase, and so are the log's keys: it cannot be changed yet",
+                remedy="see ops/runbooks/rotate-keys.md",
             )
-        return _Prepared(before, after, RootPassphrase(passphrase), salt, None)
+        salt = secrets.token_bytes(16)
+        handle = self._new_file(self._root)
+        new = RootKeyFile(_new(self._root))
+        return _Prepared(_name(self._keys.root_salt()), _name(salt), new, salt, [handle])
 
     def change(self, change: RootChange) -> None:
         """Steps 3 and 4. Raises Unavailable when the key store is out of reach: then the old one opens it."""
         assert isinstance(change, _Prepared)
+        assert isinstance(self._root, RootKeyFile)
         try:
             self._keys.change_root(change.root, change.salt)
-            if isinstance(self._root, RootKeyFile):
-                _take_its_place(self._root)
-            else:
-                self._root = change.root
+            _take_its_place(self._root)
         finally:
             self.drop(change)
 
     def drop(self, change: RootChange) -> None:
         """Let go of what was prepared; a second call does nothing."""
-        if isinstance(change, _Prepared) and change.handle is not None:
-            try:
-                os.close(change.handle)
-            except OSError:
-                return
+        if isinstance(change, _Prepared) and change.handles:
+            os.close(change.handles.pop())
 
     def _new_file(self, root: RootKeyFile) -> int:
         if not self._keys.opens_with(root):

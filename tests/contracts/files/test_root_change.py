@@ -13,7 +13,7 @@ import pytest
 from gateway.engines.backup.copies import KEYS, ROOT, make_copy
 from gateway.engines.files.key_file import create_key_store
 from gateway.engines.files.keystore import open_key_store
-from gateway.engines.files.root_change import FileRootKeys, open_under_either
+from gateway.engines.files.root_change import FileRootKeys
 from gateway.engines.files.root_key import RootKeyFile, RootPassphrase
 from gateway.model.errors import InvalidDocument, Unavailable
 
@@ -32,7 +32,7 @@ def die(*_, **__):
 def child(folder, root, moment):
     keys = open_under_either(folder, root)
     roots = FileRootKeys(keys, root)
-    change = roots.prepare("")
+    change = roots.prepare()
     if moment == "prepared":
         die()
     if moment == "before the commit":
@@ -66,7 +66,7 @@ for moment in sys.argv[2:]:
     new = root.path.with_name("root.key.new")
     again = open_under_either(folder, root)  # and the next change goes as any other
     roots = FileRootKeys(again, root)
-    roots.change(roots.prepare(""))
+    roots.change(roots.prepare())
     same = again.opens_with(root) and not new.exists()
     again.close()
     print(json.dumps([moment, killed, found == wanted, same, root.path.read_bytes() != before]))
@@ -95,11 +95,11 @@ def test_after_a_change_the_new_file_alone_opens_and_is_private(folder, tmp_path
     (tmp_path / "old.key").write_bytes(root.path.read_bytes())
     (tmp_path / "old.key").chmod(0o600)
     roots = FileRootKeys(keys, root)
-    change = roots.prepare("")
+    change = roots.prepare()
     with pytest.raises(Unavailable, match="another node"):
-        FileRootKeys(keys, root).prepare("")
+        FileRootKeys(keys, root).prepare()
     roots.change(change)
-    assert change.before != change.after == roots.prepare("").before
+    assert change.before != change.after == roots.prepare().before
     keys.close()
     assert stat.S_IMODE(root.path.stat().st_mode) == 0o600
     with pytest.raises(InvalidDocument, match="root key"):
@@ -112,24 +112,18 @@ def test_a_copy_of_the_keys_holds_no_root_key_half_way_through_a_change_either(f
     create_key_store(folder, root)
     keys = open_key_store(folder, root)
     roots = FileRootKeys(keys, root)
-    change = roots.prepare("")
+    change = roots.prepare()
     assert set(make_copy(folder, tmp_path / "copy", KEYS, datetime.now(UTC)).files) == {"keys.db"}
     assert set(make_copy(folder, tmp_path / "root", ROOT, datetime.now(UTC)).files) == {"root.key", "root.key.new"}
     roots.drop(change)
     keys.close()
 
 
-def test_a_passphrase_is_changed_for_another_and_a_file_for_no_passphrase(folder):
+def test_a_passphrase_is_not_changed_since_it_opens_the_keys_of_the_log_too(folder):
     root = RootPassphrase("long enough to be one")
     create_key_store(folder, root)
     keys = open_key_store(folder, root)
-    roots = FileRootKeys(keys, root)
-    for given in ("", "short"):
-        with pytest.raises(InvalidDocument):
-            roots.prepare(given)
-    roots.change(roots.prepare("long enough to be another"))
-    assert not keys.opens_with(root)
+    with pytest.raises(InvalidDocument, match="cannot be changed"):
+        FileRootKeys(keys, root).prepare()
+    assert keys.opens_with(root)
     keys.close()
-    open_under_either(folder, RootPassphrase("long enough to be another")).close()
-    with pytest.raises(InvalidDocument, match="root key"):
-        open_under_either(folder, root)

@@ -165,7 +165,7 @@ class Admission:
         await in_step()
         receipt = self._receipts.accepted(
             caller.office.id, now, notice_id, submitted.native_id, body, flags=all_flags,
-            gaps=submitted.gaps,
+            gaps=[_gap(gap) for gap in submitted.gaps],
         )  # fmt: skip
         unit = Acceptance(
             notice=notice_id,
@@ -216,7 +216,7 @@ class Admission:
             "type": "checked",
             "id": valid.notice.native_id,
             "flags": list(valid.flags) + list(routing.flags),
-            "gaps": self._receipts.gaps(valid.notice.gaps),
+            "gaps": self._receipts.gaps([_gap(gap) for gap in valid.notice.gaps]),
             "recipients": [_recipient(one) for one in routing.recipients if is_told(one.rule, one.office)],
             "held": [
                 {"reason": held.reason, "rule": held.rule} for held in routing.held if is_told(held.rule, held.meant)

@@ -8,7 +8,7 @@ against the keys published at `/.well-known/jwks.json`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -17,7 +17,6 @@ from typing import Any
 from gateway.crypto.signing import SigningKey, b64url
 from gateway.model.canonical import canonical_json
 from gateway.model.identifiers import GATEWAY_URN, NoticeId, OfficeId, office_urn
-from gateway.model.notice import Gap
 
 
 class ReceiptKind(StrEnum):
@@ -87,7 +86,7 @@ class ReceiptMaker:
         body: bytes,
         *,
         flags: tuple[str, ...] = (),
-        gaps: tuple[Gap, ...] = (),
+        gaps: Sequence[Mapping[str, str]] = (),
     ) -> bytes:
         """The body of a 202, canonical JSON: stored with the notice and repeated byte for byte."""
         told: dict[str, Any] = {"notice": notice, "id": native_id, "body_sha256": hashlib.sha256(body).hexdigest()}
@@ -98,9 +97,9 @@ class ReceiptMaker:
         receipt = self.sign(ReceiptKind.ACCEPTED, to, at, told)
         return canonical_json({**told, "type": ReceiptKind.ACCEPTED.value, "receipt": receipt})
 
-    def gaps(self, gaps: tuple[Gap, ...]) -> list[dict[str, str]]:
+    def gaps(self, gaps: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
         """What of a notice was not taken over, as its sender reads it."""
-        return [{"code": gap.code, "position": gap.position, "message": self._say(gap.message)} for gap in gaps]
+        return [{**gap, "message": self._say(gap["message"])} for gap in gaps]
 
     def file(self, to: OfficeId, at: datetime, told: Mapping[str, Any]) -> bytes:
         """The body of a 202 for a bulk file: it names the file and the digest of its bytes, and covers all its rows."""

@@ -54,13 +54,6 @@ def pull(gateway, office, *options):
     return found
 
 
-def test_a_signed_receipt_says_in_both_languages_what_was_not_taken_over(gateway, tmp_path):
-    told = submit(gateway, "gap-1", tmp_path, **{"|P|2.4|": "|T|2.4|"})
-    said = "报文未标为正式数据 / the message is not marked as production data"
-    assert [gap["message"] for gap in told["gaps"]] == [said]
-    assert jwt.decode(told["receipt"], options={"verify_signature": False})["gaps"] == told["gaps"]
-
-
 def test_a_handle_that_leads_nowhere_is_told_plainly_on_the_command_line(gateway):
     profile = ("--as", "health.440113", "--profile", str(gateway.profiles))
     refused = gateway.here("relay", "rl-" + "0" * 32, "请回电。", *profile, config=False, check=False)
@@ -231,6 +224,13 @@ def test_permits_that_no_disclosure_rested_on_are_listed_as_stale(gateway, tmp_p
     stale = {one["rule"] for one in json.loads(gateway.here("policy", "stale-grants", "--json").stdout)}
     assert "deliver-protection-order" in stale
     assert "deliver-reports" not in stale
+
+
+def test_a_signed_receipt_says_in_both_languages_what_was_not_taken_over(gateway, tmp_path):
+    told = submit(gateway, "gap-1", tmp_path, **{"|P|2.4|": "|T|2.4|"})
+    said = "报文未标为正式数据 / the message is not marked as production data"
+    assert [gap["message"] for gap in told["gaps"]] == [said]
+    assert jwt.decode(told["receipt"], options={"verify_signature": False})["gaps"] == told["gaps"]
 
 
 def test_no_line_of_the_node_holds_a_person(gateway):

@@ -41,8 +41,8 @@ async def rotate(admin: Admin, use: str, algorithm: str, as_json: bool) -> None:
     "change-root",
     help="更换根密钥 · open the key store with another root key from now on, while the gateway runs. See ops/runbooks/rotate-keys.md",
 )
-@acts
 @json_option
+@acts
 async def change_root(admin: Admin, as_json: bool) -> None:
     made = await admin.call("POST", "/admin/v1/root-key")
     if as_json:

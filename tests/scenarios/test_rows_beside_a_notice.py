@@ -68,13 +68,19 @@ async def test_an_emergency_access_written_into_the_database_opens_nothing(tmp_p
         await send(whole, "roll")
         called = await send(whole, "call", hotline, HOTLINE, **urgent)
         asked = {"notice": called, "reason_code": "suicide", "reason": "短信称要跳楼"}
-        await hotline.emergency_access(asked)
+        granted = await hotline.emergency_access(asked)
         change(
             tmp_path,
             ("UPDATE emergency SET office = ?", STRANGER),
             ("UPDATE delivery SET recipient = ? WHERE route LIKE '%emergency-access%'", STRANGER),
         )
         assert await received(stranger) == []
+        enforce, store = whole.gateway.services.push._attempt._enforce, whole.gateway.engines.store
+        delivery = await store.deliveries.delivery(granted["deliveries"][0])
+        opened, now = enforce._keeper.open(await store.notices.load(delivery.notice)), whole.gateway.engines.clock.now()
+        office = whole.gateway.services.directories.current.offices[STRANGER]
+        known = (await enforce._gather(opened, delivery, office, now)).facts
+        assert (known.value("emergency"), known.value("legal_basis_kind")) == ("no", "none"), "it rests on nothing"
         await hotline.emergency_access(asked)
         assert [kind for kind, _ in await received(hotline)] == ["RPT"], "what was granted is given"
 

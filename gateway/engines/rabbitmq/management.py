@@ -20,7 +20,7 @@ from gateway.model.identifiers import OfficeId
 from gateway.ports.agency_queues import reader_of
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
-SUSPENDED, STRANDED = "suspended", "messages checked out to nobody"
+SUSPENDED, STRANDED, MADE_ANEW = "suspended", "messages checked out to nobody", "a queue was made anew"
 
 
 @dataclass(frozen=True, slots=True)

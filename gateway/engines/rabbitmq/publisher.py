@@ -52,6 +52,12 @@ class Publisher:
         except TimeoutError as late:
             raise Late("RabbitMQ did not confirm in time", retry_after=timedelta(seconds=1)) from late
 
+    def renew(self) -> None:
+        """Go on with another connection; who waits for a confirm hears that nobody knows. A channel numbers what it sends to
+        a quorum queue, and a queue that was made anew behind its back waits for ever for the numbers before."""
+        if self._wire is not None:
+            self._wire.close()
+
     async def run(self) -> None:
         pause, place = FIRST_PAUSE, 0
         while True:

@@ -48,6 +48,7 @@ from gateway.ports.agency_queues import (
 DOORBELL_TYPE, RELEASE_TYPE = "hutong.doorbell.v1", "hutong.release.v1"
 CLOUDEVENT, JOSE = "application/cloudevents+json", "application/jose"
 SILENCES = 2
+UNWRITABLE = 2  # repairs in a row that found it answering, though it confirms nothing
 UNREAD = 3  # times in a row that it was given more time, though it answers otherwise
 FORM_AGAIN_SECONDS = 5.0
 _CONNECT_SECONDS, _CLOSE_SECONDS = 5.0, 5.0
@@ -73,7 +74,8 @@ class RabbitQueues:
         self._offices: dict[OfficeId, QueueUse] = {}
         self._session: _Session | None = None
         self._stranded, self._unread = Stranded(), Counter[str]()
-        self._silent: dict[str, int] = {}  # confirms in a row that did not come, by queue
+        self._silent = Counter[str]()  # confirms in a row that did not come, by queue
+        self._repaired = Counter[str]()  # and how often something was done about it
 
     @property
     def is_up(self) -> bool:
@@ -102,6 +104,7 @@ class RabbitQueues:
                 self._management,
                 self._stranded,
                 self._unread,
+                self._publisher.renew,
             )
             lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             connection.close_callbacks.add(lambda *_, lost=lost: None if lost.done() else lost.set_result(None))
@@ -162,9 +165,12 @@ class RabbitQueues:
         try:
             await self._publisher.publish(message, self._confirm, begin_within)
         except Late:
-            self._silent[queue] = self._silent.get(queue, 0) + 1
+            self._silent[queue] += 1
             if self._silent[queue] >= SILENCES and self._session is not None:
-                self._session.repairs.begin_repair(queue)
+                is_unwritable = self._repaired[queue] >= UNWRITABLE
+                if self._session.repairs.begin_repair(queue, though_it_answers=is_unwritable):
+                    self._repaired[queue] = 0 if is_unwritable else self._repaired[queue] + 1
+                    del self._silent[queue]
             raise
         except NotTaken as refused:
             if self._session is not None:
@@ -172,7 +178,8 @@ class RabbitQueues:
                 begin = repairs.begin_look if refused.is_full else repairs.begin_repair
                 begin(queue)
             raise
-        self._silent.pop(queue, None)
+        if queue in self._silent or queue in self._repaired:
+            del self._silent[queue], self._repaired[queue]
 
     async def _asked(self, step: Coroutine[Any, Any, None]) -> None:
         try:
@@ -196,6 +203,7 @@ class _Session:
         management: Management,
         stranded: Stranded,
         unread: Counter[str],
+        renew_publisher: Callable[[], None],
     ) -> None:
         self._connection, self._address, self._settings, self._desk = connection, address, settings, desk
         self._report, self._signal = report, signal
@@ -218,6 +226,7 @@ class _Session:
             signal=signal,
             begin=self._begin_work,
             leave=self._leave,
+            renew_publisher=renew_publisher,
         )
         self.repairs.served = self.served
 

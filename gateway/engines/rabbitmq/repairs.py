@@ -24,7 +24,7 @@ from aio_pika.exceptions import ChannelNotFoundEntity
 from gateway.config import RabbitSettings
 from gateway.engines.rabbitmq.forming import NotFormed, make_anew
 from gateway.engines.rabbitmq.insist import BROKEN, insisted
-from gateway.engines.rabbitmq.management import STRANDED, Management
+from gateway.engines.rabbitmq.management import MADE_ANEW, STRANDED, Management
 from gateway.engines.rabbitmq.silence import silent_queues
 from gateway.engines.rabbitmq.stranded import Stranded
 from gateway.engines.rabbitmq.topology import DEAD_INBOX, SHARED, queues_of
@@ -66,20 +66,24 @@ class Repairs:
         signal: Signal,
         begin: Begin,
         leave: Callable[[], Awaitable[None]],
+        renew_publisher: Callable[[], None],
     ) -> None:
         self._connect, self._settings, self._management = connect, settings, management
         self._stranded, self._emptied, self._signal = stranded, emptied, signal
-        self._begin, self._leave = begin, leave
+        self._begin, self._leave, self._renew_publisher = begin, leave, renew_publisher
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._looked: dict[str, float] = {}  # when a queue that took nothing was looked at, by the loop's clock
         self.offices: Mapping[OfficeId, QueueUse] = {}
         self.served: Mapping[OfficeId, QueueUse] = {}
 
-    def begin_repair(self, name: str) -> None:
-        """Make a silent or missing queue anew, by and by, where it is one of ours that nobody here reads."""
-        if name in self._read_by_offices() and name not in self._under_way:
-            self._under_way[name] = self._begin(self._insist_on(name), f"repair {name}")
-            self._under_way[name].add_done_callback(lambda _: self._under_way.pop(name))
+    def begin_repair(self, name: str, *, though_it_answers: bool = False) -> bool:
+        """Make a silent or missing queue anew, by and by, where it is one of ours that nobody here reads. Whether that was
+        begun now."""
+        if name not in self._read_by_offices() or name in self._under_way:
+            return False
+        self._under_way[name] = self._begin(self._insist_on(name, though_it_answers), f"repair {name}")
+        self._under_way[name].add_done_callback(lambda _: self._under_way.pop(name))
+        return True
 
     def begin_look(self, name: str) -> None:
         """Find out by and by whether a queue that takes nothing is full, as it says: then it counts its messages."""
@@ -94,11 +98,13 @@ class Repairs:
             async for name in silent_queues(self._connect, names, self._settings.confirm_seconds):
                 self.begin_repair(name)
 
-    async def _insist_on(self, name: str) -> None:
+    async def _insist_on(self, name: str, though_it_answers: bool = False) -> None:
         """Until it is there again. A broker that just came back may fail to form the queue's members, and whoever was to read
-        the queue would be told for good that there is none."""
-        while not await self.make_anew(name):  # noqa: ASYNC110 - nothing tells when the broker is able to
+        the queue would be told for good that there is none. Whoever made it anew, this node or another, the channel we
+        publish on knows the old one."""
+        while not await self.make_anew(name, though_it_answers=though_it_answers):  # noqa: ASYNC110 - nothing tells when the broker is able to
             await asyncio.sleep(ANEW_SECONDS)
+        self._renew_publisher()
 
     async def make_anew(self, name: str, *, though_it_answers: bool = False) -> bool:
         """Whether it is there and answers, made anew where it has to be; on connections of its own."""
@@ -117,6 +123,9 @@ class Repairs:
             self._signal("queue-made-anew", queue=name)
             if office is not None and name == inbox_queue(office):
                 self._emptied(office)
+            if office is not None:  # its channels know the old one, and nobody tells them
+                with suppress(Unavailable):
+                    await self._management.disconnect(office, MADE_ANEW)
         return is_there
 
     async def watch_readers(self, connection: AbstractConnection) -> None:

@@ -16,7 +16,7 @@ from gateway.engines.rabbitmq.doorbell import RabbitDoorbell
 from gateway.engines.rabbitmq.forming import make_anew
 from gateway.engines.rabbitmq.insist import BROKEN, insisted
 from gateway.engines.rabbitmq.management import Management
-from gateway.engines.rabbitmq.publisher import Publisher
+from gateway.engines.rabbitmq.publisher import Late, Publisher
 from gateway.engines.rabbitmq.queues import RabbitQueues, connect
 from gateway.engines.rabbitmq.silence import silent_queues
 from gateway.engines.rabbitmq.topology import SHARED, queues_of
@@ -195,6 +195,8 @@ async def test_queues_that_lost_their_processes_are_noticed_and_made_anew(rabbit
     monkeypatch.setattr(repairs_room, "LOOK_AGAIN_SECONDS", 0.2)
     address = addresses(rabbitmq.settings(vhost))[0]
     async with Node(rabbitmq.settings(vhost, confirm_seconds=2)) as node:
+        # whose publisher has numbered a message for the queue: after that it would wait for ever for the confirm of the new one
+        await node.queues.put(POLICE, Release(b"sealed", "d0.1", "l0"), HOUR)
         await rabbitmq.end_queues(vhost)
         async with asyncio.timeout(30):
             while True:
@@ -215,6 +217,45 @@ async def test_queues_that_lost_their_processes_are_noticed_and_made_anew(rabbit
                 await asyncio.sleep(0.05)
             assert (await node.desk.came_back.get()).name == "d1.1"
         assert set(node.desk.empty) >= {POLICE, SCHOOL}, "what waited there is told to be gone"
+
+
+async def test_every_node_writes_again_to_a_queue_that_one_of_them_made_anew(rabbitmq, vhost):
+    if rabbitmq.broker is None:
+        pytest.skip("the broker is not ours to break")
+    settings = rabbitmq.settings(vhost, confirm_seconds=1)
+    async with Node(settings) as one, Node(settings) as other:
+        for node in (one, other):
+            await node.queues.put(POLICE, Release(b"sealed", "d0.1", "l0"), HOUR)
+        await rabbitmq.end_queues(vhost)
+        async with asyncio.timeout(60):
+            for node in (one, other):
+                while True:
+                    with suppress(Unavailable):
+                        await node.queues.put(POLICE, Release(b"sealed", "d1.1", "l1"), HOUR)
+                        break
+                    await asyncio.sleep(0.05)
+    assert [*one.signals, *other.signals].count(("queue-made-anew", f"inbox.{POLICE}")) == 1
+
+
+async def test_a_queue_that_answers_and_confirms_nothing_is_made_anew_in_the_end(rabbitmq, vhost, monkeypatch):
+    asked = []
+
+    async def noted(connect, spec, patience_seconds, *, though_it_answers):
+        asked.append(though_it_answers)
+        return though_it_answers
+
+    async def never(*_):
+        raise Late("no confirm")
+
+    monkeypatch.setattr(repairs_room, "make_anew", noted)
+    async with Node(rabbitmq.settings(vhost)) as node:
+        monkeypatch.setattr(node.publisher, "publish", never)
+        async with asyncio.timeout(60):
+            while len(asked) < 4:
+                with suppress(Unavailable):
+                    await node.queues.put(POLICE, Release(b"sealed", "d1.1", "l1"), HOUR)
+                await asyncio.sleep(0)
+    assert asked == [False, False, True, False]
 
 
 async def test_a_queue_that_an_office_reads_and_that_is_gone_is_made_anew_until_it_is_there(

@@ -4,7 +4,10 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from gateway.assembly_engines import steady_clock
+from gateway.client.agency import Answered
 from gateway.config import Settings
 from gateway.engines.system.steady_clock import JUMPED, LONG_AFTER
 from tests.support.town import town
@@ -77,7 +80,10 @@ async def test_a_clock_that_stood_a_year_ahead_at_the_start_ends_nothing_until_a
         police = whole.clients[POLICE]
         police._token = ""
         token = await police.token()
-        assert services.authenticate.caller_of(token).is_report_only, "nothing is read by a time in doubt"
+        assert services.authenticate.caller_of(token).is_report_only
+        with pytest.raises(Answered) as refused:
+            await police.pull()
+        assert refused.value.status == 403, "nothing is read by a time in doubt"
         wall.ahead = timedelta(0)  # set right: an office's assertion speaks for it
         police._token = ""
         assert (await police.pull())[0].body

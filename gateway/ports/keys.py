@@ -62,14 +62,13 @@ class KeyStore(Protocol):
         ...
 
 
-class RootChange(Protocol):
+@dataclass(frozen=True, slots=True)
+class RootChange:
     """A change of the root key that is prepared. What the log calls the old one and the new one: 64 hexadecimal digits that
     say nothing of either."""
 
-    @property
-    def before(self) -> str: ...
-    @property
-    def after(self) -> str: ...
+    before: str
+    after: str
 
 
 class RootKeys(Protocol):

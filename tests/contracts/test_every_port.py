@@ -72,6 +72,7 @@ PORTS = {
     "Adapter": Kept(("../adapters",), only_one="every adapter runs the laws of tests/adapters"),
     "RowAdapter": Kept(("../adapters",), only_one="every adapter of rows runs the laws of tests/adapters"),
     "Clock": Kept(("../unit",), only_one="the system's"),
+    "RootKeys": Kept(("files/test_root_change.py",), only_one="keys are in encrypted files on every node"),
     "TimeInDoubt": Kept(
         ("../unit/engines/test_steady_clock.py",), only_one="nodes of a cluster are held to the database's clock"
     ),

@@ -33,9 +33,7 @@ NEW = ".new"
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
-    before: str
-    after: str
+class _Prepared(RootChange):
     root: RootKey
     salt: bytes
     handles: list[int]  # the lock of the new file, until it is let go of

@@ -111,8 +111,10 @@ async def test_a_key_that_was_stolen_opens_nothing_once_its_office_is_resumed_wi
         await enrol.rotate_key(POLICE, new.public().jwk(), overlap=timedelta(days=30), by="test")
         await enrol.set_state(POLICE, OfficeState.ACTIVE, reason="test", by="test")
         assert enrol.office(POLICE).webhook is None
-        stolen._token = ""
-        with pytest.raises(Answered):
-            await stolen.pull()
+        assert stolen._token, "one from before is worth nothing either"
+        for _ in range(2):
+            with pytest.raises(Answered):
+                await stolen.pull()
+            stolen._token = ""
         async with AgencyClient(Profile(POLICE, whole.gateway.url, new)) as office:
             assert await pulled(office) == []

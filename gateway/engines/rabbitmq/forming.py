@@ -49,22 +49,19 @@ async def declare(connection: AbstractConnection, connect: Connect, topology: To
     made = set()
     for spec in topology.queues:
         channel, found = await is_there(connection, channel, spec.name)
-        try:
-            if found:
+        if found:
+            try:
                 await _declare_one(channel, spec)
-        except ChannelPreconditionFailed:
-            if not spec.is_refillable:
-                raise
-            channel = await connection.channel()
-            async with _alone(connect, spec.name):
+                continue
+            except ChannelPreconditionFailed:
+                if not spec.is_refillable:
+                    raise
+                channel = await connection.channel()
+        async with _alone(connect, spec.name):
+            if found:  # of another kind
                 await _delete(connect, spec)
-                await _form(connect, spec)
-            made.add(spec.name)
-            continue
-        if not found:
-            async with _alone(connect, spec.name):
-                await _form(connect, spec)
-            made.add(spec.name)
+            await _form(connect, spec)
+        made.add(spec.name)
     await channel.close()
     return frozenset(made)
 

@@ -210,15 +210,14 @@ class _Session:
         self._unread = unread  # how often in a row a queue did not say that we read it, by queue
         self.moves_on = False
         self.served: dict[OfficeId, QueueUse] = {}
-        self._not_formed: dict[
-            OfficeId, float
-        ] = {}  # whose queues cannot be made, and when that was, by the loop's clock
+        self._not_formed: dict[OfficeId, float] = {}  # when queues could not be made, by the loop's clock
         self._channels: dict[OfficeId, AbstractChannel] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
         self._submissions = Submissions(desk, publish, signal, self._begin_work)
         self.repairs = Repairs(
             connect=self._connect,
+            served=self.served,
             settings=settings,
             management=management,
             stranded=stranded,
@@ -228,7 +227,6 @@ class _Session:
             leave=self._leave,
             renew_publisher=renew_publisher,
         )
-        self.repairs.served = self.served
 
     def _begin_work(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Something that ends with the session at the latest."""

@@ -22,7 +22,7 @@ from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import ChannelNotFoundEntity
 
 from gateway.config import RabbitSettings
-from gateway.engines.rabbitmq.forming import NotFormed, make_anew
+from gateway.engines.rabbitmq.forming import Connect, NotFormed, make_anew
 from gateway.engines.rabbitmq.insist import BROKEN, insisted
 from gateway.engines.rabbitmq.management import MADE_ANEW, STRANDED, Management
 from gateway.engines.rabbitmq.silence import silent_queues
@@ -52,13 +52,14 @@ Begin = Callable[
 class Repairs:
     """Of the queues of `offices` and the shared ones, as long as one session lives. `leave` ends it, for another broker.
 
-    Only those of offices that are `served` are watched: those of the others are still to be made.
+    Only those of offices that are `served`, now, are watched: those of the others are still to be made.
     """
 
     def __init__(
         self,
         *,
-        connect: Callable[[], Awaitable[AbstractConnection]],
+        connect: Connect,
+        served: Mapping[OfficeId, QueueUse],
         settings: RabbitSettings,
         management: Management,
         stranded: Stranded,
@@ -68,20 +69,22 @@ class Repairs:
         leave: Callable[[], Awaitable[None]],
         renew_publisher: Callable[[], None],
     ) -> None:
-        self._connect, self._settings, self._management = connect, settings, management
+        self._connect, self._served = connect, served
+        self._settings, self._management = settings, management
         self._stranded, self._emptied, self._signal = stranded, emptied, signal
         self._begin, self._leave, self._renew_publisher = begin, leave, renew_publisher
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._looked: dict[str, float] = {}  # when a queue that took nothing was looked at, by the loop's clock
         self.offices: Mapping[OfficeId, QueueUse] = {}
-        self.served: Mapping[OfficeId, QueueUse] = {}
 
     def begin_repair(self, name: str, *, though_it_answers: bool = False) -> bool:
         """Make a silent or missing queue anew, by and by, where it is one of ours that nobody here reads. Whether that was
         begun now."""
         if name not in self._read_by_offices() or name in self._under_way:
             return False
-        self._under_way[name] = self._begin(self._insist_on(name, though_it_answers), f"repair {name}")
+        self._under_way[name] = self._begin(
+            self._insist_on(name, though_it_answers=though_it_answers), f"repair {name}"
+        )
         self._under_way[name].add_done_callback(lambda _: self._under_way.pop(name))
         return True
 
@@ -98,7 +101,7 @@ class Repairs:
             async for name in silent_queues(self._connect, names, self._settings.confirm_seconds):
                 self.begin_repair(name)
 
-    async def _insist_on(self, name: str, though_it_answers: bool = False) -> None:
+    async def _insist_on(self, name: str, *, though_it_answers: bool) -> None:
         """Until it is there again. A broker that just came back may fail to form the queue's members, and whoever was to read
         the queue would be told for good that there is none. Whoever made it anew, this node or another, the channel we
         publish on knows the old one."""
@@ -111,22 +114,22 @@ class Repairs:
         office = None if name == DEAD_INBOX else parse_office_id(name.partition(".")[2])
         specs = SHARED.queues if office is None else queues_of(office, self.offices[office], self._settings)
         spec, patience = next(one for one in specs if one.name == name), self._settings.confirm_seconds
-        is_there = is_emptied = False
+        is_made, is_gone = False, False
         try:
-            is_emptied = await make_anew(self._connect, spec, patience, though_it_answers=though_it_answers)
-            is_there = True
+            is_made = await make_anew(self._connect, spec, patience, though_it_answers=though_it_answers)
         except NotFormed:
-            is_emptied = True
+            is_gone = True
+            self._signal("queue-not-formed", queue=name)
         except BROKEN:
-            pass  # as it was before
-        if is_emptied:
+            return False  # it is as it was
+        if is_made:
             self._signal("queue-made-anew", queue=name)
-            if office is not None and name == inbox_queue(office):
-                self._emptied(office)
-            if office is not None:  # its channels know the old one, and nobody tells them
-                with suppress(Unavailable):
-                    await self._management.disconnect(office, MADE_ANEW)
-        return is_there
+        if office is not None and name == inbox_queue(office) and (is_made or is_gone):
+            self._emptied(office)
+        if office is not None and is_made:  # its channels know the old one, and nobody tells them
+            with suppress(Unavailable):
+                await self._management.disconnect(office, MADE_ANEW)
+        return not is_gone
 
     async def watch_readers(self, connection: AbstractConnection) -> None:
         """End the session when the broker has nobody reading a queue that we read, two looks in a row: the next session
@@ -165,9 +168,8 @@ class Repairs:
     async def _free(self, name: str) -> None:
         has_tried, office = self._stranded.begin_remedy(name) > 0, reader_of(name)
         if has_tried:
-            is_made = await self.make_anew(name, though_it_answers=True)
-            if not is_made and office is not None:
-                await self._insist_on(name)
+            make = self.make_anew if office is None else self._insist_on
+            await make(name, though_it_answers=True)
         if office is not None and not has_tried:
             self._signal("office-disconnected", office=office)
             await self._management.disconnect(office, STRANDED)
@@ -175,7 +177,7 @@ class Repairs:
             await self._leave()
 
     def _read_by_us(self) -> list[str]:
-        return [DEAD_INBOX, *(submit_queue(office) for office in self.served)]
+        return [DEAD_INBOX, *(submit_queue(office) for office in self._served)]
 
     def _read_by_offices(self) -> list[str]:
-        return [queue for office in self.served for queue in (inbox_queue(office), receipts_queue(office))]
+        return [queue for office in self._served for queue in (inbox_queue(office), receipts_queue(office))]

@@ -370,6 +370,30 @@ async def test_an_office_whose_queue_cannot_be_made_costs_no_other_office_its_qu
                 await asyncio.sleep(0.05)
 
 
+async def test_an_office_stays_signed_in_while_a_queue_of_its_own_cannot_be_made_anew(rabbitmq, vhost, monkeypatch):
+    """It reads its other queue meanwhile; once the queue is there its channels are renewed."""
+    if rabbitmq.broker is None:
+        pytest.skip("the broker is not ours to break")
+    monkeypatch.setattr(repairs_room, "LOOK_AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(repairs_room, "ANEW_SECONDS", 0.1)
+    cut_off, receipts = asyncio.Queue(), f"receipts.{SCHOOL}"
+    async with asyncio.timeout(60), Node(rabbitmq.settings(vhost)) as node:
+
+        async def disconnect(_, office, why):
+            await cut_off.put(office)
+
+        monkeypatch.setattr(Management, "disconnect", disconnect)
+        await rabbitmq.forget_queue(vhost, receipts)
+        while node.signals.count(("queue-not-formed", receipts)) < 3:
+            node.signals_grew.clear()
+            await node.signals_grew.wait()
+        assert cut_off.empty()
+        await rabbitmq.end_forgotten_queue(vhost, receipts)
+        assert await cut_off.get() == SCHOOL
+    assert cut_off.empty()
+    assert node.signals.count(("queue-made-anew", receipts)) == 1
+
+
 @pytest.mark.parametrize("turns", [5, 60])
 async def test_a_node_that_is_told_to_stop_while_the_broker_is_silent_ends(rabbitmq, vhost, turns):
     async with CutProxy(rabbitmq.port) as proxy:

@@ -9,7 +9,7 @@ is in the folders, so starting again after a crash is starting.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from gateway.client.agency import AgencyClient, Answered, Inbound
@@ -64,13 +64,18 @@ async def acknowledge(client: AgencyClient, release: Inbound, tell: Tell) -> Non
 
 
 async def follow_inbox(client: AgencyClient, shelf: Shelf, accept: str, tell: Tell) -> None:
+    await keep_fetching(lambda seconds: fetch_once(client, shelf, accept, tell, seconds), "inbox_unavailable", tell)
+
+
+async def keep_fetching(once: Callable[[int], Awaitable[object]], trouble: str, tell: Tell) -> None:
+    """Do `once` with a long poll again and again, until cancelled; an outage is told as `trouble`, and waited for."""
     wait = 1.0
     while True:
         try:
-            await fetch_once(client, shelf, accept, tell, POLL_SECONDS)
+            await once(POLL_SECONDS)
             wait = 1.0
         except (Unavailable, Answered, OSError) as failed:
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
             reason = failed.message if isinstance(failed, HutongError) else type(failed).__name__
-            tell("inbox_unavailable", reason=reason, wait_seconds=wait)
+            tell(trouble, reason=reason, wait_seconds=wait)
             await asyncio.sleep(wait)

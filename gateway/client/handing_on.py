@@ -20,8 +20,8 @@ import asyncio
 from typing import Protocol
 
 from gateway.client.agency import AgencyClient, Answered, Inbound
-from gateway.client.agent import LONGEST_WAIT_SECONDS, POLL_SECONDS, Shelf, Tell, acknowledge
-from gateway.model.errors import HutongError, Refusal, Unavailable
+from gateway.client.agent import Shelf, Tell, acknowledge, keep_fetching
+from gateway.model.errors import Refusal, Unavailable
 
 HL7 = "application/hl7-v2"
 _MESSAGE_IS_WRONG = frozenset({"AE", "CE"})
@@ -54,16 +54,7 @@ class HandOn:
 
     async def follow(self) -> None:
         """Go on until cancelled; an outage of either side makes it wait longer, up to a minute."""
-        wait = 1.0
-        while True:
-            try:
-                await self.once(POLL_SECONDS)
-                wait = 1.0
-            except (Unavailable, Answered, OSError) as failed:
-                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
-                reason = failed.message if isinstance(failed, HutongError) else type(failed).__name__
-                self._tell("handing_on_waits", reason=reason, wait_seconds=wait)
-                await asyncio.sleep(wait)
+        await keep_fetching(self.once, "handing_on_waits", self._tell)
 
     async def once(self, wait_seconds: int = 0) -> int:
         """Fetch one release and hand it on; how many came.

@@ -11,6 +11,7 @@ so that a caller can fetch them first.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from struct import Struct
@@ -193,9 +194,9 @@ class Tree:
     def __init__(self, read: ReadTile, keep: int = 64, keep_upper: int = 1024) -> None:
         self._read = read
         self._keep, self._keep_upper = keep, keep_upper
-        self._upper: dict[tuple[int, int], list[list[bytes]]] = {}
-        self._leaves: dict[tuple[int, int], list[list[bytes]]] = {}
-        self._edges: dict[tuple[int, int], bytes] = {}
+        self._upper = OrderedDict[tuple[int, int], list[list[bytes]]]()
+        self._leaves = OrderedDict[tuple[int, int], list[list[bytes]]]()
+        self._edges = OrderedDict[tuple[int, int], bytes]()
 
     def _rows(self, level: int, index: int, needed: int) -> list[list[bytes]]:
         kept, most = (self._upper, self._keep_upper) if level else (self._leaves, self._keep)
@@ -211,7 +212,7 @@ class Tree:
             row = node_hashes(row)
             rows.append(row)
         while len(kept) >= most > 0:
-            kept.pop(next(iter(kept)))
+            kept.popitem(last=False)
         if most:
             kept[level, index] = rows
         return rows
@@ -273,6 +274,6 @@ class Tree:
         if root is None:
             root = self.range_root(low, size)
             while len(self._edges) >= _KEPT_EDGES:
-                self._edges.pop(next(iter(self._edges)))
+                self._edges.popitem(last=False)
             self._edges[low, size] = root
         return root

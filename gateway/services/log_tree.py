@@ -6,6 +6,7 @@ the tiles below. The root of a full tile never changes, so it is kept once known
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -33,8 +34,8 @@ class LogTree:
 
     def __init__(self, log: LogStorage) -> None:
         self._log = log
-        self._tiles: dict[tuple[int, int], bytes] = {}
-        self._roots: dict[tuple[int, int], bytes] = {}
+        self._tiles = OrderedDict[tuple[int, int], bytes]()
+        self._roots = OrderedDict[tuple[int, int], bytes]()
         self._ready: dict[tuple[int, int], bytes] = {}
         self._tree = Tree(self._read)
 
@@ -58,7 +59,7 @@ class LogTree:
         if len(data) < width * HASH_BYTES:
             raise Tampered(f"leaves of tile {index} of level {level} are missing from the store")
         while len(self._tiles) >= KEPT_TILES:
-            self._tiles.pop(next(iter(self._tiles)))
+            self._tiles.popitem(last=False)
         self._tiles[level, index] = data
         return data
 
@@ -70,7 +71,7 @@ class LogTree:
                 raise Tampered(f"tile {index} of level {level} is missing from the store")
             root = fold([data[n : n + HASH_BYTES] for n in range(0, len(data), HASH_BYTES)])
             while len(self._roots) >= KEPT_ROOTS:
-                self._roots.pop(next(iter(self._roots)))
+                self._roots.popitem(last=False)
             self._roots[level, index] = root
         return root
 

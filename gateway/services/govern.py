@@ -151,7 +151,10 @@ class Policies:
         active, is_in_doubt = await self._storage.active_policy(self._region), False
         if compiled is None or active != compiled.pack:
             documents, is_in_doubt = await self._in_force(active)
-            compiled = None if documents is None else await asyncio.to_thread(self._compiled, documents, self._today())
+            if documents is None:
+                compiled = None
+            elif compiled is None or pack_hash(documents) != compiled.pack:  # in doubt, the one at hand may go on
+                compiled = await asyncio.to_thread(self._compiled, documents, self._today())
         if look < self._shown:
             return
         self._shown, self.is_in_doubt = look, is_in_doubt
